@@ -1,0 +1,57 @@
+"""Exit codes, and commands that need no engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbench.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_init_lists_what_it_wrote_and_refuses_a_second_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "shop"]) == 0
+    printed = capsys.readouterr()
+    assert [Path(line).name for line in printed.out.splitlines()] == ["example.sql", "example.ndjson", ".gitignore", "workbench.toml"]
+    assert printed.err == "Open it:  workbench shop\n"
+    assert main(["init", "shop"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("workbench: shop/pipelines is not empty")
+
+
+@pytest.mark.parametrize(
+    "command", [["run"], ["check"], ["status"], ["sql", "select 1"], ["quarantine", "list"], ["stop"], ["refresh", "v"]]
+)
+def test_without_a_project_a_command_says_so(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    assert capsys.readouterr().err.startswith(f"workbench: {tmp_path} has no pipelines/")
+
+
+def test_without_a_terminal_the_screen_says_what_to_do_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "workbench run" in capsys.readouterr().err
+
+
+def test_an_unknown_setting_is_a_usage_error(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("WORKBENCH_COLOUR", "red")
+    assert main(["status", "--project", str(folder)]) == 2
+    assert "WORKBENCH_COLOUR: there is no setting 'colour'" in capsys.readouterr().err
+
+
+def test_status_and_stop_without_an_engine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--project", str(folder)]) == 0
+    assert capsys.readouterr().err == f"No engine runs for {folder}.\n"
+    assert main(["status", "--json", "--project", str(folder)]) == 0
+    assert capsys.readouterr().out == f'{{"running": false, "root": "{folder}"}}\n'
+    assert main(["stop", "--project", str(folder)]) == 0
+
+
+def test_pausing_needs_an_engine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pause", "orders", "--project", str(folder)]) == 3
+    assert "No engine runs" in capsys.readouterr().err

@@ -1,0 +1,24 @@
+"""One engine a project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from workbench.engine.lock import EngineLock
+from workbench.errors import DatabaseLocked
+
+
+def test_a_second_lock_names_the_holder(tmp_path: Path) -> None:
+    lock = EngineLock(tmp_path / "state" / "lock")
+    with pytest.raises(DatabaseLocked, match=f"process {os.getpid()}"):
+        EngineLock(tmp_path / "state" / "lock")
+    lock.release()
+    EngineLock(tmp_path / "state" / "lock").release()
+
+
+def test_the_state_is_private(tmp_path: Path) -> None:
+    EngineLock(tmp_path / "state" / "lock").release()
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700

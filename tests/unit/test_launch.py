@@ -1,0 +1,224 @@
+"""Finding and starting engines; the engine here is a few lines that answer hello."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from workbench import __version__, launch
+from workbench.config import Project
+from workbench.errors import EngineError, EngineUnavailable, VersionMismatch
+from workbench.protocol import PROTOCOL, Hello, Reply, to_json
+
+ENGINE = """
+import fcntl, os, sys, time
+from pathlib import Path
+from tests.unit.test_launch import Answering
+state = Path(sys.argv[sys.argv.index("--state-dir") + 1])
+lock = open(state / "lock", "w")
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    print("somebody has the lock")
+    sys.exit(3)
+print("starting", *sys.argv[1:], flush=True)
+Answering(state / "engine.sock").serve_forever(0.01)
+"""
+
+
+class Answering(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Answers hello and stop like an engine."""
+
+    daemon_threads = True
+
+    def __init__(self, path: Path, version: str = __version__) -> None:
+        super().__init__(str(path), Handler)
+        self.hello = Hello(version, PROTOCOL, os.getpid(), "p", "/", 0.0)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Answering
+
+    def do_GET(self) -> None:
+        self.answer(to_json(self.server.hello))
+
+    def do_POST(self) -> None:
+        self.answer(to_json(Reply("stopping")))
+        if self.server.hello.pid == os.getpid() and "pytest" not in sys.modules:
+            os._exit(0)
+
+    def answer(self, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def address_string(self) -> str:
+        return "client"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    return Project(tmp_path, state)
+
+
+@pytest.fixture(autouse=True)
+def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Engines that a test starts are ENGINE, and end with it."""
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def instead(command: list[str], **options: object) -> subprocess.Popen[bytes]:
+        assert command[1:4] == ["-m", "workbench", "engine"]
+        options["cwd"] = Path(__file__).parents[2]
+        started.append(popen([sys.executable, "-c", ENGINE, *command[4:]], **options))  # type: ignore[call-overload]
+        return started[-1]
+
+    monkeypatch.setattr(launch.subprocess, "Popen", instead)
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_nobody_answers(project: Project) -> None:
+    assert launch.answering(project) is None
+    assert launch.stop_engine(project) is None
+
+
+def test_start_attach_stop(project: Project, engines: list[subprocess.Popen[bytes]]) -> None:
+    started = launch.attach_or_start(project, ["--flows-off"])
+    attached = launch.attach_or_start(project)
+
+    assert started == attached
+    assert [process.pid for process in engines] == [started.pid]
+    said = project.log.read_text()
+    assert f"--root {project.root} --state-dir {project.state} --flows-off" in said
+    assert project.log.stat().st_mode & 0o777 == 0o600
+    assert os.getsid(started.pid) == started.pid
+
+    assert launch.stop_engine(project) == Reply("stopping")
+    assert engines[0].poll() is not None
+
+
+def test_files_are_handed_over(tmp_path: Path) -> None:
+    state = tmp_path / "s"
+    launch.attach_or_start(Project(tmp_path, state, ("/data/-a.csv", "/data/b c.csv")))
+
+    assert "-- /data/-a.csv /data/b c.csv" in (state / "engine.log").read_text()
+    assert state.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_engine_that_ends_is_quoted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.log.write_text("an old line\n")
+    monkeypatch.setattr(f"{__name__}.ENGINE", "import sys; print('first'); sys.exit('the database is damaged')")
+
+    with pytest.raises(EngineUnavailable) as caught:
+        launch.attach_or_start(project)
+
+    assert "ended with code 1" in caught.value.message
+    assert "the database is damaged" in caught.value.message
+    assert "an old line" not in caught.value.message
+    assert str(project.log) in caught.value.hint
+
+
+def test_an_engine_that_never_answers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.ENGINE", "import time; print('thinking', flush=True); time.sleep(60)")
+
+    with pytest.raises(EngineUnavailable, match="has not answered"):
+        launch.attach_or_start(project, patience=0.5)
+
+
+def test_an_engine_that_is_still_closing_is_waited_for(project: Project, engines: list[subprocess.Popen[bytes]]) -> None:
+    closing = project.lock.open("w")
+    fcntl.flock(closing, fcntl.LOCK_EX)
+    threading.Timer(0.2, closing.close).start()
+
+    found = launch.attach_or_start(project)
+
+    assert [process.pid for process in engines] == [found.pid]
+
+
+def test_two_at_once_attach_to_one(project: Project) -> None:
+    found: list[Hello] = []
+    callers = [threading.Thread(target=lambda: found.append(launch.attach_or_start(project))) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(30)
+
+    assert len(found) == 4
+    assert len({hello.pid for hello in found}) == 1
+
+
+def test_another_version(project: Project) -> None:
+    with Answering(project.socket, "0.0.1") as engine:
+        thread = threading.Thread(target=engine.serve_forever, args=(0.01,))
+        thread.start()
+        with pytest.raises(VersionMismatch) as caught:
+            launch.attach_or_start(project)
+        found = launch.answering(project)
+        engine.shutdown()
+        thread.join()
+
+    assert "0.0.1" in caught.value.message
+    assert "workbench stop" in caught.value.hint
+    assert found is not None
+
+
+def test_an_engine_that_does_not_stop(project: Project) -> None:
+    with Answering(project.socket) as engine:
+        thread = threading.Thread(target=engine.serve_forever, args=(0.01,))
+        thread.start()
+        with pytest.raises(EngineError, match="still closing"):
+            launch.stop_engine(project, patience=0.3)
+        engine.shutdown()
+        thread.join()
+
+
+def test_a_socket_that_nobody_listens_on(project: Project) -> None:
+    with Answering(project.socket):
+        pass
+
+    assert project.socket.exists()
+    assert launch.answering(project) is None
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(EngineUnavailable, match="file"):
+        launch.attach_or_start(Project(tmp_path, tmp_path / "file" / "state"))
+
+
+def test_a_socket_that_is_silent(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = socketserver.UnixStreamServer(str(project.socket), Handler)
+
+    assert launch.answering(project, timeout=0.1) is None
+    listener.server_close()
+
+
+async def test_connect_gives_a_client(project: Project) -> None:
+    client = await launch.connect(project)
+
+    assert (await client.hello()).project == "p"
+    await client.aclose()
+    wait_until(lambda: launch.stop_engine(project) is not None or True)

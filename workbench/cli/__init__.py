@@ -1,0 +1,1 @@
+"""The commands: each opens the rooms that it needs, when it runs."""

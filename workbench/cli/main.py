@@ -1,0 +1,43 @@
+"""From arguments to an exit code: 0 ok, 1 the pipelines or a query have errors, 2 wrong usage, 3 a flow or the engine failed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from workbench.cli.arguments import Arguments, parse
+from workbench.cli.output import Output
+from workbench.errors import WorkbenchError
+
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+
+Command = Callable[[Arguments, Output], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command."""
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    out = Output(sys.stdout, sys.stderr)
+    try:
+        code = _command(arguments.run)(arguments, out)
+        sys.stdout.flush()
+    except WorkbenchError as error:
+        out.error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader (head, less) has had enough. What is left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _command(path: str) -> Command:
+    """The function behind `module:function`; its room is opened here, so that a command pays for no other."""
+    module, _, name = path.partition(":")
+    return cast("Command", getattr(importlib.import_module(f"workbench.cli.{module}"), name))

@@ -1,0 +1,102 @@
+"""Commands on a project's folder: init, run, check."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from workbench.cli.arguments import Arguments
+from workbench.cli.output import Output
+from workbench.config import Project, Settings, load_settings, open_files, open_project
+from workbench.errors import FlowError, PipelineError, UsageError
+
+
+def settings_of(arguments: Arguments, root: Path) -> Settings:
+    """The settings in force: flags win over the environment, and that over the project's file."""
+    return load_settings(root, {"state_dir": arguments.state_dir, "theme": getattr(arguments, "theme", None)})
+
+
+def project_of(arguments: Arguments) -> tuple[Project, Settings]:
+    """The project that the command is about.
+
+    Raises:
+        UsageError: there is none.
+    """
+    root = Path(arguments.project)
+    if not root.is_dir():
+        raise UsageError(f"{root} is no folder", "--project names a folder with pipelines/ in it.")
+    if not (root / "pipelines").is_dir():
+        raise UsageError(f"{root.resolve()} has no pipelines/", "`workbench init DIR` writes a project; --project DIR names one.")
+    settings = settings_of(arguments, root)
+    return open_project(root, settings), settings
+
+
+def files_of(arguments: Arguments, files: tuple[str, ...]) -> tuple[Project, Settings]:
+    """Files opened without a project; their settings come from the environment and the flags."""
+    settings = settings_of(arguments, Path(os.devnull))
+    return open_files(files, settings), settings
+
+
+def init(arguments: Arguments, out: Output) -> int:
+    """Write a small project that runs."""
+    from workbench.demo.starter import write_starter
+
+    target = Path(arguments.directory)
+    for name in write_starter(target):
+        out.line(str(target / name))
+    out.note(f"Open it:  workbench {target}")
+    return 0
+
+
+def check(arguments: Arguments, out: Output) -> int:
+    """Say everything that is wrong with the pipelines, or with the stored data."""
+    project, settings = project_of(arguments)
+    if arguments.data:
+        return _check_data(project, settings, out)
+    from workbench.engine.check import check_project
+
+    problems = check_project(project)
+    for problem in problems:
+        out.line(str(problem))
+    out.note(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}" if problems else "The pipelines are right.")
+    return PipelineError.exit_code if problems else 0
+
+
+def _check_data(project: Project, settings: Settings, out: Output) -> int:
+    from workbench.engine.engine import Engine
+
+    engine = Engine(project, settings, flows=False)
+    engine.start()
+    try:
+        broken = engine.check_data()
+    finally:
+        engine.stop()
+    for line in broken:
+        out.line(line)
+    out.note(f"{len(broken)} broken" if broken else "Every record is accounted for, once.")
+    return FlowError.exit_code if broken else 0
+
+
+def run(arguments: Arguments, out: Output) -> int:
+    """Run the pipelines without a screen: for good, or once over what is there."""
+    project, settings = project_of(arguments)
+    if not arguments.once:
+        from workbench.cli.engine import serve
+
+        return serve(project, settings, out)
+    from workbench.engine.engine import Engine
+
+    engine = Engine(project, settings)
+    engine.start()
+    try:
+        summary = engine.run_once()
+    finally:
+        engine.stop()
+    for name, counts in summary.counts.items():
+        filtered = f", {counts.filtered:,} filtered" if counts.filtered else ""
+        out.note(f"{name}: {counts.rows_in:,} in, {counts.accepted:,} accepted, {counts.rejected:,} rejected{filtered}")
+    for name, why in (*summary.waiting.items(), *summary.failed.items()):
+        out.note(f"{name}: {why}")
+    if summary.problems:
+        raise PipelineError(summary.problems)
+    return FlowError.exit_code if summary.failed else 0

@@ -1,0 +1,177 @@
+"""Commands that open the screen: a project, files without one, the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from workbench.cli.arguments import Arguments, parse
+from workbench.cli.output import Output
+from workbench.cli.project import files_of, settings_of
+from workbench.config import Project, Settings, open_project
+from workbench.errors import DatabaseLocked, UsageError
+from workbench.launch import attach_or_start, stop_engine
+from workbench.protocol import Hello
+from workbench.tui.choice import ExitChoice
+
+PATIENCE = 10.0
+"""Seconds that an engine that was told to stop may take to close its database."""
+MOST_ROWS = 200_000.0
+"""Rows a second that the generator can write."""
+
+
+def open_screen(arguments: Arguments, out: Output) -> int:
+    """Open a project's folder, files without a project, or, in a folder with neither, the welcome."""
+    _need_terminal()
+    chosen = _chosen(arguments)
+    if chosen is None:
+        return _welcome(arguments, out)
+    _goodbye(chosen[0], _show(*chosen), out)
+    return 0
+
+
+def demo(arguments: Arguments, out: Output) -> int:
+    """Copy the sample project, feed it, and open it; generator and (unless left running) engine end with this command."""
+    if not 0 < arguments.rate <= MOST_ROWS:
+        raise UsageError(f"--rate {arguments.rate:g} is not between 1 and {MOST_ROWS:,.0f}", "2000 rows a second are a good beginning.")
+    if not arguments.no_screen:
+        _need_terminal()
+    given = arguments.directory
+    root = Path(given or tempfile.mkdtemp(prefix="workbench-demo-")).resolve()
+    from workbench.demo.sample import copy_sample
+
+    copy_sample(root)
+    settings = settings_of(arguments, root)
+    project = open_project(root, settings)
+    left_running = _feed(project, settings, arguments, out)
+    if not given and not left_running:
+        _wait_until_closed(project)
+        shutil.rmtree(root, ignore_errors=True)
+    return 0
+
+
+def _feed(project: Project, settings: Settings, arguments: Arguments, out: Output) -> bool:
+    """Run the demo; does its engine go on?"""
+    from workbench.demo.generator import Generator
+
+    generator = Generator(project.root, arguments.rate)
+    if arguments.no_screen:
+        from workbench.cli.engine import serve
+
+        with generator:
+            serve(project, settings, out)
+        return False
+    starting = _start(project)
+    with generator:
+        choice = _show(project, settings, starting)
+    _goodbye(project, choice, out)
+    return choice.kind == "leave"
+
+
+def _chosen(arguments: Arguments) -> tuple[Project, Settings] | None:
+    """What to open; None when nothing is named and nothing is here.
+
+    Raises:
+        UsageError: what is named is not there, or is no project.
+    """
+    paths: list[str] = arguments.paths
+    folder = Path(arguments.project)
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        folder = Path(paths[0])
+    elif paths:
+        return _files(arguments)
+    if (folder / "pipelines").is_dir():
+        settings = settings_of(arguments, folder)
+        return open_project(folder, settings), settings
+    if paths or arguments.project != os.curdir:
+        raise UsageError(
+            f"{folder} has no pipelines/",
+            f"`workbench init {folder}` writes a small project there; `workbench '{folder}/*'` opens its files.",
+        )
+    return None
+
+
+def _files(arguments: Arguments) -> tuple[Project, Settings]:
+    for path in arguments.paths:
+        if Path(path).is_dir():
+            raise UsageError(f"{path} is a folder", f"Its files are opened by `workbench '{path}/*'`.")
+        if not any(c in path for c in "*?[") and not Path(path).exists():
+            raise UsageError(f"There is no file {path}", "A pattern in quotes may match nothing yet: workbench 'logs/*.ndjson'.")
+    return files_of(arguments, tuple(arguments.paths))
+
+
+def _need_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "There is no terminal here for the screen", "`workbench run` runs the pipelines without one; `workbench sql` and `status` ask."
+        )
+
+
+def _start(project: Project) -> Future[Hello]:
+    """Have the engine started beside the imports and the first paint of the screen."""
+    pool = ThreadPoolExecutor(1, "launch")
+    starting = pool.submit(attach_or_start, project)
+    pool.shutdown(wait=False)
+    return starting
+
+
+def _show(project: Project, settings: Settings, starting: Future[Hello] | None = None) -> ExitChoice:
+    """The screen of a project, until a person leaves it."""
+    first: list[Future[Hello]] = [starting or _start(project)]
+    from workbench.client import EngineClient
+    from workbench.tui.app import run_app
+
+    async def start() -> None:
+        await asyncio.wrap_future(first.pop() if first else _start(project))
+
+    async def connect() -> EngineClient:
+        return EngineClient(project.socket)
+
+    return run_app(project.name, connect, settings.theme, start, log=project.log, state=project.state)
+
+
+def _welcome(arguments: Arguments, out: Output) -> int:
+    """Offer what there is to do in a folder with nothing to open."""
+    from workbench.cli.place import welcome_facts
+    from workbench.tui.app import choose_look
+    from workbench.tui.screens.welcome import run_welcome
+
+    settings = settings_of(arguments, Path(os.curdir))
+    choice = run_welcome(welcome_facts(Path.cwd()), choose_look(settings.theme))
+    if choice.kind == "demo":
+        return demo(parse(["demo", "--theme", settings.theme]), out)
+    if choice.kind == "init":
+        from workbench.demo.starter import write_starter
+
+        write_starter(Path(os.curdir))
+    if choice.kind in ("init", "open", "attach"):
+        arguments.paths = [choice.path or os.curdir]
+        return open_screen(arguments, out)
+    return 0
+
+
+def _goodbye(project: Project, choice: ExitChoice, out: Output) -> None:
+    if choice.kind == "leave":
+        where = f" --project {project.root}" if not project.files else ""
+        out.note(f"The engine of {project.name} goes on. `workbench{where}` opens it again, `workbench stop{where}` ends it.")
+
+
+def _wait_until_closed(project: Project) -> None:
+    """Return when no engine holds the project any more."""
+    from workbench.engine.lock import EngineLock
+
+    stop_engine(project)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            EngineLock(project.lock).release()
+        except DatabaseLocked:
+            time.sleep(0.02)
+        else:
+            return

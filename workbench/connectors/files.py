@@ -1,0 +1,289 @@
+"""Files that are followed: every record of them once, in each file's order, from whatever offsets are stored."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from workbench.batch import MAX_LINE, ChunkBuffer, Lag, Offset, RawBatch
+from workbench.connectors.compressed import CompressedContent
+from workbench.connectors.followed import BOM, FollowedFile, Reading, Replaced
+from workbench.connectors.handles import Handles, open_content
+from workbench.connectors.identity import Identity, Peek
+from workbench.connectors.lines import Lines
+from workbench.connectors.listing import Listing
+from workbench.connectors.parquet import ParquetContent
+from workbench.connectors.records import Records
+from workbench.connectors.roster import Roster, sentence
+from workbench.connectors.turns import Turns
+
+
+class FileSource:
+    """The files that a glob names, now and later.
+
+    Promises: an offset is never past the last whole record; nothing is lost and nothing comes twice over renames,
+    truncations, deletions, compressed rotations and restarts, as long as the bytes can still be found; one file's
+    trouble does not stop the others. Every method may be called from any thread; none of them waits.
+
+    Args:
+        stream: the streaming table that reads; for messages.
+        glob: as written, relative to `root`.
+        follow: wait for more; otherwise each file ends at its end, with or without a newline.
+        start: where files that are there at the very first look begin; files found later begin at 0.
+        header, quote, delimiter: CSV only.
+        offsets: what is stored of this stream; all of it, also of files that are gone.
+        max_line: bytes; longer lines become `Overlong`.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        glob: str,
+        format: Literal["json", "csv", "text", "parquet"],  # noqa: A002 (the language's word)
+        *,
+        follow: bool = True,
+        start: Literal["beginning", "end"] = "beginning",
+        root: Path,
+        header: bool = True,
+        quote: str = '"',
+        delimiter: str = ",",
+        offsets: Sequence[Offset] = (),
+        clock: Callable[[], float] = time.time,
+        max_line: int = MAX_LINE,
+    ) -> None:
+        self.stream = stream
+        self.glob = glob
+        self._follow = follow
+        self._clock = clock
+        self._parquet = format == "parquet"
+        cutter = Records(quote, delimiter) if format == "csv" else Lines()
+        self._reading = Reading(cutter, max_line, header and format == "csv", follow, clock)
+        self._listing = Listing(glob, root)
+        self._handles = Handles(self._parquet)
+        self._roster = Roster(self._reading, self._handles, self._parquet, self._listing.root, offsets)
+        self._turns = Turns()
+        self._at_end = start == "end" and _first_look_unfinished(offsets)
+        self._looked = False
+        self._told: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+        self._reported: set[str] = set()
+        self._notices: list[str] = []
+        self._lock = threading.RLock()
+
+    # -- reading
+
+    def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:
+        """The next whole records of one file, or a batch of none that only moves its offset; None when there is nothing whole now.
+
+        Args:
+            limit: about how many bytes; a longer record still comes whole.
+        """
+        with self._lock:
+            if not self._looked:
+                self.rescan()
+            looked_at = []
+            raw = None
+            while raw is None and (file := self._turns.pop()) is not None:
+                if not self._roster.has(file):
+                    continue
+                raw = self._take(file, buffer, limit)
+                if raw is None and file.drained is None and file.file_id not in self._failed:
+                    looked_at.append(file)
+                self._collect(file.said)
+            for file in looked_at:
+                self._queue(file)
+            self._collect(self._roster.said)
+            return raw
+
+    def _take(self, file: FollowedFile, buffer: ChunkBuffer, limit: int | None) -> RawBatch | None:
+        try:
+            content = self._handles.use(file)
+            raw = file.take(buffer, limit)
+        except Replaced:
+            for begun in self._roster.replaced(file):
+                self._turns.push(begun)
+            return None
+        except OSError as error:
+            self._failed[file.file_id] = sentence(file.name, error)
+            self._handles.close(file)
+            self._tell()
+            return None
+        if self._failed.pop(file.file_id, None):
+            self._told.pop(file.file_id, None)
+            self._notices.append(f"{file.name} can be read again")
+        if content.trouble:
+            self._problem(file.found.path, f"{file.name} {content.trouble}")
+        if raw is not None and file.has_news(self._clock()):
+            self._turns.push(file)
+        return raw
+
+    def _queue(self, file: FollowedFile) -> None:
+        if self._roster.has(file):
+            self._turns.push(file)
+
+    def offset_at(self, raw: RawBatch, byte: int, line: int) -> Offset:
+        """The offset after the record of `raw` that ends at `byte`; `line` records of the file come before it.
+
+        For Parquet only `line` counts.
+        """
+        if line >= raw.offset.line:
+            return raw.offset
+        end = raw.offset
+        at = raw.start.byte if self._parquet else byte
+        return Offset(end.file_id, end.file, at, line, False, end.mark)
+
+    def committed(self, offset: Offset) -> None:
+        """Everything of that file up to `offset` is durable."""
+        with self._lock:
+            self._roster.store(offset)
+
+    def rewind(self) -> None:
+        """Forget the reads that were not committed."""
+        with self._lock:
+            for file in list(self._roster.by_id.values()):
+                if self._roster.has(file):
+                    file.rewind()
+                    self._turns.push(file)
+                elif not file.stored:
+                    unread = file.read.byte - file.kept.byte
+                    self._notices.append(f"{file.name}: {unread:,} bytes were not stored before it was truncated; they are lost")
+                    file.rewind()
+
+    # -- looking
+
+    def rescan(self) -> None:
+        """Look at the glob and the files now: one stat each."""
+        with self._lock:
+            look = self._listing.look()
+            for file in self._roster.update(look, self._at_end):
+                self._turns.push(file)
+            self._at_end = False
+            self._looked = True
+            if not self._roster.files and not look.problems:
+                self._problem(self.glob, f"{self.glob} matches no file yet: {self.stream} waits for one")
+            elif self._roster.files:
+                self._told.pop(self.glob, None)
+            self._collect(self._roster.said)
+            self._tell()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing whole was unread at the last look."""
+        with self._lock:
+            return self._looked and not self._turns and not self._roster.undecided
+
+    @property
+    def ended(self) -> bool:
+        """`follow => false` and all is read; files that cannot be read have been named in a notice."""
+        with self._lock:
+            return not self._follow and self._looked and not self._turns
+
+    def directories(self) -> set[Path]:
+        """Directories where news can show up, for a Watcher."""
+        with self._lock:
+            return self._listing.directories() | {Path(file.found.path).parent for file in self._roster.files.values()}
+
+    def lag(self) -> Lag:
+        """How far the committed offsets are behind; an unfinished last line waits and is no lag."""
+        with self._lock:
+            now = self._clock()
+            files = list(self._roster.files.values())
+            behind = [_behind(file) for file in files]
+            oldest = [when for file, b in zip(files, behind, strict=True) if b and (when := file.growth.since(_position(file))) is not None]
+            unread = sum(behind)
+            lines, size = sum(f.read.line for f in files), sum(f.read.byte for f in files)
+            rows = sum(_rows_behind(file) for file in files) if self._parquet else math.ceil(unread * lines / size) if size else 0
+            seconds = max(0.0, now - min(oldest)) if oldest else 0.0
+            waiting = sum(file.waiting for file in files)
+            return Lag(unread, rows, seconds, waiting, sum(file.gone_since is None for file in files))
+
+    def sample(self, limit: int = 1 << 20) -> tuple[bytes, str] | None:
+        """The first whole lines of the oldest file that has some, decompressed, and its name; (b"", path) for Parquet."""
+        with self._lock:
+            found = sorted(self._listing.look().found.values(), key=lambda found: (found.mtime_ns, found.path))
+            for file in found:
+                try:
+                    content = open_content(file.path, self._parquet)
+                except OSError:
+                    continue
+                try:
+                    data = b"" if self._parquet else _first_lines(content.peek, limit, self._reading.longest, whole=not self._follow)
+                finally:
+                    content.close()
+                if data or self._parquet:
+                    return data, file.path if self._parquet else file.name
+            return None
+
+    # -- telling
+
+    def notices(self) -> list[str]:
+        """What happened since the last call, in sentences."""
+        with self._lock:
+            told, self._notices = self._notices, []
+            return told
+
+    def _collect(self, said: list[str]) -> None:
+        self._notices += said
+        said.clear()
+
+    def _problem(self, cause: str, text: str) -> None:
+        if self._told.get(cause) != text:
+            self._told[cause] = text
+            self._notices.append(text)
+
+    def _tell(self) -> None:
+        """Say each problem once, and once again when it comes back after it was over."""
+        now = self._roster.problems | self._failed
+        for cause, text in now.items():
+            self._problem(cause, text)
+        for cause in self._reported - now.keys():
+            self._told.pop(cause, None)
+        self._reported = set(now)
+
+    def close(self) -> None:
+        with self._lock:
+            self._handles.close_all()
+
+
+def _first_look_unfinished(offsets: Sequence[Offset]) -> bool:
+    """Not all of the files that `start => 'end'` skipped at the first look have their offset stored."""
+    counts = [Identity.from_mark(offset.mark).first_look for offset in offsets]
+    return not offsets or sum(count > 0 for count in counts) < max(counts)
+
+
+def _behind(file: FollowedFile) -> int:
+    """Bytes that are not stored, without an unfinished last line; an estimate where they are packed."""
+    size, content = max(file.found.size, file.growth.size), file.content
+    if file.stored and (file.drained == file.found.stamp or (file.drained is not None and not file.reading.follow)):
+        return 0
+    if isinstance(content, ParquetContent):
+        return size * (content.lines - file.kept.line) // max(1, content.lines)
+    if isinstance(content, CompressedContent):
+        size = int(size * content.ratio)
+    return max(0, size - file.kept.byte - file.waiting)
+
+
+def _position(file: FollowedFile) -> int:
+    """Where the oldest byte that is not stored stands in the file as it lies on disk."""
+    packed = file.content is not None and file.content.packed
+    return 0 if packed else file.kept.byte
+
+
+def _rows_behind(file: FollowedFile) -> int:
+    return file.content.lines - file.kept.line if isinstance(file.content, ParquetContent) else 0
+
+
+def _first_lines(peek: Peek, limit: int, longest: int, whole: bool) -> bytes:
+    """Whole lines from the beginning, about `limit` bytes; `whole`: a last line without a newline is one."""
+    while True:
+        data = peek(0, limit)
+        end = data.rfind(b"\n") + 1
+        if end or limit > longest:
+            return data[:end].removeprefix(BOM)
+        if len(data) < limit:
+            return (data + b"\n").removeprefix(BOM) if whole and data else b""
+        limit *= 4

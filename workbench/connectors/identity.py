@@ -1,0 +1,77 @@
+"""What makes a file the same file: device and inode, and its bytes at the head and just before the offset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+HEAD = TAIL = 1024
+"""Bytes that are remembered of a file's head, and of what stands just before the offset."""
+
+Peek = Callable[[int, int], bytes]
+"""peek(position, length): those bytes of the (decompressed) content, fewer at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A hash of `length` bytes at `start`: the content had them when it was read."""
+
+    start: int = 0
+    length: int = 0
+    digest: str = ""
+
+    @classmethod
+    def of(cls, start: int, data: bytes) -> Evidence:
+        return cls(start, len(data), blake2b(data, digest_size=16).hexdigest())
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.length
+
+    def holds(self, peek: Peek) -> bool:
+        return not self.length or Evidence.of(self.start, peek(self.start, self.length)) == self
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Enough to recognise a file's content again; inodes are reused and small files share heads, so all must agree.
+
+    The evidence may reach beyond an offset in the middle of a batch: those bytes were seen too. `since` is the mtime
+    when the file was found (it orders files), `stamp` the size and mtime_ns when the offset was taken, `unended` says
+    that the last record before the offset had no newline, `first_look` how many files `start => 'end'` skipped.
+    """
+
+    device: int
+    inode: int
+    head: Evidence = Evidence()
+    tail: Evidence = Evidence()
+    since: int = 0
+    stamp: tuple[int, int] = (0, 0)
+    unended: bool = False
+    first_look: int = 0
+
+    def same_content(self, peek: Peek) -> bool:
+        return self.head.holds(peek) and self.tail.holds(peek)
+
+    def grown(self, peek: Peek, position: int) -> Identity:
+        """The identity of the same content after it was read up to `position`."""
+        head = self.head
+        if head.length < HEAD and position > head.length:
+            head = Evidence.of(0, peek(0, min(HEAD, position)))
+        start = max(0, position - TAIL)
+        return replace(self, head=head, tail=Evidence.of(start, peek(start, position - start)))
+
+    def mark(self) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if value}, separators=(",", ":"))
+
+    @classmethod
+    def from_mark(cls, mark: str) -> Identity:
+        """Read `Offset.mark`; an empty one is an identity that no file has."""
+        told: dict[str, Any] = json.loads(mark) if mark else {"device": -1, "inode": -1}
+        for name in ("head", "tail"):
+            told[name] = Evidence(**told.get(name, {}))
+        told["stamp"] = tuple(told.get("stamp", (0, 0)))
+        return cls(**told)

@@ -1,0 +1,43 @@
+"""What the engine asks of every source, whatever it reads."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from workbench.batch import ChunkBuffer, Lag, Offset, RawBatch
+
+
+class Source(Protocol):
+    """Whole records with the Offset after them; no call blocks, and nothing counts as read before `committed`."""
+
+    def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:
+        """The next whole records, at most about `limit` bytes of them; None when there is nothing whole now."""
+
+    def offset_at(self, raw: RawBatch, byte: int, line: int) -> Offset:
+        """The offset after record `line` of `raw`, which ends at `byte`."""
+
+    def committed(self, offset: Offset) -> None:
+        """Remember that everything up to `offset` is stored."""
+
+    def rewind(self) -> None:
+        """Forget the reads that were not committed."""
+
+    def lag(self) -> Lag:
+        """How far the committed offsets are behind."""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing was unread at the last look."""
+
+    @property
+    def ended(self) -> bool:
+        """Nothing will ever come again."""
+
+    def rescan(self) -> None:
+        """Look at the outside world now."""
+
+    def notices(self) -> list[str]:
+        """What a user should know and was not told yet."""
+
+    def close(self) -> None:
+        """Give back every handle; the source cannot be used afterwards."""

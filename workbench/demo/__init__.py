@@ -1,0 +1,1 @@
+"""The sample shop: its project, copied, and a generator that feeds it."""

@@ -1,0 +1,50 @@
+"""The generator as a child process: it lives as long as the process that started it, and no longer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+READY = b"ready\n"
+
+
+class Generator:
+    """Feeds a copy of the sample project from a child process, from `start` to `stop`.
+
+    The child reads a pipe whose other end is here: it ends when `stop` closes it and when this process dies, however
+    it dies. `start` returns once the first events are in the files.
+    """
+
+    def __init__(self, root: Path, rate: float, seed: int = 42) -> None:
+        self._command = [sys.executable, "-m", "workbench.demo", str(root), str(rate), str(seed)]
+        self._log = root / "generator.log"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while there is one."""
+        return self._child.pid if self._child else None
+
+    def start(self) -> None:
+        with self._log.open("wb") as log:
+            self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        assert self._child.stdout
+        if self._child.stdout.readline() != READY:
+            self.stop()
+            raise OSError(f"the generator did not start: {self._log.read_text('utf-8', 'replace').strip()}")
+
+    def stop(self) -> None:
+        """End the child and wait for it; it needs a twentieth of a second."""
+        if child := self._child:
+            self._child = None
+            child.communicate()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()

@@ -1,0 +1,57 @@
+"""What happened, worth a line: kept for the screen, stored as `workbench.events`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from workbench.protocol import Notice
+from workbench.store.session import Session
+
+log = logging.getLogger(__name__)
+
+SHOWN = 20
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class EventLog:
+    """Events in the order in which they happened; safe from any thread.
+
+    Args:
+        last_id: of the events that are stored already.
+    """
+
+    def __init__(self, clock: Callable[[], float], last_id: int = 0) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last_id = last_id
+        self._shown: deque[Notice] = deque(maxlen=SHOWN)
+        self._unsaved: list[Notice] = []
+
+    def add(self, kind: str, text: str, stream: str = "") -> None:
+        """Args: kind: info, warning or error."""
+        with self._lock:
+            self._last_id += 1
+            notice = Notice(self._last_id, self._clock(), kind, text, stream)
+            self._shown.append(notice)
+            self._unsaved.append(notice)
+        log.log(LEVELS[kind], "%s%s", f"{stream}: " if stream else "", text)
+
+    def latest(self) -> tuple[Notice, ...]:
+        with self._lock:
+            return tuple(self._shown)
+
+    @property
+    def unsaved(self) -> bool:
+        return bool(self._unsaved)
+
+    def save(self, session: Session) -> None:
+        """Store what is not stored yet; runs in the writer's turn."""
+        with self._lock:
+            batch, self._unsaved = self._unsaved, []
+        for event in batch:
+            session.execute(
+                "INSERT INTO _system.events VALUES (?, to_timestamp(?), ?, ?, ?)", [event.id, event.at, event.kind, event.stream, event.text]
+            )

@@ -1,0 +1,187 @@
+"""What a person looks at closely: filtered tails, running states, quarantine."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from workbench.errors import NotFound
+from workbench.language.definitions import Column, StreamingTable
+from workbench.protocol import QuarantineDetail, QuarantinePage, QuarantineRow, StatePage, StateRow, Tail, TailRow
+from workbench.store import format
+from workbench.store.names import literal, public, quote, stored
+from workbench.store.session import Session
+from workbench.stream.explain import explain
+from workbench.stream.running import RunningView
+
+SEARCHED = 200_000
+"""Latest records that a filter looks through."""
+PREVIEW = 200
+LOOKS = 64
+"""Clients and views whose last amounts are remembered, for Δ."""
+
+
+class Inspector:
+    """Answers the screen's questions on a session of its own, one at a time; never in the way of the writer."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._looks: OrderedDict[tuple[str, str], dict[tuple[str, ...], float]] = OrderedDict()
+
+    def close(self) -> None:
+        with self._lock:
+            self._session.close()
+
+    def search(self, table: StreamingTable, columns: tuple[str, ...], text: str, limit: int, total: int) -> Tail:
+        """The latest records of a stream that contain a text, letter case aside; rejected ones among them."""
+        shown = [c for c in columns if not c.startswith("_")]
+        where = " OR ".join(f"contains(lower({quote(c)}::VARCHAR), {literal(text.lower())})" for c in shown) or "false"
+        marks = '"_violations"' if "_violations" in columns else "NULL::VARCHAR[]"
+        with self._lock:
+            top = self._one(f"SELECT coalesce(max(rowid), -1) + 1 FROM {stored(table.name)}")
+            low = max(0, top - SEARCHED)
+            commit = self._one(f"SELECT coalesce(min(_commit), 0) FROM {stored(table.name)} WHERE rowid >= {low}")
+            accepted = self._session.arrow(
+                f'SELECT _commit AS _c, rowid AS _r, epoch(k."at") AS _at, {marks} AS _m, {", ".join(f"t.{quote(c)}" for c in shown)}'
+                f" FROM {stored(table.name)} t JOIN _system.commits k ON k.id = t._commit AND k.stream = {literal(table.name)}"
+                f" WHERE rowid >= {low} AND ({where}) ORDER BY rowid DESC LIMIT {limit}"
+            )
+            matched = self._one(f"SELECT count(*) FROM {stored(table.name)} WHERE rowid >= {low} AND ({where})")
+            needle = f"contains(lower(decode(raw)), {literal(text.lower())}) OR contains(lower(rules::VARCHAR), {literal(text.lower())})"
+            quarantine = f"FROM _system.quarantine WHERE stream = {literal(table.name)} AND _commit >= {commit} AND TRY({needle})"
+            rejected = self._session.execute(
+                f'SELECT _commit, id, epoch(arrived_at), rules, raw, line {quarantine} ORDER BY id DESC LIMIT {limit}'
+            )
+            matched += self._one(f"SELECT count(*) {quarantine}")
+            searched = top - low + self._one(
+                f"SELECT count(*) FROM _system.quarantine WHERE stream = {literal(table.name)} AND _commit >= {commit}"
+            )
+        plain = accepted.select(shown)
+        found: list[tuple[int, int, TailRow]] = []
+        for i, cells in enumerate(format.cells_of_rows(plain)):
+            marks_of = tuple(accepted["_m"][i].as_py() or ())
+            row = TailRow(accepted["_at"][i].as_py(), 0, tuple("" if c is None else c for c in cells), marks_of)
+            found.append((accepted["_c"][i].as_py(), accepted["_r"][i].as_py(), row))
+        for at_commit, id, at, rules, raw, line in rejected:
+            found.append((at_commit, id, TailRow(at, line, (), tuple(rules), True, _preview(raw), id)))
+        found.sort(key=lambda item: item[0])
+        rows = tuple(row for _, _, row in _in_order(found)[-limit:])
+        return Tail(table.name, tuple(shown), format.numeric_columns(plain.schema), rows, total, matched, searched)
+
+    def state(self, view: RunningView, client: str, limit: int, commit: int) -> StatePage:
+        """The newest windows, or the largest groups, of a running state, with their growth since this client's last look."""
+        with self._lock:
+            names = [name for name, _ in self._session.describe(f"FROM {public(view.name)}")]
+            keys = [c for c in view.state.key_columns if c >= 0]
+            order = [*keys, *(i for i in range(len(names)) if i not in keys)]
+            window = view.state.key_columns[view.state.window.key] if view.state.window and view.state.window.key is not None else -1
+            selected = ", ".join(quote(names[i]) for i in order)
+            types = self._session.arrow(f"SELECT {selected} FROM {public(view.name)} LIMIT 0").schema
+            numeric = format.numeric_columns(types)
+            amount = _amount(order, len(keys), numeric)
+            ordering = [f"{quote(names[window])} DESC NULLS LAST"] if window >= 0 else []
+            ordering += [f"{amount + 1} DESC NULLS LAST"] if amount >= 0 else []
+            by = f" ORDER BY {', '.join(ordering)}" if ordering else ""
+            table = self._session.arrow(f"SELECT {selected} FROM {public(view.name)}{by} LIMIT {limit}")
+            groups = self._one(f"SELECT count(*) FROM {public(view.name)}")
+        amounts = [_number(table.column(amount)[i].as_py()) for i in range(table.num_rows)] if amount >= 0 else [0.0] * table.num_rows
+        cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
+        looked = self._look(client, view.name, {row[: len(keys)]: value for row, value in zip(cells, amounts, strict=True)})
+        opened = self._open(view, table, order.index(window) if window >= 0 else -1)
+        rows = tuple(
+            StateRow(row, opened[i], amounts[i] - looked.get(row[: len(keys)], amounts[i] if not looked else 0.0), amounts[i])
+            for i, row in enumerate(cells)
+        )
+        return StatePage(
+            view.name, tuple(names[i] for i in order), numeric, rows, groups, len(keys), view.watermark, commit, view.late, max(amount, 0)
+        )
+
+    def quarantine(self, stream: str | None, rule: str | None, offset: int, limit: int) -> QuarantinePage:
+        """Rejected records, newest first."""
+        where: list[str] = ["true"]
+        values: list[str] = []
+        if stream:
+            where.append("stream = ?")
+            values.append(stream)
+        if rule:
+            where.append("list_contains(rules, ?)")
+            values.append(rule)
+        condition = " AND ".join(where)
+        with self._lock:
+            rows = self._session.execute(
+                f'SELECT id, stream, rules, file, line, "offset", epoch(arrived_at), raw[1:{PREVIEW}] FROM _system.quarantine'
+                f" WHERE {condition} ORDER BY id DESC LIMIT {int(limit)} OFFSET {int(offset)}",
+                values,
+            )
+            total = self._session.execute(f"SELECT count(*) FROM _system.quarantine WHERE {condition}", values)[0][0]
+        return QuarantinePage(tuple(_row(row) for row in rows), total)
+
+    def detail(self, id: int, tables: dict[str, StreamingTable], inputs: dict[str, tuple[Column, ...]]) -> QuarantineDetail:
+        """One rejected record, judged again rule by rule.
+
+        Raises:
+            NotFound: no such record.
+        """
+        with self._lock:
+            found = self._session.execute(
+                'SELECT q.id, q.stream, q.rules, q.file, q.line, q."offset", epoch(q.arrived_at), q.raw, q.source, q.state, q._commit,'
+                ' coalesce(epoch(c."at"), 0) FROM _system.quarantine q LEFT JOIN _system.commits c ON c.id = q._commit AND c.stream = q.stream'
+                " WHERE q.id = ?",
+                [id],
+            )
+            if not found:
+                raise NotFound(f"There is no rejected record {id}", "`workbench quarantine list` shows them.")
+            *head, raw, source, state, commit, at = found[0]
+            table = tables.get(head[1])
+            raw = bytes(raw)
+            told = explain(self._session, raw, table, inputs.get(head[1], ()), tuple(head[2]))
+        row = _row((*head, raw[:PREVIEW]))
+        return QuarantineDetail(row, told.text, len(raw), commit, at, state, told.verdicts, told.spans, source)
+
+    def _look(self, client: str, view: str, amounts: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+        """What this client saw last, and remember what it sees now."""
+        before = self._looks.pop((client, view), {})
+        self._looks[(client, view)] = amounts
+        while len(self._looks) > LOOKS:
+            self._looks.popitem(last=False)
+        return before
+
+    def _open(self, view: RunningView, table: Any, window: int) -> list[bool]:
+        if window < 0 or view.state.window is None or view.event_time is None:
+            return [False] * table.num_rows
+        closes = view.event_time - view.state.window.delay - view.state.window.size
+        starts = table.column(window).cast("int64").to_pylist()
+        return [start is not None and start > closes for start in starts]
+
+    def _one(self, sql: str) -> int:
+        return int(self._session.execute(sql)[0][0])
+
+
+def _amount(order: list[int], keys: int, numeric: tuple[bool, ...]) -> int:
+    """The column that the bar shows: the last number that is no key; -1 when there is none."""
+    return next((i for i in range(len(order) - 1, keys - 1, -1) if numeric[i]), -1)
+
+
+def _in_order(found: list[tuple[int, int, TailRow]]) -> list[tuple[int, int, TailRow]]:
+    """By commit; inside one, accepted rows by their place, then the rejected by theirs."""
+    return sorted(found, key=lambda item: (item[0], item[2].dropped, item[1]))
+
+
+def _row(found: tuple[Any, ...]) -> QuarantineRow:
+    id, stream, rules, file, line, offset, at, raw = found
+    return QuarantineRow(id, stream, tuple(rules), file, line, offset, at, _preview(raw))
+
+
+def _preview(raw: bytes | None) -> str:
+    return format.visible(bytes(raw or b"")[:PREVIEW].decode("utf-8", "replace"))
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+

@@ -1,0 +1,32 @@
+"""The engine's log: a file with levels and rotation."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from pathlib import Path
+
+SIZE = 4 << 20
+KEPT = 3
+
+
+def write_log(path: Path, level: int = logging.INFO) -> logging.Handler:
+    """Send everything that workbench logs to a file; gives the handler, to be removed by whoever added it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=SIZE, backupCount=KEPT, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
+    logger = logging.getLogger("workbench")
+    logger.setLevel(level)
+    logger.addHandler(handler)
+    return handler
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The end of the log."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 200 * max(count, 1)))
+            return file.read().decode("utf-8", "replace").splitlines()[-count:] if count > 0 else []
+    except OSError:
+        return []

@@ -1,0 +1,87 @@
+"""The project's definitions as they stand: read, bound, compared with what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.config import Project
+from workbench.engine.changes import Change, plan_change
+from workbench.engine.opened import pipeline_for
+from workbench.engine.inference import Inference
+from workbench.engine.planner import VIOLATIONS
+from workbench.errors import Problem
+from workbench.language.definitions import Graph, StreamingTable
+from workbench.language.project import load, read_pipelines
+from workbench.store.binder import bind
+from workbench.store.catalog import Entry
+from workbench.store.database import system_tables
+from workbench.store.session import scratch
+
+CONSOLE = "<console>"
+OPENED = "<command line>"
+CATALOG = "<catalog>"
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """Definitions that can run, in order, with what each of them changes.
+
+    `problems`: mistakes; when there are any, `changes` describe the old definitions, which keep running.
+    `waiting`: names that cannot run yet, with the reason. `removed`: stored, and defined no more.
+    """
+
+    graph: Graph
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...]
+    waiting: dict[str, str]
+    removed: tuple[Entry, ...]
+
+
+def read_project(project: Project, entries: dict[str, Entry], extra: str = "") -> Pipelines:
+    """Read, bind and compare. Args: extra: statements typed into the console just now."""
+    texts = pipeline_texts(project)
+    typed = "\n".join(f"{entry.text};" for entry in entries.values() if entry.file == CONSOLE)
+    if typed or extra:
+        texts[CONSOLE] = f"{typed}\n{extra}" if extra else typed
+    found = _resolve(project, texts, entries)
+    if not found.problems:
+        return found
+    old = "\n".join(f"{entry.text};" for entry in entries.values() if entry.digest)
+    if not old:
+        return found
+    stored = _resolve(project, {CATALOG: old}, entries)
+    return Pipelines(stored.graph, tuple(c for c in stored.changes if c.step == "keep"), found.problems, stored.waiting, ())
+
+
+def pipeline_texts(project: Project) -> dict[str, str]:
+    """File name → text of all pipelines of a project.
+
+    Raises:
+        SourceError: a file that cannot be read; without it its definitions would seem to be gone.
+    """
+    return {OPENED: pipeline_for(project.files)} if project.files else read_pipelines(project.root)
+
+
+def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry]) -> Pipelines:
+    loaded = load(texts)
+    graph, problems = loaded.graph, list(loaded.problems)
+    inference = Inference(project, entries)
+    bound = bind(graph, scratch, inference.columns, project.root, system_tables())
+    problems += bound.problems
+    changes: list[Change] = []
+    for definition in graph.definitions:
+        schema = bound.schemas.get(definition.name)
+        if schema is None:
+            continue
+        columns = schema.output
+        if isinstance(definition, StreamingTable) and any(rule.action == "mark" for rule in definition.expectations):
+            columns = (*columns, VIOLATIONS)
+        options = inference.options.get(definition.name, ())
+        change = plan_change(definition, columns, schema.input, schema.state, options, entries.get(definition.name.lower()))
+        if isinstance(change, Problem):
+            problems.append(change)
+        else:
+            changes.append(change)
+    names = {d.name.lower() for d in graph.definitions}
+    removed = tuple(entry for key, entry in entries.items() if key not in names)
+    return Pipelines(graph, tuple(changes), tuple(problems), dict(bound.waiting), removed)

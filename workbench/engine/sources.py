@@ -1,0 +1,46 @@
+"""The files behind a streaming table, opened where the last commit left them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.batch import Offset
+from workbench.config import Project
+from workbench.connectors.files import FileSource
+from workbench.language.definitions import ReadFiles
+
+
+def open_files_source(
+    project: Project, stream: str, source: ReadFiles, given: Sequence[tuple[str, str]], offsets: Sequence[Offset]
+) -> FileSource:
+    """The files of a read_files, from the committed offsets on; `given` are its format's options, inferred ones among them."""
+    options = dict(given)
+    return FileSource(
+        stream,
+        source.glob,
+        source.format,
+        follow=source.follow,
+        start=source.start,
+        root=project.root,
+        header=options.get("header", "true") == "true",
+        quote=_character(options.get("quote"), '"'),
+        delimiter=_character(options.get("delimiter"), ","),
+        offsets=offsets,
+    )
+
+
+def _character(written: str | None, default: str) -> str:
+    """The text of a string literal."""
+    return default if written is None else written[1:-1].replace("''", "'")
+
+
+def fixed_folder(root: Path, glob: str) -> Path:
+    """The deepest folder of a glob that has no wildcard: what has to be watched."""
+    path = root / glob
+    while re.search(r"[*?\[]", str(path)) or not path.is_dir():
+        if path == path.parent:
+            return root
+        path = path.parent
+    return path

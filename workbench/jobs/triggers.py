@@ -1,0 +1,54 @@
+"""TRIGGER ON UPDATE: which views a change makes due, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from workbench.language.definitions import Graph, MaterializedView, TemporaryView
+
+AT_MOST_EVERY = 1.0
+"""Seconds between two runs of a view that names no AT MOST EVERY."""
+
+
+class Triggers:
+    """Collects updates and hands out the views that are due; time is passed in.
+
+    Views read through temporary views; a view that was refreshed is an update for those that read it.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._views = {d.name: d for d in graph.definitions if isinstance(d, MaterializedView) and d.trigger and not d.running}
+        self._inputs = {name: _inputs(view, graph) for name, view in self._views.items()}
+        self._due: dict[str, str] = {}
+        self._ran: dict[str, float] = {}
+
+    def updated(self, names: Iterable[str]) -> None:
+        """Some datasets have new content."""
+        changed = {name.lower(): name for name in names}
+        for view, inputs in self._inputs.items():
+            cause = next((changed[name] for name in inputs if name in changed), None)
+            if cause:
+                self._due.setdefault(view, f"update of {cause}")
+
+    def run_due(self, now: float, enqueue: Callable[[MaterializedView, str], object], force: bool = False) -> None:
+        """Hand out the views whose time has come; `force` does not wait for AT MOST EVERY."""
+        for name in list(self._due):
+            view = self._views[name]
+            pause = (view.trigger.at_most_every if view.trigger else 0.0) or AT_MOST_EVERY
+            if force or now - self._ran.get(name, float("-inf")) >= pause:
+                self._ran[name] = now
+                enqueue(view, self._due.pop(name))
+
+
+def _inputs(view: MaterializedView, graph: Graph) -> set[str]:
+    found: set[str] = set()
+    waiting = [name.lower() for name in view.tables]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        definition = graph.get(name)
+        if isinstance(definition, TemporaryView):
+            waiting += [t.lower() for t in definition.tables]
+    return found

@@ -1,0 +1,1 @@
+"""From pipeline text to definitions and the SQL that runs them; touches no database."""

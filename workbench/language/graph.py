@@ -1,0 +1,140 @@
+"""All definitions of a project, each after everything that it reads."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from workbench.errors import Problem
+from workbench.language.definitions import Definition, Drop, Graph, Refresh, StreamingTable, StreamRef
+from workbench.language.references import Reference
+from workbench.language.statements import Parsed
+
+
+def build(found: list[Parsed]) -> tuple[Graph, list[Problem]]:
+    """The graph of all sound definitions, and every mistake: in statements, of names, and between definitions.
+
+    A definition that reads an unsound one is left out of the graph without a problem of its own.
+    """
+    problems = [problem for parsed in found for problem in parsed.problems]
+    problems += [_command(parsed) for parsed in found if isinstance(parsed.statement, (Refresh, Drop))]
+    named: dict[str, Parsed] = {}
+    for parsed in found:
+        if parsed.name is None or isinstance(parsed.statement, (Refresh, Drop)):
+            continue
+        first = named.setdefault(parsed.name.text.lower(), parsed)
+        if first is not parsed:
+            problems.append(_twice(parsed, first))
+    unsound = {name for name, parsed in named.items() if parsed.statement is None}
+    for name, parsed in named.items():
+        wrong = _references(parsed, named)
+        problems += wrong
+        if wrong:
+            unsound.add(name)
+    problems += _cycles(named, unsound)
+    return Graph(_ordered(named, unsound)), sorted(problems, key=lambda p: (p.file, p.line, p.column))
+
+
+def reads(definition: Definition) -> tuple[str, ...]:
+    """Names of the project that a definition reads, its stream first."""
+    if not isinstance(definition, StreamingTable):
+        return definition.tables
+    stream = (definition.source.name,) if isinstance(definition.source, StreamRef) else ()
+    return (*stream, *definition.query.tables)
+
+
+def _reads(parsed: Parsed) -> list[Reference]:
+    """Everything that a definition reads, the stream first."""
+    return ([parsed.stream] if parsed.stream else []) + list(parsed.tables)
+
+
+def _command(parsed: Parsed) -> Problem:
+    word = parsed.tokens[0]
+    hint = "Run it in the SQL pane or with `workbench sql`; files in pipelines/ hold definitions only."
+    return parsed.text.problem(word.start, word.stop, f"{word.text.upper()} is a command, not a definition", hint)
+
+
+def _twice(parsed: Parsed, first: Parsed) -> Problem:
+    assert parsed.name is not None and first.name is not None
+    place = first.text.span(first.name.start, first.name.stop)
+    message = f"{parsed.name.text} is defined twice: first in {place.file}:{place.line}:{place.column}"
+    return parsed.text.problem(parsed.name.start, parsed.name.stop, message, "Rename or remove one of them; letter case does not tell names apart.")
+
+
+def _references(parsed: Parsed, named: dict[str, Parsed]) -> list[Problem]:
+    out = []
+    for reference in _reads(parsed):
+        target = named.get(reference.name.lower())
+        if target is None:
+            out.append(_unknown(parsed, reference, named))
+        elif reference is parsed.stream and target.statement is not None and not isinstance(target.statement, StreamingTable):
+            message = f"{reference.name} is no streaming table: only rows that are added once can be read as a STREAM"
+            hint = f"Read it as a table: leave out STREAM (and write TRIGGER ON UPDATE), or read STREAM of what {reference.name} reads."
+            out.append(_at(parsed, reference, message, hint))
+    return out
+
+
+def _unknown(parsed: Parsed, reference: Reference, named: dict[str, Parsed]) -> Problem:
+    names = {key: target.name.text for key, target in named.items() if target.name}
+    near = get_close_matches(reference.name.lower(), list(names), 1)
+    if near:
+        hint = f"Did you mean {names[near[0]]}?"
+    elif names:
+        hint = f"The project defines {', '.join(list(names.values())[:8])}{', …' if len(names) > 8 else ''}."
+    else:
+        hint = "The project defines nothing else."
+    return _at(parsed, reference, f"there is no table {reference.name}", hint)
+
+
+def _at(parsed: Parsed, reference: Reference, message: str, hint: str) -> Problem:
+    return parsed.text.problem(reference.token.start, reference.token.stop, message, hint)
+
+
+def _cycles(named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
+    """A problem for each cycle, at the reference that closes it; everything on it becomes unsound."""
+    out: list[Problem] = []
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> None:
+        for reference in _reads(named[name]):
+            target = reference.name.lower()
+            if target in path:
+                around = path[path.index(target) :]
+                unsound.update(around)
+                names = " → ".join(_spelled(named, key) for key in (*around, target))
+                hint = "A definition cannot read itself, not even through others: break the circle."
+                out.append(_at(named[name], reference, f"these definitions read each other in a circle: {names}", hint))
+            elif target in named and target not in done:
+                visit(target, [*path, target])
+        done.add(name)
+
+    for name in named:
+        if name not in done:
+            visit(name, [name])
+    return out
+
+
+def _spelled(named: dict[str, Parsed], key: str) -> str:
+    name = named[key].name
+    return name.text if name else key
+
+
+def _ordered(named: dict[str, Parsed], unsound: set[str]) -> tuple[Definition, ...]:
+    out: dict[str, Definition] = {}
+    bad = set(unsound)
+
+    def place(name: str) -> bool:
+        if name in bad:
+            return False
+        if name in out:
+            return True
+        if not all(place(reference.name.lower()) for reference in _reads(named[name])):
+            bad.add(name)
+            return False
+        statement = named[name].statement
+        assert statement is not None and not isinstance(statement, (Refresh, Drop))
+        out[name] = statement
+        return True
+
+    for name in named:
+        place(name)
+    return tuple(out.values())

@@ -1,0 +1,1 @@
+"""The one DuckDB file and everything that is asked of it."""

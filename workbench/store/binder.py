@@ -1,0 +1,352 @@
+"""Types of a project's definitions, found by binding them on empty tables in a scratch database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from workbench.errors import Problem, QueryError
+from workbench.language.definitions import (
+    Column,
+    Definition,
+    Expectation,
+    Graph,
+    MaterializedView,
+    ReadFiles,
+    RunningState,
+    StreamingTable,
+)
+from workbench.language.draft import Draft
+from workbench.language.graph import reads
+from workbench.language.script import compile_script
+from workbench.language.statements import Parsed
+from workbench.language.tokens import Text, Token
+from workbench.language.words import reserved_column
+from workbench.store.names import literal, quote
+from workbench.store.session import Session
+
+Infer = Callable[[ReadFiles, str], tuple[Column, ...] | None]
+"""Columns of a source that declares none, by its stream's name; None when there is nothing to infer from yet."""
+
+RESCUED = Column("_rescued_data", "VARCHAR")
+VIOLATIONS = Column("_violations", "VARCHAR[]")
+_GIVEN = (
+    Column("_row", "BIGINT"),
+    Column("_metadata", 'STRUCT(source VARCHAR, file VARCHAR, "offset" BIGINT, line BIGINT, peer VARCHAR, arrived_at TIMESTAMPTZ)'),
+)
+_TRIGGER = "Write the view over the table, without STREAM and with TRIGGER ON UPDATE: it is computed anew after each change."
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Columns of a dataset: those of its source, its own, and those of its running state (`_k0…`, `_p0…`).
+
+    `output` of a streaming table has no `_violations`; it has `_rescued_data` where the input is inferred from JSON.
+    """
+
+    input: tuple[Column, ...]
+    output: tuple[Column, ...]
+    state: tuple[Column, ...] = ()
+
+
+@dataclass(slots=True)
+class Bound:
+    """What binding a graph found.
+
+    `waiting`: definitions whose input is not known yet, and why. A definition is in exactly one of `schemas`, `waiting`
+    and (itself, or something that it reads) `problems`.
+    """
+
+    schemas: dict[str, Schema] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+
+
+def bind(graph: Graph, open_session: Callable[[], Session], infer: Infer, root: Path | None = None, system: str = "") -> Bound:
+    """Bind every definition, each after what it reads.
+
+    Args:
+        open_session: opens an empty scratch database.
+        root: where relative paths of read_csv(…) and its like begin; None: the current folder.
+        system: statements that make the system tables readable that definitions may name.
+    """
+    session = open_session()
+    try:
+        session.execute("SET errors_as_json = true")
+        if root is not None:
+            session.execute(f"SET file_search_path = {literal(str(root))}")
+        if system:
+            session.execute(system)
+        binder = _Binder(session, graph, infer)
+        for definition in graph.definitions:
+            binder.bind(definition)
+        return binder.bound
+    finally:
+        session.close()
+
+
+class _Wrong(Exception):
+    """A definition that does not bind; carries its problems."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+class _Binder:
+    """Binds one definition after another; each sound one becomes an empty table that the next ones can read."""
+
+    def __init__(self, session: Session, graph: Graph, infer: Infer) -> None:
+        self._session = session
+        self._graph = graph
+        self._infer = infer
+        self.bound = Bound()
+
+    def bind(self, definition: Definition) -> None:
+        name = definition.name
+        behind = next((d for n in reads(definition) if (d := self._graph.get(n)) and d.name not in self.bound.schemas), None)
+        if behind is not None:
+            if behind.name in self.bound.waiting:
+                self.bound.waiting[name] = f"{behind.name} is not known yet: {self.bound.waiting[behind.name]}"
+            return
+        source = _Source(definition)
+        try:
+            schema = self._schema(definition, source)
+        except _Wrong as wrong:
+            self.bound.problems += wrong.problems
+            return
+        if schema is None:
+            assert isinstance(definition, StreamingTable) and isinstance(definition.source, ReadFiles)
+            self.bound.waiting[name] = f"no record of {definition.source.glob} is there to tell its columns"
+            return
+        self.bound.schemas[name] = schema
+        marks = isinstance(definition, StreamingTable) and _marks(definition)
+        self._table(f"main.{quote(name)}", (*schema.output, *((VIOLATIONS,) if marks else ())))
+
+    def _schema(self, definition: Definition, source: _Source) -> Schema | None:
+        if isinstance(definition, StreamingTable):
+            return self._streaming_table(definition, source)
+        if isinstance(definition, MaterializedView) and definition.running:
+            return self._running(definition, definition.running, source)
+        found = self._described(definition.sql, source, "query")
+        return Schema((), _declared(definition, _distinct(found, source, stored=isinstance(definition, MaterializedView)), source))
+
+    def _streaming_table(self, table: StreamingTable, source: _Source) -> Schema | None:
+        given = self._input(table)
+        if given is None:
+            return None
+        inferred = isinstance(table.source, ReadFiles) and table.source.schema is None and not table.columns
+        rescued = (RESCUED,) if inferred and isinstance(table.source, ReadFiles) and table.source.format == "json" else ()
+        stream = given if isinstance(table.source, ReadFiles) else self._stream(table.source.name)
+        self._table("_input", (*stream, *rescued, *_GIVEN))
+        found = self._described(table.query.sql, source, "select")[1:]
+        found = _distinct(tuple(c for c in found if c != VIOLATIONS), source, stored=True, rescued=bool(rescued))
+        output = self._output(table, found, given, source)
+        self._table("_output", output)
+        problems = [p for rule, tokens in source.rules() for p in self._rule(rule, tokens, source)]
+        if problems:
+            raise _Wrong(problems)
+        return Schema(given, output)
+
+    def _input(self, table: StreamingTable) -> tuple[Column, ...] | None:
+        if not isinstance(table.source, ReadFiles):
+            return tuple(c for c in self._stream(table.source.name) if c != VIOLATIONS)
+        if table.source.schema is not None:
+            return table.source.schema
+        if table.query.identity and table.columns:
+            return table.columns
+        found = self._infer(table.source, table.name)
+        return None if found is None else tuple(c for c in found if c.name != RESCUED.name)
+
+    def _stream(self, name: str) -> tuple[Column, ...]:
+        """Everything that a reader of a streaming table can name."""
+        table = self._graph.get(name)
+        assert isinstance(table, StreamingTable)
+        return (*self.bound.schemas[table.name].output, *((VIOLATIONS,) if _marks(table) else ()))
+
+    def _output(
+        self, table: StreamingTable, found: tuple[Column, ...], given: tuple[Column, ...], source: _Source
+    ) -> tuple[Column, ...]:
+        """The table's columns: as declared, else as the SELECT gives them."""
+        if not table.columns:
+            strict = {c.name.lower(): c for c in given} if table.query.identity else {}
+            return tuple(strict.get(c.name.lower(), c) for c in found)
+        names = {c.name.lower(): c for c in found}
+        declared = {c.name.lower() for c in table.columns}
+        problems = []
+        for column in table.columns:
+            gives = names.get(column.name.lower())
+            if gives is None:
+                near = ", ".join(c.name for c in found if c.name.lower() not in declared)
+                hint = f"Name one of its columns so ({near} AS {column.name}), or take it out of the list." if near else "Add it to the SELECT."
+                problems.append(source.at_column(column.name, f"the SELECT gives no column {column.name}", hint))
+            elif not self._casts(gives.type, column.type):
+                message = f"{column.name} is declared {column.type}, but the SELECT gives {gives.type}"
+                problems.append(source.at_column(column.name, message, f"Declare {gives.type}, or convert it in the SELECT."))
+        extra = [c.name for c in found if c.name.lower() not in declared]
+        if extra:
+            hint = "Declare it, or leave it out of the SELECT."
+            problems.append(source.at_body(f"the SELECT gives {', '.join(extra)}, which the column list does not have", hint))
+        if problems:
+            raise _Wrong(problems)
+        return table.columns
+
+    def _casts(self, given: str, wanted: str) -> bool:
+        try:
+            self._session.execute(f"SELECT CAST(x AS {wanted}) FROM (SELECT NULL::{given} AS x) WHERE x IS NOT NULL")
+        except QueryError:
+            return False
+        return True
+
+    def _rule(self, rule: Expectation, predicate: list[Token], source: _Source) -> list[Problem]:
+        """In a WHERE as well: there DuckDB refuses what looks at other rows."""
+        draft = Draft().add("SELECT (", predicate, ") AS holds FROM _output WHERE (", predicate, ")")
+        try:
+            [(_, kind)] = self._session.describe(draft.sql)
+        except QueryError as error:
+            return [source.problem(error, draft, predicate)]
+        if kind == "BOOLEAN":
+            return []
+        hint = "Write a comparison, such as amount > 0."
+        return [source.text.problem(predicate[0].start, predicate[-1].stop, f"{rule.name} is {kind}, not true or false", hint)]
+
+    def _running(self, view: MaterializedView, state: RunningState, source: _Source) -> Schema:
+        stream = self._stream(state.stream)
+        self._table("_rows", stream)
+        self._table("_delta", stream)
+        source.check_names({c.name.lower(): c for c in stream})
+        found = _declared(view, _distinct(self._described(state.recompute, source, "recompute"), source, stored=True), source)
+        kept = self._described(state.partial, source, "partial", _TRIGGER)
+        self._table("_state", (*kept, Column("_commit", "BIGINT")))
+        combined = self._described(state.combine, source, "combine", _TRIGGER)
+        finished = self._described(state.finish, source, "finish", _TRIGGER)
+        if [(c.name, c.type) for c in combined] != [(c.name, c.type) for c in kept]:
+            raise _Wrong([source.at_body("the partial sums of this view cannot be combined", _TRIGGER)])
+        for plain, own in zip(found, finished, strict=True):
+            if plain.type != own.type:
+                message = f"{plain.name} would be {own.type} as a running state, the query gives {plain.type}"
+                raise _Wrong([source.at_body(message, f"Cast the column to {plain.type} in the SELECT.")])
+        return Schema(stream, found, kept)
+
+    def _described(self, sql: str, source: _Source, draft: str, hint: str = "") -> tuple[Column, ...]:
+        try:
+            return tuple(Column(name, "INTEGER" if kind == '"NULL"' else kind) for name, kind in self._session.describe(sql))
+        except QueryError as error:
+            problem = source.problem(error, source.parsed.drafts[draft], source.parsed.body)
+            if hint:
+                problem = replace(problem, message=f"this cannot be kept as a running state: {problem.message}", hint=hint)
+            raise _Wrong([problem]) from error
+
+    def _table(self, name: str, columns: tuple[Column, ...]) -> None:
+        kind = "TABLE" if name.startswith("main.") else "TEMP TABLE"
+        self._session.execute(f"CREATE OR REPLACE {kind} {name} ({', '.join(f'{quote(c.name)} {c.type}' for c in columns)})")
+
+
+class _Source:
+    """A definition's own text, compiled once more to lead DuckDB's positions back to it."""
+
+    def __init__(self, definition: Definition) -> None:
+        span = definition.span
+        lead = "\n" * (span.line - 1) + " " * (span.column - 1)
+        self.text = Text(span.file, lead + definition.text)
+        self.parsed: Parsed = compile_script(self.text)[0]
+
+    def rules(self) -> list[tuple[Expectation, list[Token]]]:
+        return [(rule.expectation, rule.predicate) for rule in self.parsed.rules]
+
+    def at_body(self, message: str, hint: str) -> Problem:
+        body = self.parsed.body
+        return self.text.problem(body[0].start, body[-1].stop, message, hint)
+
+    def at_column(self, name: str, message: str, hint: str) -> Problem:
+        token = self.parsed.columns.get(name.lower(), self.parsed.body[0])
+        return self.text.problem(token.start, token.stop, message, hint)
+
+    def check_names(self, stream: dict[str, Column]) -> None:
+        """The event time must be a time, and a name in GROUP BY must not be a column as well as an item."""
+        problems = []
+        for alias in self.parsed.aliases:
+            if alias.key in stream:
+                hint = "Write out the expression in GROUP BY, or choose another name after AS."
+                problems.append(self._at(alias, f"{alias.text} is a column of the stream as well as a name in the SELECT", hint))
+        time = self.parsed.time
+        column = stream.get(time.key) if time else None
+        if time and column is None:
+            problems.append(self._at(time, f"the stream has no column {time.text}", f"Its columns are {', '.join(c.name for c in stream.values())}."))
+        if time and column and not column.type.startswith("TIMESTAMP"):
+            problems.append(self._at(time, f"{time.text} is {column.type}, not a time", "An event time is a TIMESTAMPTZ or a TIMESTAMP."))
+        if problems:
+            raise _Wrong(problems)
+
+    def problem(self, error: QueryError, draft: Draft, whole: list[Token]) -> Problem:
+        """DuckDB's error in the words of a Problem, at the token that it points at."""
+        said = _said(error)
+        message, hint = _worded(said)
+        position = said.get("position", "")
+        if position.isdigit():
+            offset = len(f"DESCRIBE {draft.sql}".encode()[: int(position)].decode("utf-8", "ignore")) - len("DESCRIBE ")
+            if token := draft.token_at(max(0, offset)):
+                return self._at(token, message, hint)
+        return self.text.problem(whole[0].start, whole[-1].stop, message, hint)
+
+    def _at(self, token: Token, message: str, hint: str) -> Problem:
+        return self.text.problem(token.start, token.stop, message, hint)
+
+
+def _said(error: QueryError) -> dict[str, str]:
+    """What DuckDB's error says, field by field."""
+    start = error.message.find("{")
+    try:
+        found = json.loads(error.message[start:]) if start >= 0 else {}
+    except ValueError:
+        found = {}
+    return {str(k): str(v) for k, v in found.items()} or {"exception_message": error.message}
+
+
+def _worded(said: dict[str, str]) -> tuple[str, str]:
+    """DuckDB's error as a message and a hint, without its lists of functions and its own names."""
+    lines = [line.strip() for line in said["exception_message"].split("\n") if line.strip()]
+    message, _, advice = lines[0].partition(". You might need to ")
+    if said.get("error_subtype") == "COLUMN_NOT_FOUND" and "name" in said:
+        message = f"there is no column {said['name']}"
+    if advice:
+        return message, f"You might need to {advice}"
+    if "must appear in the GROUP BY" in message:
+        return message.rstrip("."), "Group by it too, or sum it up: max(…), arg_max(…, ts)."
+    if message.startswith("No files found"):
+        return message, "Paths begin at the project's folder."
+    listed = said.get("candidates", "")
+    candidates = [c.strip() for c in listed.split(",") if c.strip() and not c.strip().startswith("_")] if "(" not in listed else []
+    return message, f"Did you mean {' or '.join(candidates[:3])}?" if candidates else " ".join(lines[1:3])[:200]
+
+
+def _marks(table: StreamingTable) -> bool:
+    return any(rule.action == "mark" for rule in table.expectations)
+
+
+def _distinct(columns: tuple[Column, ...], source: _Source, stored: bool, rescued: bool = False) -> tuple[Column, ...]:
+    """The columns, when no two have the same name and none has one that is given out here."""
+    seen: set[str] = set()
+    for column in columns:
+        if column.name.lower() in seen:
+            raise _Wrong([source.at_body(f"two columns are named {column.name}", "Name one of them otherwise with AS; letter case does not count.")])
+        seen.add(column.name.lower())
+        if stored and reserved_column(column.name) and not (rescued and column == RESCUED):
+            raise _Wrong([source.at_body(f"the column name {column.name} is reserved", f"Give it another name: {column.name} AS …, or EXCLUDE it.")])
+    return columns
+
+
+def _declared(view: Definition, found: tuple[Column, ...], source: _Source) -> tuple[Column, ...]:
+    """The query's columns with declared comments; declared types must be the query's."""
+    if not isinstance(view, MaterializedView) or not view.columns:
+        return found
+    problems = []
+    for own, column in zip(view.columns, found, strict=True):
+        if own.type and own.type != column.type:
+            message = f"{own.name} is declared {own.type}, but the query gives {column.type}"
+            problems.append(source.at_column(own.name, message, f"Declare {column.type}, or convert it in the SELECT."))
+    if problems:
+        raise _Wrong(problems)
+    return tuple(replace(column, comment=own.comment) for own, column in zip(view.columns, found, strict=True))

@@ -1,0 +1,169 @@
+"""Why one quarantined record is there: every rule judged on it, what each saw, and where that stands in the raw text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from workbench.batch import KEPT_OF_TOO_LONG, MALFORMED, NOT_NULL, TOO_LONG, TYPE, ChunkBuffer, Offset, RawBatch
+from workbench.errors import QueryError
+from workbench.language.definitions import Column, Expectation, Format, ReadFiles, StreamingTable
+from workbench.protocol import RuleVerdict
+from workbench.store.session import Session
+from workbench.stream.decode import Decoder
+from workbench.stream.field_spans import Place, csv_places, error_place, json_places, shown
+from workbench.stream.select import METADATA
+from workbench.stream.validate import MALFORMED_BIT, broken_sql, identifier
+
+WORD = re.compile(r"'(?:[^']|'')*'|\"((?:[^\"]|\"\")+)\"|([A-Za-z_]\w*)")
+
+
+class Explanation(NamedTuple):
+    """A record explained: `text` is it as a screen can show it, `spans` are (start, stop, action) in its characters."""
+
+    verdicts: tuple[RuleVerdict, ...]
+    spans: tuple[tuple[int, int, str], ...]
+    text: str
+
+
+def explain(
+    session: Session,
+    raw: bytes,
+    table: StreamingTable | None,
+    columns: tuple[Column, ...],
+    rules: Sequence[str] = (),
+    header: bytes | None = None,
+) -> Explanation:
+    """Judge one record again, rule by rule; only its first 64 KB are shown.
+
+    Args:
+        table: the streaming table that it was rejected from; None when that is gone: then there are no verdicts.
+        columns: of the table's input.
+        rules: the rules that it broke when it came; `_too_long` cannot be judged again.
+        header: the header record of a CSV file that has one.
+    """
+    if table is None or not columns:
+        return Explanation((), (), shown(raw[:KEPT_OF_TOO_LONG])[0])
+    if TOO_LONG in rules:
+        kept = RuleVerdict(TOO_LONG, True, "drop", f"its first {len(raw):,} bytes were kept")
+        return Explanation((kept, *_unknown(table.expectations)), (), shown(raw)[0])
+    return _Record(session, raw, table, columns, header).explained()
+
+
+class _Record:
+    """One record on the way through its decoder and its SELECT."""
+
+    def __init__(
+        self,
+        session: Session,
+        raw: bytes,
+        table: StreamingTable,
+        columns: tuple[Column, ...],
+        header: bytes | None,
+    ) -> None:
+        source = table.source
+        format, options = (source.format, source.options) if isinstance(source, ReadFiles) else ("parquet", ())
+        self.session = session
+        self.raw = raw
+        self.format: Format = format
+        self.query = table.query
+        self.expectations = table.expectations
+        self.places = _places(raw, columns, format, options, header)
+        self.table, mask = _decoded(session, raw, columns, format, options, header)
+        self.malformed = bool(mask & MALFORMED_BIT)
+        row = self.table.to_pylist()[0]
+        self.wrong = [c for c in columns if row[c.name] is None and self.places.get(c.name, Place(0, 0, None)).value is not None]
+        self.missing = [c for c in columns if c.not_null and row[c.name] is None and c not in self.wrong]
+
+    def explained(self) -> Explanation:
+        text, characters = shown(self.raw[:KEPT_OF_TOO_LONG])
+        if self.malformed:
+            message, place = error_place(self.raw, self.format)
+            verdict = RuleVerdict(MALFORMED, True, "drop", message)
+            spans = [(place.start, place.stop, "drop")] if place else []
+            return Explanation((verdict, *_unknown(self.expectations)), _in_characters(spans, characters), text)
+        verdicts = [*self._reserved(), *self._judged()]
+        marked = [(self.places[v.field], v.action) for v in verdicts if v.broken and v.field in self.places]
+        spans = sorted({(place.start, place.stop, action) for place, action in marked if place.stop > place.start})
+        return Explanation(tuple(verdicts), _in_characters(spans, characters), text)
+
+    def _reserved(self) -> list[RuleVerdict]:
+        found = [RuleVerdict(MALFORMED, False, "drop")]
+        found += [RuleVerdict(TYPE, True, "drop", self.places[c.name].value or "", f"{c.name} {c.type}", c.name) for c in self.wrong]
+        found += [RuleVerdict(NOT_NULL, True, "drop", "NULL", f"{c.name} {c.type} NOT NULL", c.name) for c in self.missing]
+        return found + [RuleVerdict(rule, False, "drop") for rule, bad in ((TYPE, self.wrong), (NOT_NULL, self.missing)) if not bad]
+
+    def _judged(self) -> list[RuleVerdict]:
+        """The expectations; one that mentions a column of the wrong type cannot be judged."""
+        try:
+            output = self._output()
+        except QueryError as error:
+            return [RuleVerdict(rule.name, None, rule.action, error.message, rule.predicate) for rule in self.expectations]
+        wrong = {column.name.lower() for column in self.wrong}
+        return [self._verdict(rule, output, wrong) for rule in self.expectations]
+
+    def _output(self) -> pa.Table:
+        if self.query.identity:
+            return self.table
+        inputs = self.table.append_column("_row", pa.array([0])).append_column("_metadata", pa.nulls(1, METADATA))
+        with self.session.relation("_input", inputs):
+            return self.session.arrow(self.query.sql)
+
+    def _verdict(self, rule: Expectation, output: pa.Table, wrong: set[str]) -> RuleVerdict:
+        names = mentioned(rule.predicate, output.column_names)
+        field = names[0] if names else ""
+        if not output.num_rows or wrong & {name.lower() for name in names}:
+            return RuleVerdict(rule.name, None, rule.action, predicate=rule.predicate, field=field)
+        value = f"coalesce({identifier(field)}::VARCHAR, 'NULL')" if field else "''"
+        with self.session.relation("_judged", output):
+            try:
+                found = self.session.execute(f"SELECT {broken_sql(rule)} AS broken, {value} FROM _judged ORDER BY broken DESC LIMIT 1")
+            except QueryError as error:
+                return RuleVerdict(rule.name, None, rule.action, error.message, rule.predicate, field)
+        broken, seen = found[0]
+        return RuleVerdict(rule.name, bool(broken), rule.action, str(seen), rule.predicate, field)
+
+
+def mentioned(predicate: str, names: Sequence[str]) -> list[str]:
+    """The columns that a predicate mentions, in its order."""
+    known = {name.lower(): name for name in names}
+    words = [(quoted or plain).replace('""', '"').lower() for quoted, plain in WORD.findall(predicate)]
+    return list(dict.fromkeys(known[word] for word in words if word in known))
+
+
+def _unknown(expectations: Sequence[Expectation]) -> list[RuleVerdict]:
+    return [RuleVerdict(rule.name, None, rule.action, predicate=rule.predicate) for rule in expectations]
+
+
+def _decoded(
+    session: Session, raw: bytes, columns: tuple[Column, ...], format: Format, options: Sequence[tuple[str, str]], header: bytes | None
+) -> tuple[pa.Table, int]:
+    """The record's row and its mask; a Parquet row was kept as JSON."""
+    if header is None:
+        options = (*options, ("header", "false"))
+    decoder = Decoder(session, columns, "json" if format == "parquet" else format, options, exact=True)
+    line = raw + b"\n"
+    buffer = ChunkBuffer(len(line))
+    buffer.open()[: len(line)] = line
+    stop = Offset("", "", len(line), 1)
+    batch = decoder.decode(RawBatch(buffer, len(line), Offset("", ""), stop, 0.0, quoted=b"\n" in raw, header_line=header or b""))
+    buffer.close()
+    return batch.table, int(batch.mask[0])
+
+
+def _places(
+    raw: bytes, columns: Sequence[Column], format: Format, options: Sequence[tuple[str, str]], header: bytes | None
+) -> dict[str, Place]:
+    if format == "csv":
+        return csv_places(raw, [column.name for column in columns], options, header)
+    if format == "text":
+        return {columns[0].name: Place(0, len(raw), raw.decode(errors="replace"))}
+    return json_places(raw)
+
+
+def _in_characters(spans: Sequence[tuple[int, int, str]], characters: Sequence[int]) -> tuple[tuple[int, int, str], ...]:
+    last = len(characters) - 1
+    return tuple((characters[start], characters[min(stop, last)], action) for start, stop, action in spans if start < last)

@@ -1,0 +1,100 @@
+"""Where the fields of one raw record stand, and the record as text that a screen can show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from workbench.language.definitions import Format
+from workbench.stream.csv_fields import Dialect, Fields
+
+KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:\s*')
+NEXT = re.compile(r"\s*,")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A field in the bytes of its record: JSON with its key. `value` is its text as written, None when it is null or empty."""
+
+    start: int
+    stop: int
+    value: str | None
+
+
+def shown(raw: bytes) -> tuple[str, list[int]]:
+    """A record with its unprintable bytes as \\xNN, and the character at which each byte stands (one entry more than bytes)."""
+    out: list[str] = []
+    characters: list[int] = []
+    length = 0
+    for piece in raw.decode("utf-8", "surrogateescape"):
+        size = 1 if "\udc80" <= piece <= "\udcff" else len(piece.encode())
+        if not piece.isprintable():
+            piece = "".join(f"\\x{byte:02x}" for byte in piece.encode("utf-8", "surrogateescape"))
+        characters += [length] * size
+        out.append(piece)
+        length += len(piece)
+    return "".join(out), [*characters, length]
+
+
+def json_places(raw: bytes) -> dict[str, Place]:
+    """The top-level fields of a JSON object, the first of a name; as far as it can be read."""
+    text = raw.decode("utf-8", "surrogateescape")
+    decoder = json.JSONDecoder()
+    places: dict[str, Place] = {}
+    at_byte = _byte_positions(text)
+    at = text.find("{") + 1
+    while at and (key := KEY.match(text, at)):
+        try:
+            value, stop = decoder.raw_decode(text, key.end())
+            name = str(json.loads(key[1]))
+        except (ValueError, RecursionError):
+            break
+        places.setdefault(name, Place(at_byte[key.start(1)], at_byte[stop], None if value is None else text[key.end() : stop]))
+        comma = NEXT.match(text, stop)
+        at = comma.end() if comma else 0
+    return places
+
+
+def csv_places(raw: bytes, names: Sequence[str], options: Sequence[tuple[str, str]], header: bytes | None) -> dict[str, Place]:
+    """The fields of a CSV record under the names of the columns; by position without a header."""
+    fields = Fields(Dialect.of(options))
+    given = (
+        list(names)
+        if header is None
+        else [(name or b"").decode(errors="replace").strip() for name in fields.cut(header.rstrip(b"\n")) or []]
+    )
+    declared = {name.lower(): name for name in names}
+    places: dict[str, Place] = {}
+    for name, (start, stop) in zip(given, fields.spans(raw), strict=False):
+        if name.lower() in declared:
+            text = raw[start:stop].decode(errors="replace")
+            places.setdefault(declared[name.lower()], Place(start, stop, text or None))
+    return places
+
+
+def error_place(raw: bytes, format: Format) -> tuple[str, Place | None]:
+    """What is wrong with a malformed record, in words, and where; no place when that cannot be told."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 at byte {error.start}: {raw[error.start]:#04x}", Place(error.start, error.start + 1, None)
+    if format == "csv":
+        return "quotes that do not fit, or another number of fields than the header", None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        start = min(len(text[: error.pos].encode()), max(len(raw) - 1, 0))
+        return f"{error.msg} at character {error.pos + 1}", Place(start, min(start + 1, len(raw)), None)
+    except (ValueError, RecursionError) as error:
+        return str(error), None
+    return ("not JSON" if isinstance(value, dict) else "not a JSON object"), None
+
+
+def _byte_positions(text: str) -> Sequence[int]:
+    """The byte at which each character begins, and the end."""
+    if text.isascii():
+        return range(len(text) + 1)
+    return [0, *accumulate(len(character.encode("utf-8", "surrogateescape")) for character in text)]

@@ -1,0 +1,176 @@
+"""The columns of a source that declares none, from its first records."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from workbench.connectors.records import Records
+from workbench.language.definitions import Column, Format
+from workbench.store.session import Session
+from workbench.stream.csv_fields import Dialect, Fields
+from workbench.stream.json_exact import RESCUED
+
+Options = Sequence[tuple[str, str]]
+
+DELIMITERS = (",", ";", "\t", "|")
+SNIFFED = 200
+"""Records that the delimiter is judged by."""
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?")
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+WHOLE = re.compile(r"-?(0|[1-9]\d*)")
+REAL = re.compile(r"-?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
+
+BIGINT = range(-(1 << 63), 1 << 63)
+
+
+def infer_options(sample: bytes, format: Format, options: Options, path: str = "") -> tuple[tuple[str, str], ...]:
+    """The options with what the sample shows where nothing is given: a CSV's delimiter, and whether it has a header."""
+    given = {name.lower() for name, _ in options}
+    if format != "csv":
+        return tuple(options)
+    found = list(options)
+    if not given & {"delimiter", "delim", "sep"}:
+        found.append(("delimiter", _delimiter(sample, options, path)))
+    if "header" not in given:
+        first = next(iter(_records(sample, Dialect.of(found))), [])
+        found.append(("header", "false" if any(_text_type(field) not in ("", "VARCHAR") for field in first) else "true"))
+    return tuple(found)
+
+
+def infer_columns(session: Session, sample: bytes, format: Format, options: Options, path: str = "") -> tuple[Column, ...]:
+    """The columns that a source seems to have; none when the sample shows none yet.
+
+    Whole numbers are BIGINT, other numbers DOUBLE, ISO times TIMESTAMPTZ, ISO dates DATE; objects and lists stay JSON.
+    A column of several kinds, or of nothing but NULL, is VARCHAR, which takes anything.
+
+    Args:
+        sample: whole records from the beginning of the source; of Parquet nothing, `path` is read.
+        options: of the format, as `infer_options` completed them.
+    """
+    match format:
+        case "json":
+            return _json_columns(sample)
+        case "csv":
+            return _csv_columns(sample, Dialect.of(infer_options(sample, format, options, path)))
+        case "text":
+            return (Column("value", "VARCHAR"),)
+        case "parquet":
+            with session.relation("_inferred", pq.read_schema(path).empty_table()):
+                return tuple(Column(name, kind) for name, kind in session.describe("SELECT * FROM _inferred"))
+
+
+def _json_columns(sample: bytes) -> tuple[Column, ...]:
+    kinds: dict[str, set[str]] = {}
+    for line in sample.split(b"\n"):
+        for name, value in _object(line).items():
+            if name and name != RESCUED:
+                kinds.setdefault(name, set()).add(_json_type(value))
+    return _columns(kinds)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """A line's object; nothing for a line that is none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _json_type(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "BOOLEAN"
+    if isinstance(value, int):
+        return "BIGINT" if value in BIGINT else "VARCHAR"
+    if isinstance(value, float):
+        return "DOUBLE"
+    if isinstance(value, str):
+        return _time_type(value) or "VARCHAR"
+    return "JSON"
+
+
+def _text_type(text: str) -> str:
+    """The type of a CSV field; a number with leading zeros is a text."""
+    if not text:
+        return ""
+    if WHOLE.fullmatch(text):
+        return "BIGINT" if int(text[:20]) in BIGINT and len(text) <= 20 else "VARCHAR"
+    if REAL.fullmatch(text):
+        return "DOUBLE"
+    if text.lower() in ("true", "false"):
+        return "BOOLEAN"
+    return _time_type(text) or "VARCHAR"
+
+
+def _time_type(text: str) -> str:
+    kind = "TIMESTAMPTZ" if INSTANT.fullmatch(text) else "DATE" if DATE.fullmatch(text) else ""
+    try:
+        if kind:
+            datetime.fromisoformat(text[:10])
+    except ValueError:
+        return ""
+    return kind
+
+
+def _columns(kinds: dict[str, set[str]]) -> tuple[Column, ...]:
+    """One column a name; of names that differ in letter case only the first, as SQL cannot tell them apart."""
+    columns: dict[str, Column] = {}
+    for name, found in kinds.items():
+        columns.setdefault(name.lower(), Column(name, _common(found - {""})))
+    return tuple(columns.values())
+
+
+def _common(kinds: set[str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    if kinds == {"BIGINT", "DOUBLE"}:
+        return "DOUBLE"
+    return "TIMESTAMPTZ" if kinds == {"TIMESTAMPTZ", "DATE"} else "VARCHAR"
+
+
+def _csv_columns(sample: bytes, dialect: Dialect) -> tuple[Column, ...]:
+    records = list(_records(sample, dialect))
+    if not records:
+        return ()
+    names = records[0] if dialect.header else [f"column{index}" for index in range(len(records[0]))]
+    kinds: dict[str, set[str]] = {name.strip(): set() for name in names if name.strip()}
+    for record in records[1 if dialect.header else 0 :]:
+        if len(record) == len(names):
+            for name, field in zip(names, record, strict=True):
+                if name.strip():
+                    kinds[name.strip()].add(_text_type(field.strip()))
+    return _columns(kinds)
+
+
+def _records(sample: bytes, dialect: Dialect) -> Iterable[list[str]]:
+    """The fields of the sample's records that are neither blank nor malformed; NULL is empty."""
+    fields = Fields(dialect)
+    start = 0
+    for end in Records(dialect.quote, dialect.delimiter).ends(sample, len(sample)).tolist():
+        record = sample[start : end - 1]
+        start = end
+        cut = fields.cut(record) if record.strip() else None
+        if cut is not None:
+            yield [(field or b"").decode(errors="replace") for field in cut]
+
+
+def _delimiter(sample: bytes, options: Options, path: str) -> str:
+    """The delimiter that cuts most records into the same number of fields; the more fields the better."""
+    head = b"".join(sample.splitlines(keepends=True)[:SNIFFED])
+    best, best_score = "\t" if path.lower().split(".gz")[0].split(".zst")[0].endswith(".tsv") else ",", (0, 0)
+    for delimiter in DELIMITERS:
+        widths = Counter(len(record) for record in _records(head, Dialect.of([*options, ("delimiter", delimiter)])))
+        width, count = widths.most_common(1)[0] if widths else (0, 0)
+        if width > 1 and (count, width) > best_score:
+            best, best_score = delimiter, (count, width)
+    return best

@@ -1,0 +1,100 @@
+"""The exact way to decode JSON lines: slow, portable, and the judge of what the fast way doubts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from workbench.language.definitions import Expectation
+from workbench.store.session import LARGE, Session
+from workbench.stream.decode_lines import texts
+from workbench.stream.decode_types import Typed, value_sql
+from workbench.stream.judge import Judge, Judged, Reading
+from workbench.stream.validate import literal
+
+RESCUED = "_rescued_data"
+SPACE = literal(" \t\r\v\f")
+NOTHING_BUT_NULLS = '^\\{("(\\\\.|[^"\\\\])*":null,?)*\\}$'
+
+
+class JsonExact:
+    """Every line is parsed by itself, every column judged on its JSON type: no cast can hide anything.
+
+    A line that is no JSON object is `_malformed` (a byte order mark and any white space around it are allowed); a value
+    that is none of its column's type is `_type`; a missing key and a JSON null are NULL; of duplicate keys the first counts.
+    """
+
+    def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation], stream: str, rescue: bool = False) -> None:
+        self._session = session
+        rescued = [f"{rescued_sql('_line', [column.name for column in columns])} AS {RESCUED}"] if rescue else []
+        self._judge = Judge(session, _readings(columns), rules, stream, "_line IS NULL", _parsed_sql(columns), rescued)
+
+    def decode(self, raw: Any) -> Judged:
+        """Judge binary[k] lines, in order.
+
+        Raises:
+            FlowError: an expectation cannot be judged.
+        """
+        text, _ = texts(raw)
+        with self._session.relation("_lines", pa.table({"raw": text})):
+            return self._judge.judge(large=raw.nbytes > LARGE)
+
+
+def rescued_sql(line: str, names: Sequence[str]) -> str:
+    """The fields of a JSON object that no column is declared for, as a JSON object; NULL when all of them are null."""
+    rest = f"json_merge_patch({line}, {literal(json.dumps(dict.fromkeys(names)))})::VARCHAR"
+    return f"CASE WHEN NOT regexp_full_match({rest}, {literal(NOTHING_BUT_NULLS)}) THEN {rest} END"
+
+
+def trimmed_sql(line: str) -> str:
+    """A line without a byte order mark and the white space around it, form feeds among it, as the reader takes it."""
+    trimmed = f"trim(CASE WHEN starts_with({line}, chr(65279)) THEN substr({line}, 2) ELSE {line} END, {SPACE})"
+    return f"CASE WHEN starts_with({line}, '{{') AND ends_with({line}, '}}') THEN {line} ELSE {trimmed} END"
+
+
+def pointer(name: str) -> str:
+    """The JSON pointer to a top-level field."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _readings(columns: Sequence[Typed]) -> list[Reading]:
+    """How each column is read off the relation below."""
+    texts, jsons = _texts_of(columns), _jsons_of(columns)
+    readings = []
+    for column in columns:
+        text = f"_texts[{texts.index(column) + 1}]" if column in texts else f"struct_extract(_plain, {literal(column.name)})"
+        value = f"_jsons[{jsons.index(column) + 1}]" if column in jsons else "NULL::JSON"
+        sql = value_sql(column, text, f"starts_with({value}::VARCHAR, '\"')", f"(CASE WHEN {text} IS NOT NULL THEN {value} END)")
+        readings.append(Reading(column, sql, f"{text} IS NOT NULL"))
+    return readings
+
+
+def _parsed_sql(columns: Sequence[Typed]) -> str:
+    """Each line, NULL when it is no object, with its fields: `_texts`, `_jsons` and `_plain`, the texts as the reader writes them."""
+    parsed = ["_line"]
+    if texts := _texts_of(columns):
+        parsed.append(f"json_extract_string(_line, {_pointers(texts)}) AS _texts")
+    if jsons := _jsons_of(columns):
+        parsed.append(f"json_extract(_line, {_pointers(jsons)}) AS _jsons")
+    if plain := {column.name: "VARCHAR" for column in columns if column.family == "text"}:
+        parsed.append(f"json_transform(_line, {literal(json.dumps(plain))}) AS _plain")
+    return (
+        f"(SELECT {', '.join(parsed)} FROM (SELECT CASE WHEN starts_with(_text, '{{') AND json_valid(_text) THEN _text END AS _line"
+        f" FROM (SELECT {trimmed_sql('raw')} AS _text FROM _lines)))"
+    )
+
+
+def _texts_of(columns: Sequence[Typed]) -> list[Typed]:
+    return [column for column in columns if column.family != "text"]
+
+
+def _jsons_of(columns: Sequence[Typed]) -> list[Typed]:
+    """Columns that are judged on the kind of JSON value, not on its text alone."""
+    return [column for column in columns if column.family not in ("text", "whole", "real", "number")]
+
+
+def _pointers(columns: Sequence[Typed]) -> str:
+    return "[" + ", ".join(literal(pointer(column.name)) for column in columns) + "]"

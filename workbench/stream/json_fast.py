@@ -1,0 +1,143 @@
+"""The fast way to decode JSON lines: DuckDB's own reader on the chunk's memory, and a test of what it cannot vouch for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench.language.definitions import Expectation
+from workbench.store.session import LARGE, Session
+from workbench.stream.decode_types import TIMESTAMPS, WHOLE, Typed, instant_sql, value_sql
+from workbench.stream.judge import Judged
+from workbench.stream.validate import literal, rule_mask_sql
+
+DOUBT = (1 << 64) - 1
+"""The mask of a row that the exact way must judge: no row breaks every rule."""
+
+NATIVE = ("whole", "real", "time", "string")
+"""Families that the reader types by itself; NULL is then doubtful, and of numbers 0 and 1 (they may be false and true)."""
+
+OFTEN = 0.01
+"""Share of rows from which right but doubtful values cost more than reading their column as JSON text does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One column of the fast query: what the reader gives, the value made of it, and when that is certainly right."""
+
+    type: str
+    value: str
+    clean: str = ""
+
+
+class JsonFast:
+    """One pass of `read_json` over a chunk; row i of the answer is line i that is not blank.
+
+    A line that the reader cannot parse becomes a row of NULLs, which is doubtful by design. The reader's casts are lossy
+    (10.7 becomes 11, true becomes 1), so a whole number is read as DOUBLE and trusted only where it cannot be such a loss.
+    """
+
+    def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation]) -> None:
+        self.session = session
+        self.columns = tuple(columns)
+        self.rules = rule_mask_sql(rules, [column.name for column in columns if column.not_null])
+        self.as_text: set[str] = set()
+        self._queries: dict[str, str] = {}
+
+    def decode(self, path: str, length: int) -> Judged:
+        """Every line of a file that is not blank, with DOUBT where the answer is not sure.
+
+        Raises:
+            QueryError: the reader gave up (an expectation failed on a value, a line was too long); the exact way can tell.
+        """
+        if path not in self._queries:
+            self._queries[path] = self._sql(path)
+        table = self.session.arrow(self._queries[path], large=length > LARGE)
+        return Judged(table.select([column.name for column in self.columns]), table.column("_mask").to_numpy().copy())
+
+    def learn(self, right: pa.Table, lines: int) -> None:
+        """Read columns as JSON text from now on that made many of `lines` doubtful although they were right."""
+        for column in self.columns:
+            if column.name in self.as_text or column.family not in NATIVE:
+                continue
+            values = right.column(column.name)
+            doubted = values.null_count
+            if column.family in ("whole", "real"):
+                doubted += pc.sum(pc.is_in(values, pa.array([0, 1]).cast(values.type))).as_py() or 0
+            if doubted > OFTEN * lines:
+                self.as_text.add(column.name)
+                self._queries.clear()
+
+    def _sql(self, path: str) -> str:
+        reads = [(column, self._read(column)) for column in self.columns]
+        declared = ", ".join(f"{column.sql}: {literal(read.type)}" for column, read in reads)
+        values = ", ".join(f"{read.value} AS {column.sql}" for column, read in reads)
+        clean = [f"({read.clean})" for _, read in reads if read.clean]
+        if not any(self._is_native(column) for column in self.columns):
+            clean.append("(" + " OR ".join(f"{column.sql} IS NOT NULL" for column in self.columns) + ")")
+        return (
+            f"SELECT *, (CASE WHEN _clean THEN {self.rules} ELSE {DOUBT}::UBIGINT END)::UBIGINT AS _mask FROM (SELECT {values},"
+            f" {' AND '.join(clean)} AS _clean FROM read_json({literal(path)}, format = 'newline_delimited', records = 'true',"
+            f" ignore_errors = true, columns = {{{declared}}}))"
+        )
+
+    def _is_native(self, column: Typed) -> bool:
+        return column.family in NATIVE and column.name not in self.as_text
+
+    def _read(self, column: Typed) -> Read:
+        name = column.sql
+        if column.family in ("text", "json"):
+            return Read("VARCHAR" if column.family == "text" else "JSON", name)
+        if not self._is_native(column):
+            return _read_as_text(column)
+        if column.type in WHOLE:
+            low, high = WHOLE[column.type]
+            return Read("DOUBLE", f"try_cast({name} AS {column.type})", f"trunc({name}) = {name} AND {_between(name, low, high)}")
+        if column.family == "real":
+            value = name if column.type == "DOUBLE" else f"try_cast({name} AS {column.type})"
+            return Read("DOUBLE", value, f"{name} <> 0 AND {name} <> 1 AND abs({name}) < {'1e308' if column.type == 'DOUBLE' else '3e38'}")
+        if column.type in TIMESTAMPS:
+            instant = instant_sql(column.type, name)
+            return Read("TIMESTAMPTZ", instant, f"({instant}) IS NOT NULL")
+        finite = f" AND isfinite({name})" if column.family == "time" else ""
+        return Read(column.type, name, f"{name} IS NOT NULL{finite}")
+
+
+def _between(name: str, low: int, high: int) -> str:
+    if low == -high:
+        return f"abs({name}) BETWEEN 2 AND {high}"
+    return f"{name} BETWEEN {low} AND {high} AND {name} NOT IN (0, 1)"
+
+
+def _read_as_text(column: Typed) -> Read:
+    """The value as it was written, judged as the exact way does; an escape in a string is left to that way."""
+    name = column.sql
+    quoted = f"starts_with({name}::VARCHAR, '\"')"
+    text = f"(CASE WHEN NOT {quoted} THEN {name}::VARCHAR WHEN NOT contains({name}::VARCHAR, '\\') THEN ({name}::VARCHAR)[2:-2] END)"
+    value = value_sql(column, text, quoted, name)
+    return Read("JSON", value, f"{name} IS NULL OR ({value}) IS NOT NULL")
+
+
+def unknown_fields(data: Any, starts: Any, known: pa.Table) -> Any:
+    """Which lines may have a field beyond their `known` ones that is not null: never too few, seldom too many.
+
+    Every key is followed by a colon with a quote or a space before it. So when a line has no more such colons than its
+    columns have values, each colon belongs to a column. Colons before a null count neither here nor there.
+    """
+    colons = np.flatnonzero(data == ord(":"))
+    before = data[colons - 1]
+    colons = colons[(before == ord('"')) | (before <= ord(" "))]
+    after = data[colons + 1]
+    spaced = np.flatnonzero(after <= ord(" "))
+    after[spaced] = data[np.minimum(colons[spaced] + 2, len(data) - 1)]
+    colons = colons[after != ord("n")]
+    fields = np.diff(np.searchsorted(colons, starts))
+    values = np.zeros(len(starts) - 1, np.int64)
+    for column in known.columns:
+        values += 1 if column.null_count == 0 else column.is_valid().to_numpy()
+    return fields > values

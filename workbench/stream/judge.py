@@ -1,0 +1,91 @@
+"""Typed rows and the rules that they break, from a query that gives their values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from workbench.errors import QueryCancelled, QueryError
+from workbench.language.definitions import Expectation
+from workbench.store.session import Session
+from workbench.stream.decode_types import Typed
+from workbench.stream.validate import MALFORMED_BIT, NOT_NULL_BIT, TYPE_BIT, blame, rule_mask_sql
+
+Mask = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Rows in the order of their records: `mask` holds the broken rules; the values of a row with a reserved rule mean nothing."""
+
+    table: pa.Table
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one column is read.
+
+    Args:
+        value: SQL of its value.
+        given: SQL that is TRUE where there was something to read; a NULL value is then a type error.
+    """
+
+    column: Typed
+    value: str
+    given: str
+
+
+class Judge:
+    """Judges records on type errors, NOT NULL and expectations, in that order.
+
+    A malformed record breaks only `_malformed`. The expectations are not judged on a record with a type error: their
+    answer is not known.
+
+    Args:
+        malformed: SQL that is TRUE for a record without values.
+        source: SQL of the relation that all of this reads.
+        others: more columns to give, as SQL with names.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        readings: Sequence[Reading],
+        rules: Sequence[Expectation],
+        stream: str,
+        malformed: str,
+        source: str,
+        others: Sequence[str] = (),
+    ) -> None:
+        self._session = session
+        self._rules = rules
+        self._stream = stream
+        values = [f"{reading.value} AS {reading.column.sql}" for reading in readings] + list(others)
+        wrong = " OR ".join(f"({reading.given} AND ({reading.value}) IS NULL)" for reading in readings if reading.column.family != "text")
+        missing = " OR ".join(f"NOT {reading.given}" for reading in readings if reading.column.not_null)
+        self._values = f"SELECT {', '.join(values)}, {malformed} AS _bad, ({wrong or 'false'}) AS _wrong, ({missing or 'false'}) AS _missing FROM {source}"
+        null = f"(CASE WHEN _missing THEN {NOT_NULL_BIT} ELSE 0 END)::UBIGINT"
+        self._sql = (
+            f"SELECT * EXCLUDE (_bad, _wrong, _missing), (CASE WHEN _bad THEN {MALFORMED_BIT}::UBIGINT WHEN _wrong THEN {TYPE_BIT}::UBIGINT | {null}"
+            f" ELSE {null} | {rule_mask_sql(rules)} END)::UBIGINT AS _mask FROM ({self._values})"
+        )
+
+    def judge(self, large: bool) -> Judged:
+        """Judge what the source relation holds now.
+
+        Raises:
+            FlowError: an expectation cannot be judged.
+        """
+        try:
+            table = self._session.arrow(self._sql, large)
+        except QueryCancelled:
+            raise
+        except QueryError as error:
+            rows = self._session.arrow(f"SELECT * EXCLUDE (_bad, _wrong, _missing) FROM ({self._values}) WHERE NOT _bad AND NOT _wrong")
+            raise blame(self._session, rows, self._rules, self._stream, error) from error
+        return Judged(table.drop_columns("_mask"), table.column("_mask").to_numpy().copy())

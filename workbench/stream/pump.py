@@ -1,0 +1,346 @@
+"""The engine's heart: symmetric threads that read, decode and commit, whatever is due next."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from workbench.batch import Batch, ChunkBuffer
+from workbench.errors import DiskFull, FlowError, StoreError, WorkbenchError
+from workbench.store.commit import Probe, write
+from workbench.store.database import CHECKPOINT_TAILING, GROUP_ROWS, Database
+from workbench.store.session import Session
+from workbench.store.state import compact, groups
+from workbench.stream.flow import Flow
+from workbench.stream.running import RunningView
+from workbench.stream.tick import Assembler, Tick
+
+log = logging.getLogger(__name__)
+
+FULL_COMMIT = 2 * GROUP_ROWS
+"""Accepted rows of a commit while behind: whole row groups go straight into the file, and leave none ragged."""
+QUEUE_BYTES = 96 << 20
+"""Raw bytes that may wait for commits, over all flows."""
+PATIENCE = 0.5
+"""Seconds that a backlog may take to fill a commit before what is there is committed."""
+ACTIVE_POLL = 0.01
+"""Seconds between looks at a source that had news lately."""
+ACTIVE_FOR = 1.0
+RETRY = 1.0
+"""Seconds between tries of a commit that found the disk full."""
+
+
+class Pump:
+    """Two threads, each with a session of its own, take what is due: a commit (one at a time, in order), a piece of
+    work for the writer, or a read with its decoding.
+
+    Args:
+        on_commit: called after each durable commit, in the writer's turn.
+        on_change: called when a flow fails or something else is worth a look.
+        poll: seconds between looks at quiet sources; tick: seconds between commits while following.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        assembler: Assembler,
+        *,
+        threads: int = 2,
+        chunk: int = 16 << 20,
+        poll: float = 0.25,
+        tick: float = 0.05,
+        probe: Probe = lambda step: None,
+        on_commit: Callable[[Tick], None] = lambda tick: None,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.assembler = assembler
+        self.stalled = ""
+        """Why commits wait, in words; empty when they do not."""
+        self._database = database
+        self._chunk, self._poll, self._tick = chunk, poll, tick
+        self._probe, self._on_commit, self._on_change, self._clock = probe, on_commit, on_change, clock
+        self._lock = threading.Condition()
+        self._busy = False
+        self._stopped = False
+        self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
+        self._committed_at = 0.0
+        self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
+
+    @property
+    def flows(self) -> list[Flow]:
+        return self.assembler.plan.flows
+
+    @property
+    def lock(self) -> threading.Condition:
+        """Guards the flows; hold it briefly to look at several of them at once."""
+        return self._lock
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the commit that is under way, forget what is only read, end the threads."""
+        with self._lock:
+            self._stopped = True
+            for _, future in self._controls:
+                future.cancel()
+            self._controls.clear()
+            self._lock.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def wake(self) -> None:
+        """Look at all sources now."""
+        with self._lock:
+            for flow in self.flows:
+                flow.due_at = 0.0
+            self._lock.notify_all()
+
+    def control(self, work: Callable[[Session], Any]) -> Future[Any]:
+        """Run something with the writer's session between two commits."""
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._stopped:
+                future.cancel()
+            else:
+                self._controls.append((work, future))
+                self._lock.notify_all()
+        return future
+
+    def drain(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Wait until all that the sources have now is committed, or every flow that is not done has stopped."""
+        with self._lock:
+            for flow in self.flows:
+                flow.dry, flow.due_at = False, 0.0
+            self._lock.notify_all()
+            while not self._stopped and not until():
+                if not self._busy and not self._controls and all(flow.drained for flow in self.flows):
+                    return
+                self._lock.wait(0.1)
+
+    def _work(self) -> None:
+        session = self._database.session()
+        buffer = ChunkBuffer(self._chunk)
+        try:
+            while True:
+                with self._lock:
+                    due = self._due()
+                if due is None:
+                    return
+                due(session, buffer)
+        except BaseException:
+            log.exception("a pump thread died")
+            with self._lock:
+                self.stalled = "a thread of the engine died; see the log"
+                self._stopped = True
+                self._lock.notify_all()
+            self._on_change()
+            raise
+        finally:
+            session.close()
+            buffer.close()
+
+    def _due(self) -> Callable[[Session, ChunkBuffer], None] | None:
+        """The next thing to do, waiting for one; None when stopped. The lock is held."""
+        while not self._stopped:
+            now = time.monotonic()
+            if not self._busy:
+                if self._controls:
+                    work, future = self._controls.popleft()
+                    self._busy = True
+                    return lambda session, buffer: self._run_control(work, future)
+                if cuts := self._commit_due(now):
+                    self._busy = True
+                    return lambda session, buffer: self._run_commit(Tick(cuts))
+            if flow := self._readable(now):
+                flow.reading = True
+                return lambda session, buffer: self._run_read(flow, session, buffer)
+            self._lock.wait(self._idle_time(now))
+        return None
+
+    def _idle_time(self, now: float) -> float:
+        times = [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
+        if any(flow.has_ready for flow in self.flows) and not self._busy:
+            times.append(self._committed_at + self._tick - now)
+        return max(0.001, min(times, default=self._poll))
+
+    # Commits
+
+    def _commit_due(self, now: float) -> list[tuple[Flow, list[Any]]]:
+        ready = [flow for flow in self.flows if flow.has_ready]
+        if not ready:
+            return []
+        full = any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > QUEUE_BYTES // 2 for flow in ready)
+        waited = now - self._committed_at
+        filling = any(flow.behind and (flow.hungry or flow.in_flight) and flow.runs for flow in ready)
+        if not full and waited < (PATIENCE if filling else self._tick):
+            return []
+        cuts = [(flow, flow.cut(FULL_COMMIT)) for flow in ready]
+        return [(flow, pieces) for flow, pieces in cuts if pieces]
+
+    def _run_commit(self, tick: Tick) -> None:
+        try:
+            self._commit(tick)
+        finally:
+            with self._lock:
+                self._busy = False
+                self._committed_at = time.monotonic()
+                self._lock.notify_all()
+        self._checkpoint_when_due()
+
+    def _commit(self, tick: Tick) -> None:
+        """Commit a tick; if it fails, each of its flows alone, so that only the culprit stops."""
+        try:
+            self._commit_whole(tick)
+        except Exception as error:
+            if len(tick.cuts) > 1:
+                for pair in tick.cuts:
+                    self._commit(Tick([pair]))
+                return
+            (flow,) = tick.flows
+            with self._lock:
+                flow.fail(_stopped(flow, error))
+            self._on_change()
+
+    def _commit_whole(self, tick: Tick) -> None:
+        while True:
+            try:
+                commit = self.assembler.assemble(self._database.writer, tick, self._clock())
+                write(self._database.writer, commit, self._probe)
+                break
+            except (DiskFull, StoreError) as error:
+                self._stall(error)
+                if self._stopped:
+                    return
+        self._stall(None)
+        with self._lock:
+            self.assembler.advance(tick)
+        self._on_commit(tick)
+        self._compact_when_due(tick)
+
+    def _stall(self, error: WorkbenchError | None) -> None:
+        text = error.message if error else ""
+        if text != self.stalled:
+            self.stalled = text
+            log.error("commits wait: %s", text) if text else log.info("commits go on")
+            self._on_change()
+        if error:
+            with self._lock:
+                self._lock.wait_for(lambda: self._stopped, RETRY)
+
+    def _compact_when_due(self, tick: Tick) -> None:
+        assert tick.commit is not None
+        touched = {delta.view for delta in tick.commit.views}
+        for view in self.assembler.plan.views:
+            if view.name in touched and view.compaction_due:
+                self._compact(view, tick.commit.id)
+
+    def _compact(self, view: RunningView, commit: int) -> None:
+        try:
+            view.groups = groups(self._database.writer, view.name, view.state)
+            if view.compaction_due:
+                view.partials = compact(self._database.writer, view.name, view.state, commit)
+        except WorkbenchError as error:
+            log.warning("%s was not compacted: %s", view.name, error)
+
+    def _checkpoint_when_due(self) -> None:
+        if self._database.log_bytes() > CHECKPOINT_TAILING:
+            with self._lock:
+                if self._busy:
+                    return
+                self._busy = True
+            try:
+                self._database.checkpoint()
+            except WorkbenchError as error:
+                log.warning("the checkpoint waits: %s", error)
+            finally:
+                with self._lock:
+                    self._busy = False
+                    self._lock.notify_all()
+
+    def _run_control(self, work: Callable[[Session], Any], future: Future[Any]) -> None:
+        try:
+            if future.set_running_or_notify_cancel():
+                future.set_result(work(self._database.writer))
+        except BaseException as error:  # the caller gets it
+            future.set_exception(error)
+        finally:
+            with self._lock:
+                self._busy = False
+                self._lock.notify_all()
+
+    # Reads
+
+    def _readable(self, now: float) -> Flow | None:
+        if sum(flow.queued for flow in self.flows) > QUEUE_BYTES:
+            return None
+        due = [flow for flow in self.flows if flow.runs and not flow.reading and (flow.hungry or flow.due_at <= now)]
+        return min(due, key=lambda flow: flow.queued, default=None)
+
+    def _run_read(self, flow: Flow, session: Session, buffer: ChunkBuffer) -> None:
+        with self._lock:
+            epoch, hungry = flow.epoch, flow.hungry
+        raw, error = None, None
+        try:
+            with flow.source_lock:
+                if not hungry:
+                    flow.source.rescan()
+                raw = flow.source.read(buffer)
+                flow.notices += flow.source.notices()
+        except WorkbenchError as caught:
+            error = caught
+        with self._lock:
+            flow.reading = False
+            if epoch != flow.epoch:
+                self._lock.notify_all()
+                return
+            if error:
+                flow.fail(error)
+            elif raw is None:
+                self._rest(flow, hungry)
+            else:
+                flow.hungry, flow.active_until = True, time.monotonic() + ACTIVE_FOR
+                number = flow.begin(raw)
+            self._lock.notify_all()
+        if error:
+            self._on_change()
+        if raw is None:
+            return
+        result: Batch | FlowError
+        try:
+            result = flow.steps(session).run(raw)
+        except Exception as caught:
+            result = _stopped(flow, caught)
+        with self._lock:
+            failed = flow.error
+            flow.finish(epoch, number, result)
+            self._lock.notify_all()
+        if flow.error is not failed:
+            self._on_change()
+
+    def _rest(self, flow: Flow, hungry: bool) -> None:
+        """Nothing to read: look again soon while the source is active, else at the poll's pace."""
+        now = time.monotonic()
+        flow.hungry = False
+        if not hungry:
+            flow.dry = True
+            flow.due_at = now + (min(ACTIVE_POLL, self._tick) if now < flow.active_until else self._poll)
+        else:
+            flow.due_at = now + min(ACTIVE_POLL, self._tick)
+
+
+def _stopped(flow: Flow, error: Exception) -> FlowError:
+    """Why a flow stops, for its user; what is no error of ours is a defect, and goes to the log whole."""
+    if isinstance(error, WorkbenchError):
+        log.error("%s stopped: %s", flow.name, error)
+        return error if isinstance(error, FlowError) else FlowError(f"{flow.name} stopped: {error.message}", error.hint)
+    log.error("%s stopped", flow.name, exc_info=error)
+    return FlowError(f"{flow.name} stopped: {type(error).__name__}: {error}", "This is a defect of workbench; the log has the details.")

@@ -1,0 +1,87 @@
+"""Expectations as SQL: one bit of a mask for every broken rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from workbench.batch import MALFORMED, NOT_NULL, RESERVED_RULES, TOO_LONG, TYPE
+from workbench.errors import FlowError, QueryError
+from workbench.language.definitions import Expectation
+from workbench.store.session import Session
+
+RESERVED = {name: 1 << index for index, name in enumerate(RESERVED_RULES)}
+MALFORMED_BIT, TYPE_BIT, NOT_NULL_BIT, TOO_LONG_BIT = (RESERVED[name] for name in (MALFORMED, TYPE, NOT_NULL, TOO_LONG))
+
+MOST_RULES = 63 - len(RESERVED_RULES)
+"""Expectations that one table can have: the mask has 64 bits, and all of them together mean "not judged yet"."""
+
+
+def identifier(name: str) -> str:
+    """A column's name, quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text, quoted for SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def rule_bit(index: int) -> int:
+    """The mask bit of the table's expectation number `index`."""
+    return 1 << (len(RESERVED_RULES) + index)
+
+
+def reject_bits(rules: Sequence[Expectation]) -> int:
+    """The bits that send a row to quarantine; the others only mark it."""
+    bits = (1 << len(RESERVED_RULES)) - 1
+    for index, rule in enumerate(rules):
+        bits |= rule_bit(index) if rule.action != "mark" else 0
+    return bits
+
+
+def broken_sql(rule: Expectation) -> str:
+    """TRUE where a rule is broken, NULL among it; the newline ends a comment in the predicate."""
+    return f"NOT coalesce(({rule.predicate}\n)::BOOLEAN, false)"
+
+
+def not_null_sql(names: Sequence[str]) -> str:
+    """The mask of the NOT NULL columns, as an UBIGINT."""
+    if not names:
+        return "0::UBIGINT"
+    missing = " OR ".join(f"{identifier(name)} IS NULL" for name in names)
+    return f"(CASE WHEN {missing} THEN {NOT_NULL_BIT} ELSE 0 END)::UBIGINT"
+
+
+def rule_mask_sql(rules: Sequence[Expectation], not_null: Sequence[str] = ()) -> str:
+    """The mask of one output row, as an UBIGINT over its columns.
+
+    Raises:
+        FlowError: more rules than a mask has bits.
+    """
+    if len(rules) > MOST_RULES:
+        raise FlowError(f"{len(rules)} expectations on one table are too many.", f"A table can have {MOST_RULES}; join some with AND.")
+    bits = [not_null_sql(not_null)] if not_null else []
+    bits += [f"(CASE WHEN {broken_sql(rule)} THEN {rule_bit(index)} ELSE 0 END)::UBIGINT" for index, rule in enumerate(rules)]
+    return "(" + " | ".join(bits) + ")" if bits else "0::UBIGINT"
+
+
+def names_of(mask: int, rules: Sequence[Expectation]) -> tuple[str, ...]:
+    """The broken rules of a mask: the reserved ones first, then in the table's order."""
+    names = (*RESERVED_RULES, *(rule.name for rule in rules))
+    return tuple(name for index, name in enumerate(names) if mask >> index & 1)
+
+
+def blame(session: Session, rows: pa.Table, rules: Sequence[Expectation], stream: str, error: QueryError) -> Exception:
+    """The FlowError that names the rule which cannot be judged on `rows`; `error` itself when none of them fails alone."""
+    for rule in rules:
+        try:
+            with session.relation("_judged", rows):
+                session.arrow(f"SELECT count(*) FROM _judged WHERE {broken_sql(rule)}")
+        except QueryError as cause:
+            return FlowError(
+                f"{stream or 'the stream'}: the expectation {rule.name} cannot be judged: {cause.message}",
+                f"EXPECT ({rule.predicate}) must not fail on any row: TRY(…) or TRY_CAST gives NULL instead, which breaks the rule.",
+            )
+    return error

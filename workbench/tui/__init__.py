@@ -1,0 +1,1 @@
+"""The terminal; knows the engine only through EngineClient."""

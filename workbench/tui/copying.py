@@ -1,0 +1,45 @@
+"""What `y` copies: the view as SQL, so that it can be asked again anywhere; a record as its raw line."""
+
+from __future__ import annotations
+
+from workbench.protocol import RuleStatus, RunStatus
+from workbench.tui.picture import Picture
+
+
+def name(text: str) -> str:
+    """A name as SQL wants it."""
+    return text if text.isidentifier() and text.isascii() and text.lower() == text else '"' + text.replace('"', '""') + '"'
+
+
+def value(text: str) -> str:
+    """A text as SQL wants it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def streams_sql() -> str:
+    return "SELECT * FROM workbench.streams;"
+
+
+def tail_sql(picture: Picture) -> str:
+    """The chosen stream, with the filter as a condition over every column."""
+    sql = f"SELECT * FROM {name(picture.stream)}"
+    if picture.filter:
+        columns = picture.tail.columns if picture.tail is not None else ()
+        tests = [f"contains(lower({name(c)}::VARCHAR), {value(picture.filter.lower())})" for c in columns]
+        sql += f"\nWHERE {' OR '.join(tests)}" if tests else ""
+    return f"{sql}\nLIMIT 100;"
+
+
+def state_sql(picture: Picture) -> str:
+    return f"SELECT * FROM {name(picture.view)};"
+
+
+def jobs_sql(run: RunStatus | None) -> str:
+    where = f" WHERE job = {value(run.job)}" if run is not None else ""
+    return f"SELECT * FROM workbench.job_runs{where};"
+
+
+def failures_sql(rule: RuleStatus | None) -> str:
+    if rule is None:
+        return "SELECT * FROM workbench.quarantine;"
+    return f"SELECT * FROM workbench.quarantine\nWHERE stream = {value(rule.stream)} AND list_contains(rules, {value(rule.rule)});"

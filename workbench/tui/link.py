@@ -1,0 +1,166 @@
+"""The terminal's side of the connection: connects, follows snapshots, asks for what the chosen stream shows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from textual.message import Message
+
+from workbench.errors import WorkbenchError
+from workbench.protocol import Tail
+from workbench.tui.engine_api import EngineApi
+from workbench.tui.messages import Connected, EngineLost, Frame
+from workbench.tui.picture import Picture
+
+Connect = Callable[[], Awaitable[EngineApi]]
+Start = Callable[[], Awaitable[None]]
+
+DETAILS = 0.2
+"""Seconds between two looks at tail and state: 5 Hz."""
+RETRY = 2.0
+"""Seconds between knocks at an engine that is gone."""
+HELD_ROWS = 500
+
+
+class Link:
+    """Keeps the picture true while the engine lives, says so once when it dies, and fills the picture again when it is back.
+
+    Args:
+        picture: what is kept.
+        connect: gives an engine that answers; imports its HTTP library only when called.
+        start: starts an engine; None when only an engine that runs already is wanted.
+        post: where messages go.
+    """
+
+    def __init__(self, picture: Picture, connect: Connect, start: Start | None, post: Callable[[Message], object]) -> None:
+        self.picture = picture
+        self.engine: EngineApi | None = None
+        self.rows_shown = 12
+        self.groups_shown = 6
+        self.stopping = False
+        self._connect = connect
+        self._start = start
+        self._post = post
+        self._wanted = asyncio.Event()
+        self._again = asyncio.Event()
+        self._fetch_once = False
+
+    @property
+    def can_start(self) -> bool:
+        return self._start is not None
+
+    async def run(self) -> None:
+        """Until cancelled: connect, follow, and after a loss wait for `restart` or for an engine that comes back."""
+        details = asyncio.create_task(self._details())
+        try:
+            start = True
+            while not self.has_stopped():
+                reason = await self._session(start)
+                if self.has_stopped():
+                    return
+                self.picture.connection, self.picture.trouble = "lost", reason
+                self._post(EngineLost(reason))
+                start = await self._wait_for_engine()
+        finally:
+            details.cancel()
+
+    def has_stopped(self) -> bool:
+        """A person asked the engine to stop, so its end is no loss."""
+        return self.stopping
+
+    def restart(self) -> None:
+        """Starts an engine again, after it was lost."""
+        self._again.set()
+
+    def look_now(self) -> None:
+        """The chosen stream, its filter or the size of its panes changed: ask again, even while the view is paused."""
+        self._fetch_once = True
+        self._wanted.set()
+
+    async def hold(self) -> None:
+        """Pauses the view: what is shown stays, and more rows above it are fetched to scroll through."""
+        picture, engine = self.picture, self.engine
+        picture.paused = True
+        tail = picture.tail
+        picture.paused_total = picture.chosen.rows_in if picture.chosen is not None else 0
+        if tail is None or engine is None:
+            return
+        with contextlib.suppress(WorkbenchError, OSError):
+            longer = await engine.tail(tail.stream, limit=HELD_ROWS, filter=picture.filter)
+            if picture.paused and picture.tail is tail:
+                picture.tail = up_to(longer, tail)
+
+    def resume(self) -> None:
+        """Lets the view follow again."""
+        self.picture.paused = False
+        self.look_now()
+
+    async def _session(self, start: bool) -> str:
+        picture = self.picture
+        try:
+            if start and self._start is not None:
+                await self._start()
+            engine = await self._connect()
+            picture.hello = await engine.hello()
+            self.engine = engine
+            picture.connection, picture.trouble = "live", ""
+            self._post(Connected())
+            async for snapshot in engine.snapshots():
+                picture.accept(snapshot)
+                self._wanted.set()
+                self._post(Frame())
+            return "The engine closed the connection."
+        except (WorkbenchError, OSError) as error:
+            return str(error)
+
+    async def _wait_for_engine(self) -> bool:
+        """True when it should be started, False when it answers by itself."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), RETRY)
+                self._again.clear()
+                return True
+            if self.engine is not None:
+                with contextlib.suppress(WorkbenchError, OSError):
+                    await self.engine.hello()
+                    return False
+
+    async def _details(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if self.picture.paused and not self._fetch_once:
+                continue
+            self._fetch_once = False
+            if self.engine is not None and self.picture.connection == "live":
+                await self._fetch(self.engine)
+                self._post(Frame())
+            await asyncio.sleep(DETAILS)
+
+    async def _fetch(self, engine: EngineApi) -> None:
+        picture = self.picture
+        stream, view, wanted = picture.stream, picture.view, picture.filter
+        with contextlib.suppress(WorkbenchError, OSError):
+            if stream:
+                limit = HELD_ROWS if picture.paused else self.rows_shown
+                tail = await engine.tail(stream, limit=limit, filter=wanted)
+                if (stream, wanted) == (picture.stream, picture.filter):
+                    picture.tail = tail
+        with contextlib.suppress(WorkbenchError, OSError):
+            if view:
+                state = await engine.state(view, limit=self.groups_shown)
+                if view == picture.view:
+                    picture.state = state
+
+
+def up_to(longer: Tail, shown: Tail) -> Tail:
+    """The longer tail without what came after the last row that was shown; the shown one when that row is not in it."""
+    if not shown.rows:
+        return shown
+    last = shown.rows[-1]
+    for i in range(len(longer.rows) - 1, -1, -1):
+        if longer.rows[i] == last:
+            return Tail(longer.stream, longer.columns, longer.numeric, longer.rows[: i + 1], shown.total, longer.matched, longer.searched)
+    return shown

@@ -1,0 +1,1 @@
+"""Panes of several widgets, and the keys that they share."""

@@ -1,0 +1,103 @@
+"""The sheets that the app shows: quit, pause, engine lost, problems, notices, help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual.binding import ActiveBinding
+
+from workbench.protocol import ProblemStatus
+from workbench.tui.keys import name_of
+from workbench.tui.numbers import ago
+from workbench.tui.picture import Picture
+from workbench.tui.sheets.question import Answer, Sheet, Words
+from workbench.tui.text import visible
+
+LOG_LINES = 8
+
+
+def quit_sheet(picture: Picture) -> Sheet:
+    """Leave it running, stop it, stay: the safest first, each with its consequence."""
+    snapshot, pid = picture.snapshot, f", pid {picture.hello.pid}" if picture.hello is not None else ""
+    streams = len(snapshot.streams) if snapshot is not None else 0
+    runs = [f"#{run.id}" for run in snapshot.runs if run.state == "running"] if snapshot is not None else []
+    again = f"; {', '.join(runs)} {'runs' if len(runs) == 1 else 'run'} again at the next start" if runs else ""
+    return Sheet(
+        picture,
+        "Leave the engine running?",
+        note=f"{_many(streams, 'stream')}, {_many(len(runs), 'job')} running{pid}",
+        answers=(
+            Answer("l", "leave it running", "ingestion goes on; `workbench` here attaches again", "leave"),
+            Answer("s", "stop it", f"commits now, then stops {_many(streams, 'stream')}{again}", "stop"),
+            Answer("esc", "stay", "", "stay"),
+        ),
+    )
+
+
+def pause_sheet(picture: Picture, stream: str) -> Sheet:
+    """Pausing ingestion is asked for: people mean the view more often."""
+    return Sheet(
+        picture,
+        f"Pause ingestion of {stream}?",
+        note="space pauses only the view",
+        answers=(
+            Answer("esc", "go on", "", "stay"),
+            Answer("p", "pause it", "nothing is read until p again; nothing is lost, it reads on where it stopped", "pause"),
+        ),
+    )
+
+
+def lost_sheet(picture: Picture, reason: str, log: Sequence[str], can_start: bool) -> Sheet:
+    """The engine is gone: why, its last words, and a restart."""
+    body = [Words(line, "muted") for line in log[-LOG_LINES:]]
+    answers = [Answer("r", "restart it", "reads on at the last commit; nothing that was committed is lost", "restart")] if can_start else []
+    answers += [Answer("esc", "look around", "what was shown stays; an engine that comes back is attached by itself", "stay")]
+    answers += [Answer("q", "quit", "", "quit")]
+    return Sheet(picture, "The engine does not answer.", note=" ".join(visible(reason).split())[:160], body=body, answers=tuple(answers))
+
+
+def problems_sheet(picture: Picture, problems: Sequence[ProblemStatus]) -> Sheet:
+    """Every mistake with its place, line, caret and hint."""
+    body: list[Words] = []
+    for problem in problems:
+        body.append(Words(f"{problem.file}:{problem.line}:{problem.column}  {problem.message}", "fail"))
+        if problem.text:
+            text = visible(problem.text.expandtabs(1))
+            body += [Words(f"  {text}"), Words("  " + " " * (problem.column - 1) + "^" * max(1, problem.width), "fail")]
+        if problem.hint:
+            body.append(Words(f"  {problem.hint}", "muted"))
+    if not problems:
+        body.append(Words("The pipelines have no errors.", "muted"))
+    note = "the old definitions keep running" if problems else ""
+    return Sheet(picture, f"{_many(len(problems), 'problem')} in the pipelines", note=note, body=body)
+
+
+def notices_sheet(picture: Picture) -> Sheet:
+    """What happened lately, newest first."""
+    notices = picture.snapshot.notices if picture.snapshot is not None else ()
+    colours = {"warning": "late", "error": "fail"}
+    now = picture.clock()
+    body = [
+        Words(f"{ago(n.at, now, picture.zone):>12}  {n.stream + ': ' if n.stream else ''}{n.text}", colours.get(n.kind, "text"))
+        for n in reversed(notices)
+    ]
+    return Sheet(picture, "Notices", body=body or [Words("Nothing happened yet that is worth a line.", "muted")])
+
+
+def log_sheet(picture: Picture, lines: Sequence[str]) -> Sheet:
+    """The end of the engine's log."""
+    return Sheet(picture, "Engine log", body=[Words(line, "muted") for line in lines] or [Words("The log is empty.", "muted")])
+
+
+def help_sheet(picture: Picture, name: str, bindings: Iterable[ActiveBinding]) -> Sheet:
+    """The keys that work in a pane, from its bindings, its own first."""
+    keys: dict[str, list[str]] = {}
+    for active in bindings:
+        if active.enabled and active.binding.description and not active.binding.system and "copy_text" not in active.binding.action:
+            keys.setdefault(active.binding.description, []).append(active.binding.key_display or name_of(active.binding.key))
+    body = [Words(word, "text", " ".join(dict.fromkeys(names))) for word, names in keys.items()]
+    return Sheet(picture, f"Keys: {name}", note="mouse: click chooses, double click opens, wheel scrolls", body=body)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

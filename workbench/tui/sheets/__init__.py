@@ -1,0 +1,1 @@
+"""Sheets at the bottom: questions, text to read, history."""

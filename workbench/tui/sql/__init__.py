@@ -1,0 +1,1 @@
+"""The SQL pane's working parts: statements, tabs, runs, changes, history."""

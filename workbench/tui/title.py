@@ -1,0 +1,71 @@
+"""The title rule of a pane: key chip, name, facts, the rule that is also its focus and its progress bar, keys at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from workbench.tui.line import Line
+from workbench.tui.look import Look
+from workbench.tui.text import width
+
+
+class Part(NamedTuple):
+    """A piece of a title: text, colour, bold, underlined."""
+
+    text: str
+    colour: str
+    bold: bool = False
+    underline: bool = False
+
+
+def title(
+    look: Look,
+    cells: int,
+    name: str,
+    *,
+    key: str = "",
+    focused: bool = False,
+    parts: Sequence[Part] = (),
+    right: Sequence[Part] = (),
+    progress: float | None = None,
+) -> Line:
+    """A title line; focus is a reversed chip, a bright name and a coloured rule, never colour alone."""
+    palette = look.palette
+    line = Line(look, cells)
+    if key:
+        if focused:
+            line.put(f" {key} ", palette.here, ground=palette.ground, bold=True, reverse=True)
+        else:
+            line.put(f" {key} ", palette.muted, ground=palette.band)
+        line.gap()
+    line.put(name, palette.bright if focused else palette.text, bold=True).gap(2)
+    right_cells = sum(width(part.text) for part in right)
+    room = cells - right_cells - (3 if right else 1)
+    for part in parts:
+        if line.x + width(part.text) > room:
+            break
+        line.put(part.text, part.colour, bold=part.bold, underline=part.underline)
+    if parts:
+        line.gap()
+    rule = cells - line.x - right_cells - (1 if right else 0)
+    if rule > 0 and progress is None:
+        line.put(
+            (look.glyphs.heavy if focused and look.glyphs.line == "-" else look.glyphs.line) * rule,
+            palette.here if focused else palette.rule,
+        )
+    elif rule > 0 and progress is not None:
+        line.thin(progress, rule, palette.here, palette.rule)
+    if right:
+        line.gap()
+    for part in right:
+        line.put(part.text, part.colour, bold=part.bold)
+    return line
+
+
+def keys(look: Look, *pairs: tuple[str, str]) -> list[Part]:
+    """Keys with their words, for the right end of a title."""
+    out: list[Part] = []
+    for i, (key, word) in enumerate(pairs):
+        out += [Part(("  " if i else "") + key, look.palette.here, True), Part(f" {word}", look.palette.muted)]
+    return out

@@ -1,0 +1,53 @@
+"""The bottom line: what the keys do here, made from the bindings; a toast takes its left end for four seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual.binding import Binding
+
+from workbench.tui.keys import nearest_first, short
+from workbench.tui.line import Line
+from workbench.tui.live import Live
+from workbench.tui.text import cut, visible, width
+
+TOAST = 4.0
+"""Seconds."""
+
+
+class Footer(Live):
+    """Keys of the focused pane first, then those of the screen, as far as there is room; `?` is always there."""
+
+    DEFAULT_CSS = "Footer { height: 1; }"
+
+    toast = ""
+    kind = "info"
+    until = 0.0
+    first: Sequence[tuple[str, str]] = ()
+    """Keys and words that come before those of the bindings."""
+
+    def say(self, text: str, kind: str = "info") -> None:
+        """Shows a toast."""
+        self.toast, self.kind, self.until = text, kind, self.picture.clock() + TOAST
+        self.frame()
+
+    def build(self, cells: int) -> list[Line]:
+        p, g = self.palette, self.look.glyphs
+        line = self.line(cells, p.band).gap()
+        if self.toast and self.picture.clock() < self.until:
+            glyph, colour = {"info": (g.done, p.alive), "warning": (g.late, p.late)}.get(self.kind, (g.fail, p.fail))
+            line.put(f"{glyph} ", colour, bold=True).put(cut(visible(self.toast), cells - 14, g.ellipsis), p.bright).gap(3)
+        pairs = self.first or [(short(binding), binding.description) for binding in self._bindings_here()]
+        for key, word in pairs:
+            if line.x + width(key) + width(word) + 1 > cells - 8:
+                break
+            line.key(key, word).gap(3)
+        return [line.to(cells - 7).key("?", "help") if "question_mark" in self.screen.active_bindings else line]
+
+    def _bindings_here(self) -> Iterable[Binding]:
+        seen: set[str] = set()
+        for active in nearest_first(self.screen):
+            binding = active.binding
+            if binding.show and active.enabled and binding.action not in seen and binding.key != "question_mark":
+                seen.add(binding.action)
+                yield binding

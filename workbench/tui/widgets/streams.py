@@ -1,0 +1,187 @@
+"""Pane 1: the streaming tables, one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from workbench.protocol import StreamStatus
+from workbench.tui.glyphs import STREAM_STATES
+from workbench.tui.line import Line
+from workbench.tui.listing import Listing
+from workbench.tui.numbers import count, duration, rate, step_above
+from workbench.tui.picture import Picture
+from workbench.tui.text import wrap_words
+from workbench.tui.title import Part, title
+
+SCALE_HOLDS = 60.0
+"""Seconds before a sparkline's scale goes down again; up it goes at once."""
+NAME, STATE, RATE, BEHIND, ROWS, QUEUE, REJECTED = 12, 8, 6, 9, 6, 6, 8
+FIXED = 2 + NAME + STATE + RATE + 2 + BEHIND
+
+
+class Streams(Listing):
+    """State, speed, delay, queue and rejected rows of each stream; drops sparkline, queue, rejected, rows when narrow."""
+
+    above = 2
+    DEFAULT_CSS = "Streams { height: 8; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open"),
+    ]
+
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(picture, id=id)
+        self._scales: dict[str, tuple[float, float]] = {}
+
+    def rows(self) -> Sequence[str]:
+        figures = self.picture.figures
+        return [s.name for s in figures.streams] if figures is not None else ()
+
+    def build(self, cells: int) -> list[Line]:
+        picture, p = self.picture, self.palette
+        figures = picture.figures
+        streams = figures.streams if figures is not None else ()
+        parts = [Part(str(len(streams)), p.muted)] if streams else []
+        out = [title(self.look, cells, "Streams", key="1", focused=self.has_focus, parts=parts)]
+        if not streams:
+            return out + self._empty(cells)
+        self.row = picture.stream
+        columns = _columns(cells)
+        out.append(self._heads(cells, columns))
+        newest = {s.name: s for s in picture.snapshot.streams} if picture.snapshot is not None else {}
+        for place in self.window():
+            status = streams[place]
+            out.append(self._stream(cells, columns, status, newest.get(status.name, status)))
+        return out
+
+    def _heads(self, cells: int, columns: dict[str, int]) -> Line:
+        faint = self.palette.faint
+        line = self.line(cells).gap(2).left("name", NAME, faint).left("state", STATE, faint).right("rows/s", RATE, faint).gap(2)
+        if spark := columns["spark"]:
+            line.left("60 s", spark, faint).gap(2)
+        line.right("behind", 6, faint).gap(3)
+        if columns["rows"]:
+            line.right("rows", ROWS, faint)
+        if columns["queue"]:
+            line.gap(2).left("queue", QUEUE, faint)
+        if columns["rejected"]:
+            line.right("rejected", REJECTED, faint)
+        return line
+
+    def _stream(self, cells: int, columns: dict[str, int], s: StreamStatus, now: StreamStatus) -> Line:
+        p = self.palette
+        chosen = s.name == self.picture.stream
+        line = self.mark(self.line(cells, p.select if chosen else None), chosen)
+        line.left(s.name, NAME - 1, p.bright if chosen else p.text, bold=chosen).gap()
+        glyph, name = STREAM_STATES[now.state]
+        colour, calm = self.look.colour(name), now.state in {"RUN", "DONE", "WAIT"}
+        line.put(f"{self.look.glyph(glyph)} ", colour).left(now.state, STATE - 2, p.muted if calm else colour, bold=not calm)
+        if now.detail and now.state in {"FAIL", "WAIT"}:
+            return self._detail(line, columns, now)
+        line.right(rate(s.rate), RATE, p.bright if s.rate >= 0.5 else p.faint).gap(2)
+        if columns["spark"]:
+            self._spark(line, columns["spark"], s)
+        self._behind(line, now, columns)
+        if columns["queue"]:
+            self._queue(line.gap(2), now, chosen)
+        if columns["rejected"]:
+            self._rejected(line, s)
+        return line
+
+    def _detail(self, line: Line, columns: dict[str, int], now: StreamStatus) -> Line:
+        p = self.palette
+        room = line.room - (REJECTED if columns["rejected"] else 0)
+        line.left(" " + now.detail, room, p.fail if now.state == "FAIL" else p.muted)
+        if columns["rejected"]:
+            self._rejected(line, now)
+        return line
+
+    def _spark(self, line: Line, cells: int, s: StreamStatus) -> None:
+        p = self.palette
+        values = _buckets(s.spark, cells)
+        top = self._scale(s.name, max((v for v in values if v is not None), default=0.0))
+        scaled = [None if v is None else v / top for v in values]
+        if s.state == "PAUSE":
+            scaled = _trailing_dots(scaled)
+        hot = range(cells - 5, cells) if s.state == "LAG" else ()
+        line.spark(scaled, cells, p.data, p.data2, hot, p.late).gap(2)
+
+    def _scale(self, name: str, peak: float) -> float:
+        now, wanted = self.picture.clock(), step_above(peak)
+        top, since = self._scales.get(name, (wanted, now))
+        if wanted >= top or now - since > SCALE_HOLDS:
+            top, since = wanted, now
+        self._scales[name] = (top, since)
+        return top
+
+    def _behind(self, line: Line, s: StreamStatus, columns: dict[str, int]) -> None:
+        p = self.palette
+        late, held = s.state == "LAG", s.state == "PAUSE"
+        number, unit = duration(s.lag_seconds)
+        line.right(number, 5, p.late if late else p.held if held else p.text, bold=late).gap()
+        line.left(unit, 3, p.late if late else p.muted)
+        if columns["rows"]:
+            line.right(rate(s.lag_rows), ROWS, p.late if late else p.muted if s.lag_rows else p.faint)
+
+    def _queue(self, line: Line, s: StreamStatus, chosen: bool) -> None:
+        p = self.palette
+        if s.queue >= 0.99:
+            line.put(f"{self.look.glyphs.heavy} ", p.late).left("full", QUEUE - 2, p.late, bold=True)
+        else:
+            line.thin(s.queue, QUEUE, p.late if s.queue > 0.4 else p.data2, p.faint if chosen else p.rule)
+
+    def _rejected(self, line: Line, s: StreamStatus) -> None:
+        p = self.palette
+        recent = s.rejected_recently
+        line.right(count(recent), REJECTED, p.fail if recent > 50 else p.text if recent else p.faint)
+
+    def _empty(self, cells: int) -> list[Line]:
+        picture, p = self.picture, self.palette
+        if picture.connection == "starting":
+            text = "The engine is starting; streams show here as soon as it answers."
+        elif picture.connection == "lost":
+            text = "The engine is gone. `:` restart starts it again; nothing that was committed is lost."
+        elif picture.snapshot is not None and picture.snapshot.problems:
+            text = "The pipelines have errors, so no stream runs yet. Mend the file; it is read again when it is saved."
+        else:
+            text = "No streams yet. Write CREATE STREAMING TABLE … AS SELECT * FROM STREAM read_files('data/*.ndjson') into pipelines/."
+        return [self.line(cells).gap(2).put(part, p.muted) for part in wrap_words(text, max(20, cells - 4))]
+
+
+def _columns(cells: int) -> dict[str, int]:
+    """Which columns fit: sparkline, queue, rejected and rows go first, in this order."""
+    have = {"spark": 0, "queue": 0, "rejected": 0, "rows": 0}
+    room = cells - FIXED
+    for name, wide in (("rows", ROWS), ("rejected", REJECTED), ("queue", QUEUE + 2)):
+        if room < wide:
+            return have
+        have[name] = wide
+        room -= wide
+    if room >= 10:
+        have["spark"] = min(24, room - 2)
+    return have
+
+
+def _buckets(values: Sequence[float], cells: int) -> list[float | None]:
+    """60 values of a second each as `cells` buckets, the newest last; seconds before the stream began are None."""
+    if not values:
+        return [None] * cells
+    size = 60 / cells
+    out: list[float | None] = []
+    for i in range(cells):
+        start, stop = len(values) - round((cells - i) * size), len(values) - round((cells - i - 1) * size)
+        part = values[max(0, start) : max(0, stop)]
+        out.append(sum(part) / len(part) if part else None)
+    return out
+
+
+def _trailing_dots(values: list[float | None]) -> list[float | None]:
+    """Nothing since it was paused: dots, not bars of zero."""
+    out = list(values)
+    for i in range(len(out) - 1, -1, -1):
+        if out[i]:
+            break
+        out[i] = None
+    return out
