@@ -53,15 +53,19 @@ def wait_until(look: Callable[[], T], what: str = "", deadline: float = DEADLINE
         time.sleep(0.01)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A small project: one stream of five orders, one running state."""
-    root = tmp_path / "shop"
+def write_project(root: Path) -> Path:
+    """A small project in a new folder: one stream of five orders, one running state."""
     (root / "pipelines").mkdir(parents=True)
     (root / "data").mkdir()
     (root / "pipelines" / "shop.sql").write_text(ORDERS_SQL, "utf-8")
     (root / "data" / "orders.ndjson").write_text(ORDERS_NDJSON, "utf-8")
     return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small project of one's own."""
+    return write_project(tmp_path / "shop")
 
 
 @pytest.fixture

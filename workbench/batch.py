@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,9 @@ class ChunkBuffer:
             os.ftruncate(self._fd, length)
 
     def close(self) -> None:
-        self.memory.close()
+        """Give the memory back; where something still looks at it, with that."""
+        with suppress(BufferError):
+            self.memory.close()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -67,17 +68,20 @@ class EngineClient:
     async def snapshot(self) -> Snapshot:
         return from_json(Snapshot, await self._get("/v1/snapshot"))
 
-    async def snapshots(self) -> AsyncIterator[Snapshot]:
+    async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Snapshots as they change, at least one a second; after a pause of the reader only the newest one."""
-        async with self._stream("/v1/snapshots", SILENCE) as response:
-            rest = b""
-            async for chunk in response.aiter_raw():
-                *whole, rest = (rest + chunk).split(b"\n")
-                if whole:
-                    yield from_json(Snapshot, json.loads(whole[-1]))
+        newest: asyncio.Queue[bytes] = asyncio.Queue()
+        reader = asyncio.create_task(self._read_snapshots(newest))
+        try:
+            while frame := await newest.get():
+                yield from_json(Snapshot, json.loads(frame))
+            await reader
+        finally:
+            reader.cancel()
+            await asyncio.wait({reader})
         raise EngineUnavailable("The engine has stopped", "Start it again with `workbench`.")
 
-    async def tail(self, name: str, limit: int = 200, filter: str = "") -> Tail:  # noqa: A002
+    async def tail(self, name: str, limit: int = 200, filter: str = "") -> Tail:
         return from_json(Tail, await self._get(f"/v1/streams/{_part(name)}/tail", limit=limit, filter=filter))
 
     async def state(self, name: str, limit: int = 200) -> StatePage:
@@ -87,21 +91,21 @@ class EngineClient:
         found = await self._get("/v1/quarantine", stream=stream or "", rule=rule or "", offset=offset, limit=limit)
         return from_json(QuarantinePage, found)
 
-    async def quarantine_detail(self, id: int) -> QuarantineDetail:  # noqa: A002
+    async def quarantine_detail(self, id: int) -> QuarantineDetail:
         return from_json(QuarantineDetail, await self._get(f"/v1/quarantine/{id}"))
 
     async def submit(self, sql: str) -> QueryStatus:
         """Start a statement. What is wrong with it is in the status, not raised."""
         return from_json(QueryStatus, await self._post("/v1/queries", {"sql": sql}))
 
-    async def query(self, id: str, wait: float = 0.0) -> QueryStatus:  # noqa: A002
+    async def query(self, id: str, wait: float = 0.0) -> QueryStatus:
         """How far a query is; waits up to `wait` seconds for its end or its first rows."""
         return from_json(QueryStatus, await self._get(f"/v1/queries/{_part(id)}", wait=wait))
 
-    async def page(self, id: str, offset: int = 0, limit: int = 200) -> Page:  # noqa: A002
+    async def page(self, id: str, offset: int = 0, limit: int = 200) -> Page:
         return from_json(Page, await self._get(f"/v1/queries/{_part(id)}/rows", offset=offset, limit=limit))
 
-    async def arrow(self, id: str) -> AsyncIterator[bytes]:  # noqa: A002
+    async def arrow(self, id: str) -> AsyncGenerator[bytes, None]:
         """The result as an Arrow IPC stream, followed while it grows.
 
         Raises:
@@ -111,10 +115,10 @@ class EngineClient:
             async for chunk in response.aiter_raw():
                 yield chunk
 
-    async def cancel(self, id: str) -> QueryStatus:  # noqa: A002
+    async def cancel(self, id: str) -> QueryStatus:
         return from_json(QueryStatus, await self._post(f"/v1/queries/{_part(id)}/cancel"))
 
-    async def close_query(self, id: str) -> Reply:  # noqa: A002
+    async def close_query(self, id: str) -> Reply:
         return from_json(Reply, await self._request("DELETE", f"/v1/queries/{_part(id)}"))
 
     async def pause(self, name: str) -> Reply:
@@ -136,6 +140,15 @@ class EngineClient:
         if self._client:
             await self._client.aclose()
             self._client = None
+
+    async def _read_snapshots(self, newest: asyncio.Queue[bytes]) -> None:
+        """Reads on while nobody takes: what nobody took is replaced. An empty frame is the end."""
+        try:
+            async with self._stream("/v1/snapshots", SILENCE) as response:
+                async for line in response.aiter_lines():
+                    _replace(newest, line.encode())
+        finally:
+            _replace(newest, b"")
 
     async def _get(self, path: str, **params: str | float) -> Any:
         return await self._request("GET", path, params=params)
@@ -183,6 +196,12 @@ async def _reached(path: Path) -> AsyncIterator[None]:
         raise EngineUnavailable(f"The engine on {path} does not answer", "Its log tells more: engine.log beside the socket.") from error
     except httpx.TransportError as error:
         raise EngineUnavailable(f"No engine answers on {path}: {error}", "Start it with `workbench`.") from error
+
+
+def _replace(queue: asyncio.Queue[bytes], item: bytes) -> None:
+    while not queue.empty():
+        queue.get_nowait()
+    queue.put_nowait(item)
 
 
 def _part(name: str) -> str:

@@ -9,8 +9,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from tests.benchmarks.lab import WORKBENCH, Feeder, orders_file, project, report, running, spread, sql
-from tests.benchmarks.terminal import Terminal
+from tests.benchmarks.lab import WORKBENCH, Feeder, environment, orders_file, project, report, running, spread, sql
+from tests.terminal import Terminal
 from workbench.config import Settings, open_project
 from workbench.launch import connect
 
@@ -43,7 +43,7 @@ def main() -> None:
     source = orders_file(max(5_000_000, int(given.rate * given.seconds)))
     with project() as folder:
         feeder = Feeder(source, folder / "data" / "live.ndjson", given.rate, given.seconds)
-        with running(folder), Terminal(WORKBENCH, folder) as screen:
+        with running(folder), Terminal(WORKBENCH, folder, environment()) as screen:
             screen.wait_for("Streams")
             thread = threading.Thread(target=feeder.feed)
             thread.start()

@@ -6,8 +6,8 @@ import statistics
 import time
 from pathlib import Path
 
-from tests.benchmarks.lab import WORKBENCH, orders_file, project, report, running, spread
-from tests.benchmarks.terminal import Terminal
+from tests.benchmarks.lab import WORKBENCH, environment, orders_file, project, report, running, spread
+from tests.terminal import Terminal
 
 ROUNDS = 5
 KEYS = "ΓΔΘΛΞΠΣΦΨΩабвгдежзийклмнопрстуфхцчшщъыьэюяאבגדהוזחטיכלמנסעפצקרשת"
@@ -18,14 +18,14 @@ EDITOR = "4"
 
 def first_paint(folder: Path) -> float:
     """Seconds from the process's start to the screen's first pane."""
-    with Terminal(WORKBENCH, folder) as screen:
+    with Terminal(WORKBENCH, folder, environment()) as screen:
         return screen.wait_for("Streams") - screen.started
 
 
 def keystrokes(folder: Path) -> list[float]:
     """Seconds from a typed character to its appearance, one after another."""
     delays: list[float] = []
-    with Terminal(WORKBENCH, folder) as screen:
+    with Terminal(WORKBENCH, folder, environment()) as screen:
         screen.wait_for("Streams")
         screen.type(EDITOR)
         screen.read(1.0)

@@ -7,8 +7,8 @@ import os
 import time
 from pathlib import Path
 
-from tests.benchmarks.lab import WORKBENCH, orders_file, project, report, running
-from tests.benchmarks.terminal import Terminal
+from tests.benchmarks.lab import WORKBENCH, environment, orders_file, project, report, running
+from tests.terminal import Terminal
 
 SETTLE = 5.0
 """Seconds that do not count: first paint, first commits."""
@@ -24,12 +24,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=30.0)
     given = arguments.parse_args()
-    with project(orders_file(10_000)) as folder, running(folder) as engine, Terminal(WORKBENCH, folder) as screen:
+    with project(orders_file(10_000)) as folder, running(folder) as engine, Terminal(WORKBENCH, folder, environment()) as screen:
         screen.wait_for("Streams")
         read_for(screen, SETTLE)
-        before, begin = (cpu_seconds(engine.pid), cpu_seconds(screen.pid)), time.perf_counter()
+        before, begin = (cpu_seconds(engine.pid), cpu_seconds(screen.child.pid)), time.perf_counter()
         read_for(screen, given.seconds)
-        after, passed = (cpu_seconds(engine.pid), cpu_seconds(screen.pid)), time.perf_counter() - begin
+        after, passed = (cpu_seconds(engine.pid), cpu_seconds(screen.child.pid)), time.perf_counter() - begin
     engine_share, screen_share = ((a - b) / passed for a, b in zip(after, before, strict=True))
     report("quiet", {"engine": round(engine_share, 4), "screen": round(screen_share, 4), "together": round(engine_share + screen_share, 4)})
 

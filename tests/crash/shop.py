@@ -67,7 +67,9 @@ def stored(root: Path) -> dict[str, list[tuple[Any, ...]]]:
             "by_minute": ask("SELECT epoch_us(minute), country, orders, round(revenue, 6), last_order FROM by_minute ORDER BY ALL"),
             "totals": ask("SELECT n, round(mean, 6) FROM totals"),
             "late": ask('SELECT view, epoch_us(event_time), epoch_us(watermark), "row" FROM _system.late ORDER BY ALL'),
-            "streams": ask('SELECT name, rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM _system.streams ORDER BY name'),
+            "streams": ask(
+                'SELECT name, rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM _system.streams ORDER BY name'
+            ),
             "offsets": ask("SELECT stream, file, byte, line FROM _system.offsets ORDER BY ALL"),
             "rules": ask("SELECT stream, rule, total FROM _system.rules ORDER BY ALL"),
         }

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import wait_until, write_project
 from tests.integration.test_demo import alive
 from workbench.config import Settings, open_project
 from workbench.launch import answering
@@ -25,14 +25,14 @@ BY_DAY = "CREATE MATERIALIZED VIEW by_day AS SELECT ts::DATE AS day, count(*) AS
 STRICT = "CONSTRAINT amount_is_positive EXPECT (amount > 0) ON VIOLATION FAIL UPDATE"
 
 
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No settings from outside, and no state outside."""
-    for name in [n for n in os.environ if n.startswith("WORKBENCH_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
-    monkeypatch.setenv("PYTHONWARNINGS", "default")
+@pytest.fixture(autouse=True, scope="module")
+def alone() -> Iterator[None]:
+    """This checkout, and no settings from outside."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("WORKBENCH_")]:
+            patch.delenv(name)
+        patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+        yield
 
 
 def workbench(folder: Path, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -49,12 +49,13 @@ def right(done: subprocess.CompletedProcess[str]) -> str:
 @contextmanager
 def engine(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """`workbench run` in a folder, from its first answer on; interrupted at the end, if it is still there."""
-    with (folder / "run.log").open("wb") as log:
+    said = folder.parent / "run.log"
+    with said.open("wb") as log:
         child = subprocess.Popen((*WORKBENCH, *(arguments or ("run",))), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     project = open_project(folder, Settings())
 
     def answers() -> bool:
-        assert child.poll() is None, (folder / "run.log").read_text("utf-8")
+        assert child.poll() is None, said.read_text("utf-8")
         return answering(project) is not None
 
     try:
@@ -64,6 +65,16 @@ def engine(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
         child.wait(30)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The small project with its engine running, for tests that change nothing."""
+    root = tmp_path_factory.mktemp("served") / "shop"
+    write_project(root)
+    with engine(root):
+        wait_until(lambda: rows(root, "select count(*) as n from orders") == [{"n": 3}], "three orders")
+        yield root
 
 
 def runs(folder: Path) -> bool:
@@ -90,15 +101,14 @@ def test_run_once_takes_each_record_once(folder: Path) -> None:
     assert not runs(folder)
 
 
-def test_sql_prints_a_plain_table_and_nothing_else(folder: Path) -> None:
-    right(workbench(folder, "run", "--once"))
-    done = workbench(folder, "sql", REVENUE)
+def test_sql_prints_a_plain_table_and_nothing_else(served: Path) -> None:
+    done = workbench(served, "sql", REVENUE)
     assert right(done) == "country  orders  revenue\nDE            1     10.5\nFR            1      7.0\nNULL          1     2.25\n"
     assert done.stderr == ""
 
 
-def test_sql_reads_standard_input(folder: Path) -> None:
-    assert right(workbench(folder, "sql", "--format", "csv", text="select 42 as answer")) == "answer\n42\n"
+def test_sql_reads_standard_input(served: Path) -> None:
+    assert right(workbench(served, "sql", "--format", "csv", text="select 42 as answer")) == "answer\n42\n"
 
 
 def test_sql_writes_files_by_their_ending(folder: Path) -> None:
@@ -111,34 +121,32 @@ def test_sql_writes_files_by_their_ending(folder: Path) -> None:
     assert (folder / "revenue.csv").read_text("utf-8").splitlines()[0] == "country,orders,revenue"
 
 
-def test_sql_gives_the_arrow_stream_itself(folder: Path) -> None:
-    done = subprocess.run((*WORKBENCH, "sql", "select range as n from range(3000)", "--format", "arrow"), cwd=folder, capture_output=True)
+def test_sql_gives_the_arrow_stream_itself(served: Path) -> None:
+    done = subprocess.run((*WORKBENCH, "sql", "select range as n from range(3000)", "--format", "arrow"), cwd=served, capture_output=True)
     assert pl.read_ipc_stream(done.stdout)["n"].sum() == 3000 * 2999 // 2
 
 
-def test_a_large_result_is_whole(folder: Path) -> None:
-    lines = right(workbench(folder, "sql", "select range as n from range(300000)", "--format", "csv")).splitlines()
+def test_a_large_result_is_whole(served: Path) -> None:
+    lines = right(workbench(served, "sql", "select range as n from range(300000)", "--format", "csv")).splitlines()
     assert (lines[0], lines[1], lines[-1], len(lines)) == ("n", "0", "299999", 300_001)
 
 
-def test_a_wrong_query_shows_its_place(folder: Path) -> None:
-    right(workbench(folder, "run", "--once"))
-    done = workbench(folder, "sql", "select contry from orders")
+def test_a_wrong_query_shows_its_place(served: Path) -> None:
+    done = workbench(served, "sql", "select contry from orders")
     assert (done.returncode, done.stdout) == (1, "")
     assert "\n  select contry from orders\n         ^\n" in done.stderr
 
 
 @pytest.mark.parametrize("query", ["drop table orders", "with d as (delete from orders returning *) select * from d", "select 1; select 2"])
-def test_the_console_only_reads(folder: Path, query: str) -> None:
-    right(workbench(folder, "run", "--once"))
-    done = workbench(folder, "sql", query)
+def test_the_console_only_reads(served: Path, query: str) -> None:
+    done = workbench(served, "sql", query)
     assert (done.returncode, done.stdout) == (1, "")
-    assert rows(folder, "select count(*) as n from orders") == [{"n": 3}]
+    assert rows(served, "select count(*) as n from orders") == [{"n": 3}]
 
 
-def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
+def test_a_reader_that_leaves_is_no_error(served: Path) -> None:
     command = " ".join(f"'{part}'" for part in (*WORKBENCH, "sql", "select * from range(2000000)", "--format", "csv"))
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 2"], cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 2"], cwd=served, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n0\n", "")
 
 
@@ -165,18 +173,17 @@ def test_a_new_project_runs(tmp_path: Path) -> None:
     assert "readings: 7 in, 4 accepted, 3 rejected" in workbench(tmp_path / "new", "run", "--once").stderr
 
 
-def test_quarantine_is_listed_and_shown(folder: Path) -> None:
-    right(workbench(folder, "run", "--once"))
-    listed = right(workbench(folder, "quarantine", "list")).splitlines()
+def test_quarantine_is_listed_and_shown(served: Path) -> None:
+    listed = right(workbench(served, "quarantine", "list")).splitlines()
     assert listed[0].split() == ["id", "stream", "rules", "file", "line", "offset", "record"]
     assert [line.split()[1:3] for line in listed[1:]] == [["orders", "_malformed"], ["orders", "amount_is_positive"]]
-    found = json.loads(right(workbench(folder, "quarantine", "list", "--rule", "amount_is_positive", "--json")))
-    shown = right(workbench(folder, "quarantine", "show", str(found["id"])))
+    found = json.loads(right(workbench(served, "quarantine", "list", "--rule", "amount_is_positive", "--json")))
+    shown = right(workbench(served, "quarantine", "show", str(found["id"])))
     assert '{"order_id":2,"country":"DE","amount":-1.0,"ts":"2026-01-01T00:00:01Z"}' in shown
     assert [line.split()[:3] for line in shown.splitlines() if line.startswith("amount_is_positive")] == [
         ["amount_is_positive", "broken", "drop"]
     ]
-    assert workbench(folder, "quarantine", "show", "999").returncode == 3
+    assert workbench(served, "quarantine", "show", "999").returncode == 2
 
 
 def test_commands_attach_to_a_running_engine(folder: Path) -> None:
@@ -214,7 +221,7 @@ def test_a_flow_that_fails_ends_with_code_3(folder: Path) -> None:
     done = workbench(folder, "run", "--once")
     assert done.returncode == 3
     assert "amount_is_positive" in done.stderr
-    assert rows(folder, "select count(*) as n from orders") == [{"n": 0}]
+    assert rows(folder, "select order_id from orders") == [{"order_id": 1}]
 
 
 def test_a_short_lived_engine_ends_with_the_command_that_was_killed(folder: Path) -> None:
@@ -239,4 +246,4 @@ def test_the_demo_runs_without_a_screen_and_leaves_nothing_running(tmp_path: Pat
             "more of them",
         )
     assert not runs(folder)
-    assert "Traceback" not in (folder / "run.log").read_text("utf-8")
+    assert "Traceback" not in (tmp_path / "run.log").read_text("utf-8")

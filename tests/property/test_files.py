@@ -208,7 +208,7 @@ def play(pattern: str, steps: list[tuple[object, ...]]) -> None:
         assert sorted(world.rows.values()) == expected
 
 
-QUIET = settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUIET

@@ -51,7 +51,7 @@ def test_commands_in_examples_exist() -> None:
     for line in "\n".join(blocks("sh")).splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] == "workbench":
-            assert parse(words[1:])
+            assert parse(words[1:]).run
 
 
 def test_the_pipelines_in_examples_are_right() -> None:

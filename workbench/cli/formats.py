@@ -33,7 +33,9 @@ class CsvWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         arrays = [_plain(column) if _simple(column.type) else _as_text(column) for column in batch.columns]
-        _frame(pa.Table.from_arrays(arrays, _unique(batch.schema.names))).write_csv(self._file, include_header=self._header)
+        frame = _frame(pa.Table.from_arrays(arrays, _unique(batch.schema.names)))
+        # By way of a string: Polars writes into the descriptor itself, and hides which error a closed pipe is.
+        self._file.write(frame.write_csv(include_header=self._header).encode())
         self._header = False
 
     def close(self) -> None:

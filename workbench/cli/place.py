@@ -32,4 +32,3 @@ def _opens(path: Path) -> bool:
 def _short(folder: Path) -> str:
     home = Path.home()
     return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) and folder != home else str(folder)
-

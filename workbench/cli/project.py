@@ -9,6 +9,7 @@ from workbench.cli.arguments import Arguments
 from workbench.cli.output import Output
 from workbench.config import Project, Settings, load_settings, open_files, open_project
 from workbench.errors import FlowError, PipelineError, UsageError
+from workbench.launch import answering
 
 
 def settings_of(arguments: Arguments, root: Path) -> Settings:
@@ -17,7 +18,7 @@ def settings_of(arguments: Arguments, root: Path) -> Settings:
 
 
 def project_of(arguments: Arguments) -> tuple[Project, Settings]:
-    """The project that the command is about.
+    """The project that the command is about; files opened without one are named by the --state-dir of their engine.
 
     Raises:
         UsageError: there is none.
@@ -25,10 +26,11 @@ def project_of(arguments: Arguments) -> tuple[Project, Settings]:
     root = Path(arguments.project)
     if not root.is_dir():
         raise UsageError(f"{root} is no folder", "--project names a folder with pipelines/ in it.")
-    if not (root / "pipelines").is_dir():
-        raise UsageError(f"{root.resolve()} has no pipelines/", "`workbench init DIR` writes a project; --project DIR names one.")
     settings = settings_of(arguments, root)
-    return open_project(root, settings), settings
+    project = open_project(root, settings)
+    if (root / "pipelines").is_dir() or (arguments.state_dir and answering(project)):
+        return project, settings
+    raise UsageError(f"{root.resolve()} has no pipelines/", "`workbench init DIR` writes a project; --project DIR names one.")
 
 
 def files_of(arguments: Arguments, files: tuple[str, ...]) -> tuple[Project, Settings]:

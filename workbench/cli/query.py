@@ -141,14 +141,17 @@ async def _convert(client: EngineClient, query: QueryStatus, form: str, target: 
     from workbench.cli.formats import write_stream
 
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as source:
-        work = asyncio.create_task(asyncio.to_thread(write_stream, source, target, form))
-        with os.fdopen(writing, "wb", buffering=0) as sink:
-            async for block in client.arrow(query.id):
-                if work.done():
-                    break
-                await asyncio.to_thread(_write_block, sink, block)
-        await work
+
+    def convert() -> None:
+        with os.fdopen(reading, "rb") as source:
+            write_stream(source, target, form)
+
+    work = asyncio.create_task(asyncio.to_thread(convert))
+    # When the conversion fails its end of the pipe closes; what went wrong is in `work`.
+    with suppress(BrokenPipeError), os.fdopen(writing, "wb", buffering=0) as sink:
+        async for block in client.arrow(query.id):
+            await asyncio.to_thread(_write_block, sink, block)
+    await work
 
 
 def _write_block(sink: BinaryIO, block: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -42,17 +43,17 @@ def demo(arguments: Arguments, out: Output) -> int:
         raise UsageError(f"--rate {arguments.rate:g} is not between 1 and {MOST_ROWS:,.0f}", "2000 rows a second are a good beginning.")
     if not arguments.no_screen:
         _need_terminal()
-    given = arguments.directory
-    root = Path(given or tempfile.mkdtemp(prefix="workbench-demo-")).resolve()
+    scratch = None if arguments.directory else Path(tempfile.mkdtemp(prefix="workbench-demo-"))
+    root = (scratch / "shop" if scratch else Path(arguments.directory)).resolve()
     from workbench.demo.sample import copy_sample
 
     copy_sample(root)
     settings = settings_of(arguments, root)
     project = open_project(root, settings)
     left_running = _feed(project, settings, arguments, out)
-    if not given and not left_running:
+    if scratch and not left_running:
         _wait_until_closed(project)
-        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return 0
 
 
@@ -65,10 +66,14 @@ def _feed(project: Project, settings: Settings, arguments: Arguments, out: Outpu
         from workbench.cli.engine import serve
 
         with generator:
+            generator.wait()
             serve(project, settings, out)
         return False
-    starting = _start(project)
     with generator:
+        starting = _start(project)
+        import workbench.tui.app  # noqa: F401  while the generator writes and the engine starts
+
+        generator.wait()
         choice = _show(project, settings, starting)
     _goodbye(project, choice, out)
     return choice.kind == "leave"
@@ -157,9 +162,15 @@ def _welcome(arguments: Arguments, out: Output) -> int:
 
 
 def _goodbye(project: Project, choice: ExitChoice, out: Output) -> None:
-    if choice.kind == "leave":
-        where = f" --project {project.root}" if not project.files else ""
-        out.note(f"The engine of {project.name} goes on. `workbench{where}` opens it again, `workbench stop{where}` ends it.")
+    if choice.kind != "leave":
+        return
+    if project.files:
+        opened, named = shlex.join(os.path.relpath(f) for f in project.files), shlex.join(["--state-dir", str(project.state)])
+    else:
+        opened = named = shlex.join(["--project", str(project.root)])
+    out.note(f"The engine of {project.name} goes on.")
+    out.note(f"  workbench {opened}  opens it again")
+    out.note(f"  workbench stop {named}  ends it")
 
 
 def _wait_until_closed(project: Project) -> None:

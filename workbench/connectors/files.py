@@ -21,6 +21,9 @@ from workbench.connectors.records import Records
 from workbench.connectors.roster import Roster, sentence
 from workbench.connectors.turns import Turns
 
+SLOW_LOOK = 0.01
+"""Seconds; a look that takes longer (thousands of files, a slow network) is not repeated at every poll."""
+
 
 class FileSource:
     """The files that a glob names, now and later.
@@ -43,7 +46,7 @@ class FileSource:
         self,
         stream: str,
         glob: str,
-        format: Literal["json", "csv", "text", "parquet"],  # noqa: A002 (the language's word)
+        format: Literal["json", "csv", "text", "parquet"],
         *,
         follow: bool = True,
         start: Literal["beginning", "end"] = "beginning",
@@ -68,6 +71,7 @@ class FileSource:
         self._turns = Turns()
         self._at_end = start == "end" and _first_look_unfinished(offsets)
         self._looked = False
+        self._look_began = self._look_took = 0.0
         self._told: dict[str, str] = {}
         self._failed: dict[str, str] = {}
         self._reported: set[str] = set()
@@ -108,6 +112,7 @@ class FileSource:
                 self._turns.push(begun)
             return None
         except OSError as error:
+            file.broken = file.found.stamp if error.errno is None else None
             self._failed[file.file_id] = sentence(file.name, error)
             self._handles.close(file)
             self._tell()
@@ -150,14 +155,19 @@ class FileSource:
                     self._turns.push(file)
                 elif not file.stored:
                     unread = file.read.byte - file.kept.byte
-                    self._notices.append(f"{file.name}: {unread:,} bytes were not stored before it was truncated; they are lost")
+                    self._notices.append(
+                        f"{file.name}: {unread:,} bytes were read but not stored before it was truncated or deleted; they are lost"
+                    )
                     file.rewind()
 
     # -- looking
 
     def rescan(self) -> None:
-        """Look at the glob and the files now: one stat each."""
+        """Look at the glob and the files now: one stat each. Where that takes long, looks are rarer, a twentieth of the time."""
         with self._lock:
+            began = self._clock()
+            if 0 <= began - self._look_began < 20 * self._look_took:
+                return
             look = self._listing.look()
             for file in self._roster.update(look, self._at_end):
                 self._turns.push(file)
@@ -169,6 +179,8 @@ class FileSource:
                 self._told.pop(self.glob, None)
             self._collect(self._roster.said)
             self._tell()
+            took = self._clock() - began
+            self._look_began, self._look_took = began, took if took > SLOW_LOOK else 0.0
 
     @property
     def idle(self) -> bool:

@@ -88,6 +88,10 @@ class FollowedFile:
     gone_since: float | None = None
     moved: bool = False
     """It was moved to another file, and no stored offset says so yet."""
+    unjudged: bool = False
+    """It was empty when it was found: whether its content is that of a known file is still to be seen."""
+    broken: tuple[int, int] | None = None
+    """The stamp under which it was unreadable for good."""
     done: bool = False
     ticket: int = 0
     served: int = 0
@@ -125,6 +129,8 @@ class FollowedFile:
 
     def has_news(self, now: float) -> bool:
         """Whether a read could give something."""
+        if self.unjudged or self.broken == self.found.stamp:
+            return False
         if self.drained is None or (self.reading.follow and self.found.stamp != self.drained):
             return True
         if self.content is not None and self.content.trouble:
@@ -189,7 +195,7 @@ class FollowedFile:
 
     def leave(self, now: float) -> None:
         """Its name is gone: what the open handle or another name still gives is read to its end."""
-        self.gone_since, self.behind, self.drained = now, True, None
+        self.gone_since, self.behind, self.drained, self.unjudged = now, True, None, False
 
     def move(self, found: Found) -> None:
         """The same content goes on in another file (a compressed or plain copy)."""

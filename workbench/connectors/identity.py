@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -30,6 +30,10 @@ class Evidence:
     @property
     def stop(self) -> int:
         return self.start + self.length
+
+    @property
+    def parts(self) -> tuple[int, int, str] | None:
+        return (self.start, self.length, self.digest) if self.length else None
 
     def holds(self, peek: Peek) -> bool:
         return not self.length or Evidence.of(self.start, peek(self.start, self.length)) == self
@@ -65,13 +69,15 @@ class Identity:
         return replace(self, head=head, tail=Evidence.of(start, peek(start, position - start)))
 
     def mark(self) -> str:
-        return json.dumps({name: value for name, value in asdict(self).items() if value}, separators=(",", ":"))
+        told: dict[str, object] = {"device": self.device, "inode": self.inode, "since": self.since, "stamp": self.stamp}
+        told |= {"head": self.head.parts, "tail": self.tail.parts, "unended": self.unended, "first_look": self.first_look}
+        return json.dumps({name: value for name, value in told.items() if value}, separators=(",", ":"))
 
     @classmethod
     def from_mark(cls, mark: str) -> Identity:
         """Read `Offset.mark`; an empty one is an identity that no file has."""
         told: dict[str, Any] = json.loads(mark) if mark else {"device": -1, "inode": -1}
         for name in ("head", "tail"):
-            told[name] = Evidence(**told.get(name, {}))
+            told[name] = Evidence(*told.get(name, ()))
         told["stamp"] = tuple(told.get("stamp", (0, 0)))
         return cls(**told)

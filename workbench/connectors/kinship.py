@@ -23,9 +23,9 @@ class Resemblance:
             self._digests[length] = Evidence.of(0, self._head[:length]).digest
         return length > 0 and self._digests[length] == identity.head.digest
 
-    def may_become(self, identities: Iterable[Identity]) -> bool:
-        """The file is not whole yet, and what is there does not tell it apart from all of these."""
-        return bool(self._content.trouble) and any(self._short_of(identity) for identity in identities)
+    def short_of(self, identities: Iterable[Identity]) -> bool:
+        """What is there so far does not tell the file apart from all of these."""
+        return any(self._short_of(identity) for identity in identities)
 
     def _short_of(self, identity: Identity) -> bool:
         if len(self._head) < identity.head.length:

@@ -47,7 +47,8 @@ class Listing:
     def __init__(self, pattern: str, root: Path) -> None:
         self.pattern = pattern
         self.root = os.path.abspath(root)
-        self._full = os.path.join(self.root, pattern)
+        self._below = self.root.rstrip(os.sep) + os.sep
+        self._full = os.path.normpath(os.path.join(self.root, pattern))
         self._magic = glob.has_magic(self._full)
 
     def look(self) -> Look:
@@ -73,8 +74,7 @@ class Listing:
         return sorted(glob.glob(self._full, recursive=True))
 
     def name(self, path: str) -> str:
-        inside = path.startswith(self.root + os.sep)
-        return os.path.relpath(path, self.root) if inside else path
+        return path.removeprefix(self._below)
 
     def directories(self) -> set[Path]:
         """Where a new match could show up first: the deepest directory that the glob names outright."""

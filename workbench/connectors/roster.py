@@ -78,13 +78,17 @@ class Roster:
                 file.seen(look.found[key], now)
             else:
                 self._missing(file, now)
+        for file in [file for file in self.files.values() if file.unjudged and file.found.size]:
+            self._judge(file, look, now)
         unknown = [found for found in new if not self._recalled(found, now)]
         for found in unknown:
             self._welcome(found, look, len(unknown) if at_end else 0, now)
         if not self._looked:
             self._looked = True
             self._search_remains(now)
-        self._first_seen = {key: seen for key, seen in self._first_seen.items() if key in look.found and key not in self.files}
+        self._first_seen = {
+            key: seen for key, seen in self._first_seen.items() if key in look.found and (key not in self.files or self.files[key].unjudged)
+        }
         return [file for file in self.files.values() if file.has_news(now)]
 
     def _recalled(self, found: Found, now: float) -> bool:
@@ -114,7 +118,22 @@ class Roster:
             self._move(file, found)
             return
         identity = Identity(found.device, found.inode, since=found.mtime_ns, first_look=at_end)
-        self._enter(FollowedFile(self._reading, self._fresh_id(found), found, identity, at_end=found.size if at_end else None))
+        file = FollowedFile(self._reading, self._fresh_id(found), found, identity, at_end=found.size if at_end else None)
+        file.unjudged = self._reading.follow and not (found.size or at_end or self._parquet)
+        self._enter(file)
+
+    def _judge(self, file: FollowedFile, look: Look, now: float) -> None:
+        """A file that was empty when it was found has content now."""
+        try:
+            known = self._predecessor(file.found, look, now)
+        except Undecided:
+            self._waiting[file.found.key] = file.found
+            return
+        except OSError:
+            known = None  # reading it will tell
+        file.unjudged = False
+        if known is not None:
+            self._move(known, file.found)
 
     def _restore(self, found: Found, offset: Offset) -> FollowedFile:
         identity = replace(Identity.from_mark(offset.mark), device=found.device, inode=found.inode)
@@ -135,6 +154,8 @@ class Roster:
             del self.files[file.found.key]
         self.said.append(f"{found.name} has the content of {file.name}: it goes on where that was read")
         self._truncated.pop(file.file_id, None)
+        if empty := self.files.get(found.key):
+            del self.by_id[empty.file_id]
         file.move(found)
         self._enter(file)
 
@@ -174,7 +195,7 @@ class Roster:
         """
         packed = found.path.endswith(PACKED)
         ended = self._ended(look, packed, now)
-        present = [file.identity for key, file in self.files.items() if key in look.found and file.read.byte and self._reading.follow]
+        present = [file for key, file in self.files.items() if key in look.found and file.read.byte and self._reading.follow]
         if not found.size or not (ended or present):
             return None
         content = open_content(found.path, parquet=False)
@@ -184,9 +205,11 @@ class Roster:
             quiet = self._quiet(found, now)
             if heirs:
                 return max(heirs, key=lambda file: file.read)
-            if self._reading.follow and packed and not quiet and resemblance.may_become([*present, *(file.identity for file in ended)]):
+            kin = [*present, *ended] if packed else [file for file in present if found.path.startswith(file.found.path)]
+            unfinished = resemblance.short_of(file.identity for file in kin) and (content.trouble or not packed)
+            if self._reading.follow and unfinished and not quiet:
                 raise Undecided
-            if (packed or not quiet) and any(resemblance.holds(identity) for identity in present):
+            if (packed or not quiet) and any(resemblance.holds(file.identity) for file in present):
                 raise Undecided
         finally:
             content.close()
@@ -267,7 +290,11 @@ class Roster:
             self._move(file, copy)
             begun.append(file)
         lost = _lost(file, file.growth.size) if copy is None and before.size < file.read.byte else ""
-        self.said.append(f"{before.name} was truncated or replaced{lost}: it is read from its start")
+        self.said.append(
+            f"{before.name} was truncated{lost} after it was renamed"
+            if gone
+            else f"{before.name} was truncated or replaced{lost}: it is read from its start"
+        )
         here = None if gone else found_at(before.path, before.name)
         if here is not None and here.key == before.key:
             identity = Identity(here.device, here.inode, since=here.mtime_ns)

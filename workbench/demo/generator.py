@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from workbench.errors import SourceError
+
 READY = b"ready\n"
 
 
@@ -15,7 +17,7 @@ class Generator:
     """Feeds a copy of the sample project from a child process, from `start` to `stop`.
 
     The child reads a pipe whose other end is here: it ends when `stop` closes it and when this process dies, however
-    it dies. `start` returns once the first events are in the files.
+    it dies.
     """
 
     def __init__(self, root: Path, rate: float, seed: int = 42) -> None:
@@ -29,12 +31,22 @@ class Generator:
         return self._child.pid if self._child else None
 
     def start(self) -> None:
+        """Start the child; it needs a tenth of a second for its first events."""
         with self._log.open("wb") as log:
             self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+
+    def wait(self) -> None:
+        """Return once the first events are in the files.
+
+        Raises:
+            SourceError: the child ended instead.
+        """
+        assert self._child
         assert self._child.stdout
         if self._child.stdout.readline() != READY:
             self.stop()
-            raise OSError(f"the generator did not start: {self._log.read_text('utf-8', 'replace').strip()}")
+            said = self._log.read_text("utf-8", "replace").strip()
+            raise SourceError(f"The generator did not start: {said.splitlines()[-1] if said else 'it said nothing'}", f"More: {self._log}")
 
     def stop(self) -> None:
         """End the child and wait for it; it needs a twentieth of a second."""

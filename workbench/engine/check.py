@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from workbench.config import Project
 from workbench.engine.pipelines import read_project
 from workbench.errors import Problem
@@ -28,5 +27,3 @@ def check_data(session: Session, entries: dict[str, Entry], graph: Graph) -> lis
             if isinstance(view, MaterializedView) and view.running:
                 wrong += check_state(session, entry, view.running, entries[view.running.stream.lower()].columns)
     return wrong
-
-

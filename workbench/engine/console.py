@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.errors import NotFound, PipelineError, UsageError
+from workbench.errors import NotFound, UsageError
 from workbench.language.definitions import Definition, Drop, MaterializedView, Refresh, Statement, StreamingTable, StreamRef
 from workbench.language.script import is_statement, parse_script
 
@@ -29,9 +29,9 @@ class Console:
         """
         if not is_statement(text):
             return None
-        return "\n".join(self._run(statement, text) for statement in parse_script(text))
+        return "\n".join(self._run(statement) for statement in parse_script(text))
 
-    def _run(self, statement: Statement, text: str) -> str:
+    def _run(self, statement: Statement) -> str:
         if isinstance(statement, Refresh):
             return self._engine.refresh(statement.name, statement.full)
         if isinstance(statement, Drop):
@@ -39,18 +39,16 @@ class Console:
         return self._define(statement)
 
     def _define(self, definition: Definition) -> str:
-        old = self._engine.entries.get(definition.name.lower())
+        old = self._engine.catalog.entries.get(definition.name.lower())
         if old is not None and old.file != CONSOLE:
             raise UsageError(f"{definition.name} is defined in {old.file}:{old.line}", "Change it there; saving the file is enough.")
         if old is not None:
-            raise UsageError(f"{definition.name} exists already", f"DROP it first, or choose another name (it was typed into the console).")
-        problems = self._engine.reload(f"{definition.text};")
-        if problems:
-            raise PipelineError(problems)
+            raise UsageError(f"{definition.name} exists already", "DROP it first, or choose another name (it was typed into the console).")
+        self._engine.reload(f"{definition.text};")
         return f"{definition.name} was created; to keep it with the project, copy the statement into pipelines/"
 
     def _drop(self, drop: Drop) -> str:
-        entry = self._engine.entries.get(drop.name.lower())
+        entry = self._engine.catalog.entries.get(drop.name.lower())
         if entry is None:
             if drop.if_exists:
                 return f"there is no {drop.name}"
@@ -60,7 +58,9 @@ class Console:
             raise UsageError(f"{entry.name} is a {kind}, not a {drop.kind}", f"Write DROP {kind.upper()} {entry.name}.")
         definition = self._engine.graph.get(entry.name)
         if definition is not None and entry.file != CONSOLE:
-            raise UsageError(f"{entry.name} is defined in {entry.file}:{entry.line}", "Take it out of that file first; its rows stay until you drop it.")
+            raise UsageError(
+                f"{entry.name} is defined in {entry.file}:{entry.line}", "Take it out of that file first; its rows stay until you drop it."
+            )
         readers = [d.name for d in self._engine.graph.definitions if entry.name.lower() in _reads(d) and d.name != entry.name]
         if readers:
             raise UsageError(f"{entry.name} is read by {', '.join(readers)}", "Drop those first.")

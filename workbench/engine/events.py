@@ -53,5 +53,6 @@ class EventLog:
             batch, self._unsaved = self._unsaved, []
         for event in batch:
             session.execute(
-                "INSERT INTO _system.events VALUES (?, to_timestamp(?), ?, ?, ?)", [event.id, event.at, event.kind, event.stream, event.text]
+                "INSERT INTO _system.events VALUES (?, to_timestamp(?), ?, ?, ?)",
+                [event.id, event.at, event.kind, event.stream, event.text],
             )

@@ -38,25 +38,28 @@ class Inspector:
         """The latest records of a stream that contain a text, letter case aside; rejected ones among them."""
         shown = [c for c in columns if not c.startswith("_")]
         where = " OR ".join(f"contains(lower({quote(c)}::VARCHAR), {literal(text.lower())})" for c in shown) or "false"
+        qualified = where.replace("lower(", "lower(t.") if shown else where
         marks = '"_violations"' if "_violations" in columns else "NULL::VARCHAR[]"
         with self._lock:
             top = self._one(f"SELECT coalesce(max(rowid), -1) + 1 FROM {stored(table.name)}")
             low = max(0, top - SEARCHED)
             commit = self._one(f"SELECT coalesce(min(_commit), 0) FROM {stored(table.name)} WHERE rowid >= {low}")
             accepted = self._session.arrow(
-                f'SELECT _commit AS _c, rowid AS _r, epoch(k."at") AS _at, {marks} AS _m, {", ".join(f"t.{quote(c)}" for c in shown)}'
+                f'SELECT t._commit AS _c, t.rowid AS _r, epoch(k."at") AS _at, {marks} AS _m, {", ".join(f"t.{quote(c)}" for c in shown)}'
                 f" FROM {stored(table.name)} t JOIN _system.commits k ON k.id = t._commit AND k.stream = {literal(table.name)}"
-                f" WHERE rowid >= {low} AND ({where}) ORDER BY rowid DESC LIMIT {limit}"
+                f" WHERE t.rowid >= {low} AND ({qualified}) ORDER BY t.rowid DESC LIMIT {limit}"
             )
             matched = self._one(f"SELECT count(*) FROM {stored(table.name)} WHERE rowid >= {low} AND ({where})")
             needle = f"contains(lower(decode(raw)), {literal(text.lower())}) OR contains(lower(rules::VARCHAR), {literal(text.lower())})"
             quarantine = f"FROM _system.quarantine WHERE stream = {literal(table.name)} AND _commit >= {commit} AND TRY({needle})"
             rejected = self._session.execute(
-                f'SELECT _commit, id, epoch(arrived_at), rules, raw, line {quarantine} ORDER BY id DESC LIMIT {limit}'
+                f"SELECT _commit, id, epoch(arrived_at), rules, raw, line {quarantine} ORDER BY id DESC LIMIT {limit}"
             )
             matched += self._one(f"SELECT count(*) {quarantine}")
-            searched = top - low + self._one(
-                f"SELECT count(*) FROM _system.quarantine WHERE stream = {literal(table.name)} AND _commit >= {commit}"
+            searched = (
+                top
+                - low
+                + self._one(f"SELECT count(*) FROM _system.quarantine WHERE stream = {literal(table.name)} AND _commit >= {commit}")
             )
         plain = accepted.select(shown)
         found: list[tuple[int, int, TailRow]] = []
@@ -127,8 +130,8 @@ class Inspector:
         with self._lock:
             found = self._session.execute(
                 'SELECT q.id, q.stream, q.rules, q.file, q.line, q."offset", epoch(q.arrived_at), q.raw, q.source, q.state, q._commit,'
-                ' coalesce(epoch(c."at"), 0) FROM _system.quarantine q LEFT JOIN _system.commits c ON c.id = q._commit AND c.stream = q.stream'
-                " WHERE q.id = ?",
+                ' coalesce(epoch(c."at"), 0) FROM _system.quarantine q'
+                " LEFT JOIN _system.commits c ON c.id = q._commit AND c.stream = q.stream WHERE q.id = ?",
                 [id],
             )
             if not found:
@@ -183,5 +186,3 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return 0.0
-
-

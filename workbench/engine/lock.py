@@ -34,7 +34,9 @@ class EngineLock:
         kind = filesystem(path)
         if kind.startswith(NETWORK):
             os.close(self._fd)
-            raise StoreError(f"{path.parent} is on a network filesystem ({kind}), where locks cannot be trusted", "Name a local folder with --state-dir.")
+            raise StoreError(
+                f"{path.parent} is on a network filesystem ({kind}), where locks cannot be trusted", "Name a local folder with --state-dir."
+            )
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

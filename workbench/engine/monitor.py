@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from workbench.store.commit import Commit
+from workbench.store.session import Session
 
 SECONDS = 60
 RATE_OVER = 3
@@ -79,6 +80,13 @@ class Monitor:
                 history.last_seen = commit.at
                 history.last_id = rule.last_id or history.last_id
                 history.recent.add(commit.at, rule.count)
+
+    def load(self, session: Session) -> None:
+        """Take over what earlier engines counted."""
+        for stream, rule, *history in session.execute(
+            "SELECT stream, rule, total, epoch(first_seen), epoch(last_seen), last_id FROM _system.rules WHERE total > 0"
+        ):
+            self.rules[(stream, rule)] = RuleHistory(*history)
 
     def forget(self, stream: str) -> None:
         self._rows.pop(stream, None)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from workbench.config import Project
 from workbench.engine.changes import Change, plan_change
-from workbench.engine.opened import pipeline_for
 from workbench.engine.inference import Inference
+from workbench.engine.opened import pipeline_for
 from workbench.engine.planner import VIOLATIONS
 from workbench.errors import Problem
 from workbench.language.definitions import Graph, StreamingTable

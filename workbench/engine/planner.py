@@ -53,14 +53,18 @@ class Planner:
         behind: set[str] = set()
         for entry in removed:
             _set_aside(session, entry)
-        for change in changes:
-            view = change.definition
-            if isinstance(view, MaterializedView) and view.running and view.running.stream.lower() in behind:
-                change = replace(change, step="rebuild")
+        for planned_change in changes:
+            view = planned_change.definition
+            missed = isinstance(view, MaterializedView) and view.running is not None and view.running.stream.lower() in behind
+            change = replace(planned_change, step="rebuild") if missed else planned_change
             with _transaction(session):
                 self._store(session, change, assembler.commit_id)
             self._build(session, change, assembler.plan, planned)
-            if isinstance(view, StreamingTable) and isinstance(view.source, StreamRef) and self._catch_up(session, planned.plan.derived[-1], assembler, at):
+            if (
+                isinstance(view, StreamingTable)
+                and isinstance(view.source, StreamRef)
+                and self._catch_up(session, planned.plan.derived[-1], assembler, at)
+            ):
                 behind.add(view.name.lower())
         _retire(assembler.plan, planned.plan)
         return planned
@@ -116,7 +120,8 @@ class Planner:
 
     def _derived(self, session: Session, change: Change, book: RuleBook) -> Derived:
         table = change.definition
-        assert isinstance(table, StreamingTable) and isinstance(table.source, StreamRef)
+        assert isinstance(table, StreamingTable)
+        assert isinstance(table.source, StreamRef)
         stream = table.source.name
         defined = change.defined
         plain = tuple(c for c in defined if c.name != VIOLATIONS.name)

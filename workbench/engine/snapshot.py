@@ -6,13 +6,15 @@ from dataclasses import asdict
 
 from workbench.batch import RESERVED_RULES
 from workbench.connectors.source import Source
+from workbench.engine.catalog import Catalog
+from workbench.engine.events import EventLog
 from workbench.engine.monitor import NEW_FOR, Monitor, RuleHistory, resident_bytes
-from workbench.errors import Problem
+from workbench.jobs.queue import JobQueue
 from workbench.language.definitions import Graph, ReadFiles, StreamingTable
-from workbench.protocol import Dataset, Notice, ProblemStatus, RuleStatus, RunStatus, Snapshot, StreamState, StreamStatus
+from workbench.protocol import ProblemStatus, RuleStatus, Snapshot, StreamState, StreamStatus
 from workbench.stream.derived import Derived
 from workbench.stream.flow import Flow
-from workbench.stream.tick import Plan
+from workbench.stream.pump import Pump
 
 LAGGING = 2.0
 """Seconds behind from which a stream is said to lag."""
@@ -20,28 +22,34 @@ RUNS = 50
 
 
 class SnapshotMaker:
-    """Builds Snapshots; the caller holds the pump's lock, since flows are read."""
+    """Puts Snapshots together; holds the pump's lock while it looks at the flows."""
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
+    def __init__(self, monitor: Monitor, pump: Pump, jobs: JobQueue, catalog: Catalog, events: EventLog) -> None:
+        self._monitor, self._pump, self._jobs, self._catalog, self._events = monitor, pump, jobs, catalog, events
 
-    def make(
-        self,
-        at: float,
-        commit: int,
-        plan: Plan,
-        graph: Graph,
-        waiting: dict[str, str],
-        stalled: str,
-        runs: tuple[RunStatus, ...],
-        problems: tuple[Problem, ...],
-        notices: tuple[Notice, ...],
-        datasets: tuple[Dataset, ...],
-    ) -> Snapshot:
+    def make(self, at: float) -> Snapshot:
+        with self._pump.lock:
+            streams = self._streams(at)
+        return Snapshot(
+            at=at,
+            commit=self._pump.assembler.commit_id,
+            streams=tuple(streams),
+            runs=self._jobs.statuses()[:RUNS],
+            rules=tuple(self._rules(self._catalog.graph, at, {s.name: s.rows_in for s in streams})),
+            problems=tuple(ProblemStatus(**asdict(problem)) for problem in self._catalog.problems),
+            notices=self._events.latest(),
+            datasets=self._catalog.datasets,
+            rate=sum(s.rate for s in streams if not s.source.startswith("STREAM ")),
+            cpu=self._monitor.cpu(),
+            memory=resident_bytes(),
+        )
+
+    def _streams(self, at: float) -> list[StreamStatus]:
+        plan, commit, stalled = self._pump.assembler.plan, self._pump.assembler.commit_id, self._pump.stalled
         flows = {flow.name: flow for flow in plan.flows}
         derived = {d.name: d for d in plan.derived}
         streams = []
-        for table in graph.definitions:
+        for table in self._catalog.graph.definitions:
             if not isinstance(table, StreamingTable):
                 continue
             views = tuple(view.name for view in plan.views if view.state.stream.lower() == table.name.lower())
@@ -50,21 +58,8 @@ class SnapshotMaker:
             elif table.name in derived:
                 streams.append(self._derived(derived[table.name], at, commit, stalled, views, flows))
             else:
-                detail = waiting.get(table.name, "waits")
-                streams.append(StreamStatus(table.name, "WAIT", 0.0, (0.0,) * 60, 0.0, 0, 0.0, 0, 0, 0, 0, 0, detail=detail, source=_source(table)))
-        return Snapshot(
-            at=at,
-            commit=commit,
-            streams=tuple(streams),
-            runs=runs[:RUNS],
-            rules=tuple(self._rules(graph, at, {s.name: s.rows_in for s in streams})),
-            problems=tuple(ProblemStatus(**{k: v for k, v in asdict(p).items()}) for p in problems),
-            notices=notices,
-            datasets=datasets,
-            rate=sum(s.rate for s in streams if s.name in flows),
-            cpu=self._monitor.cpu(),
-            memory=resident_bytes(),
-        )
+                streams.append(_waiting(table, self._catalog.waiting.get(table.name, "waits for its definition to be right")))
+        return streams
 
     def _flow(self, flow: Flow, at: float, commit: int, stalled: str, views: tuple[str, ...]) -> StreamStatus:
         lag = flow.source.lag()
@@ -136,6 +131,10 @@ def flow_state(flow: Flow, source: Source, seconds: float, stalled: str) -> tupl
     if source.ended and flow.drained:
         return "DONE", ""
     return "RUN", ""
+
+
+def _waiting(table: StreamingTable, why: str) -> StreamStatus:
+    return StreamStatus(table.name, "WAIT", 0.0, (0.0,) * 60, 0.0, 0, 0.0, 0, 0, 0, 0, 0, detail=why, source=_source(table))
 
 
 def _source(table: StreamingTable) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
 
 import numpy as np
@@ -9,8 +10,8 @@ import pyarrow as pa
 
 from workbench.batch import ACCEPTED, REJECTED, RESERVED_RULES
 from workbench.protocol import Tail, TailRow
-from workbench.store.commit import StreamDelta
 from workbench.store import format
+from workbench.store.commit import StreamDelta
 from workbench.stream.pending import Cut
 from workbench.stream.rejections import RuleBook
 
@@ -31,6 +32,9 @@ class TailRing:
 
     def add(self, delta: StreamDelta, cuts: list[Cut], book: RuleBook) -> None:
         """Take the end of what a commit stored of a stream."""
+        if not cuts:
+            self._rows[delta.stream].extend(self._derived(delta))
+            return
         first_id = delta.rejections["id"][0].as_py() if delta.rejections is not None else 0
         rejected_before = sum(len(cut.rejected) for cut in cuts)
         room = PER_COMMIT
@@ -52,6 +56,18 @@ class TailRing:
         columns, numeric = self._columns.get(stream, ((), ()))
         rows = list(self._rows[stream])[-limit:] if limit > 0 else []
         return Tail(stream, columns, numeric, tuple(rows), total)
+
+    def _derived(self, delta: StreamDelta) -> list[TailRow]:
+        """The last accepted rows of a stream over a stream; its rejected ones are in quarantine."""
+        if delta.rows is None:
+            return []
+        shown = np.flatnonzero(delta.rows["_verdict"].to_numpy() == ACCEPTED)[-PER_COMMIT:]
+        names = [c for c in delta.columns if not c.startswith("_")]
+        table = delta.rows.select(names).take(pa.array(shown))
+        self._columns[delta.stream] = (tuple(names), format.numeric_columns(table.schema))
+        first = delta.totals.accepted - len(shown) + 1
+        now = time.time()
+        return [TailRow(now, first + i, tuple("" if c is None else c for c in row)) for i, row in enumerate(format.cells_of_rows(table))]
 
     def _format(self, delta: StreamDelta, cut: Cut, book: RuleBook, room: int, first_id: int) -> list[TailRow]:
         shown = np.flatnonzero((cut.verdict == ACCEPTED) | (cut.verdict == REJECTED))[-room:]

@@ -150,7 +150,10 @@ def load_runs(session: Session) -> list[RunStatus]:
         "SELECT id, job, state, epoch(started_at), seconds, rows, coalesce(error, ''), cause FROM _system.job_runs"
         f" ORDER BY id DESC LIMIT {KEPT}"
     )
-    return [RunStatus(id, job, state, None, at, seconds, None, count, error, cause) for id, job, state, at, seconds, count, error, cause in reversed(rows)]
+    return [
+        RunStatus(id, job, state, None, at, seconds, None, count, error, cause)
+        for id, job, state, at, seconds, count, error, cause in reversed(rows)
+    ]
 
 
 def _store(session: Session, run: JobRun, result: pa.Table) -> None:

@@ -120,8 +120,8 @@ def kept(call: Call) -> Kept:
     match call.function:
         case "count":
             return Kept((own,), ("coalesce(sum({0}), 0)::BIGINT",), "coalesce(sum({0}), 0)::BIGINT")
-        case "count_if":
-            return Kept((own,), ("coalesce(sum({0}), 0)::HUGEINT",), "coalesce(sum({0}), 0)::HUGEINT")
+        case "count_if":  # DuckDB's own is a sum: NULL where every condition is NULL
+            return Kept((own,), ("sum({0})",), "sum({0})")
         case "avg":
             sums = (_filtered("sum", call), _filtered("count", call))
             return Kept(sums, ("sum({0})", "coalesce(sum({1}), 0)::BIGINT"), "sum({0}) / nullif(sum({1}), 0)::DOUBLE")
@@ -140,7 +140,9 @@ def _filtered(function: str, call: Call) -> Draft:
 
 def _extreme(function: str, call: Call) -> Draft:
     """The value that decides; arg_max passes over rows whose argument is NULL, so this must as well."""
-    draft = Draft().add(replace(call.tokens[0], sql=function), "(", call.arguments[1], ") FILTER (WHERE (", call.arguments[0], ") IS NOT NULL")
+    draft = Draft().add(
+        replace(call.tokens[0], sql=function), "(", call.arguments[1], ") FILTER (WHERE (", call.arguments[0], ") IS NOT NULL"
+    )
     if call.condition:
         draft.add(" AND (", call.condition, ")")
     return draft.add(")")

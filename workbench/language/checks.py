@@ -13,7 +13,9 @@ def refuse_clauses(text: Text, select: Select, hints: dict[str, tuple[str, str]]
     """A problem for every clause that this kind of query has no use for."""
     out = []
     for word, tokens in select.extra.items():
-        message, hint = hints.get(word, (f"{word} has no meaning over an endless stream", "Take it out, and use it when you query the result."))
+        message, hint = hints.get(
+            word, (f"{word} has no meaning over an endless stream", "Take it out, and use it when you query the result.")
+        )
         out.append(text.problem(tokens[0].start, tokens[0].stop, message, hint))
     return out
 
@@ -25,7 +27,9 @@ def one_stream(text: Text, select: Select, streams: list[Stream]) -> Stream:
         PipelineError: there are several, or it stands elsewhere.
     """
     if len(streams) > 1:
-        raise text.mistake(streams[1].token, "a second STREAM in one query", "Join it as a table (without STREAM), or make two streaming tables.")
+        raise text.mistake(
+            streams[1].token, "a second STREAM in one query", "Join it as a table (without STREAM), or make two streaming tables."
+        )
     stream = streams[0]
     if not select.sources or select.sources[0] is not stream.token:
         raise text.mistake(stream.token, "STREAM stands first in the FROM of the outer query", "Write SELECT … FROM STREAM s JOIN t ….")

@@ -13,7 +13,20 @@ from workbench.language.words import VOLATILE, reserved_column
 
 MAX_EXPECTATIONS = 60
 """Bits that a rule mask has left beside the reserved rules."""
-_AFTER_TYPE = ("NOT", "NULL", "COMMENT", "CONSTRAINT", "PRIMARY", "UNIQUE", "DEFAULT", "CHECK", "REFERENCES", "GENERATED", "MASK", "COLLATE")
+_AFTER_TYPE = (
+    "NOT",
+    "NULL",
+    "COMMENT",
+    "CONSTRAINT",
+    "PRIMARY",
+    "UNIQUE",
+    "DEFAULT",
+    "CHECK",
+    "REFERENCES",
+    "GENERATED",
+    "MASK",
+    "COLLATE",
+)
 _UNKEPT = {
     "PRIMARY": "Take it out: rows are stored once by their place in the source, not by a key.",
     "UNIQUE": "Take it out: rows are stored once by their place in the source, not by a key.",
@@ -63,13 +76,17 @@ def column_list(text: Text, tokens: list[Token], end: Token, typed: bool = True)
     for part in split(tokens):
         try:
             if not part:
-                raise text.mistake(end, "a comma too many in the column list", "Take out the comma before the closing bracket, or double commas.")
+                raise text.mistake(
+                    end, "a comma too many in the column list", "Take out the comma before the closing bracket, or double commas."
+                )
             if part[0].word("CONSTRAINT"):
                 _add_rule(text, rules, part)
             else:
                 column = _column(text, part, typed)
                 if column.name.lower() in places:
-                    raise text.mistake(part[0], f"two columns are named {column.name}", "Rename one of them; letter case does not tell names apart.")
+                    raise text.mistake(
+                        part[0], f"two columns are named {column.name}", "Rename one of them; letter case does not tell names apart."
+                    )
                 places[column.name.lower()] = part[0]
                 found.append(column)
         except PipelineError as error:
@@ -85,12 +102,14 @@ def _column(text: Text, part: list[Token], typed: bool) -> Column:
     name = part[0]
     if name.word(*_UNKEPT):
         raise text.mistake(name, f"{name.text.upper()} is not kept here", _UNKEPT[name.text.upper()])
-    if name.word("EXPECT"):
+    if name.word("EXPECT") and part[1:] and part[1].symbol("("):
         raise text.mistake(name, "an expectation needs a name", "Write CONSTRAINT amount_is_positive EXPECT (amount > 0).")
     if not name.names:
         raise text.mistake(name, f"{name.sql} cannot be a column's name", f'Write "{name.text}" in double quotes.')
     if reserved_column(name.text):
-        raise text.mistake(name, f"the column name {name.text} is reserved", "Choose another name; _metadata, _row and their like are given out here.")
+        raise text.mistake(
+            name, f"the column name {name.text} is reserved", "Choose another name; _metadata, _row and their like are given out here."
+        )
     end = next((i for i in range(1, len(part)) if part[i].word(*_AFTER_TYPE)), len(part))
     if end == 1 and typed:
         raise text.mistake(name, f"the column {name.text} has no type", f"Write {name.text} BIGINT (or VARCHAR, DOUBLE, TIMESTAMPTZ, …).")
@@ -112,7 +131,9 @@ def _column_options(text: Text, rest: list[Token]) -> tuple[bool, str]:
             raise text.mistake(rest[0], "a comma is missing before CONSTRAINT", "Constraints are items of the list of their own.")
         else:
             word = rest[0].text.upper()
-            raise text.mistake(rest[0], f"{rest[0].sql} is not kept here", _UNKEPT.get(word, "A column has a type, NOT NULL and COMMENT '…'."))
+            raise text.mistake(
+                rest[0], f"{rest[0].sql} is not kept here", _UNKEPT.get(word, "A column has a type, NOT NULL and COMMENT '…'.")
+            )
     return not_null, comment
 
 
@@ -152,9 +173,13 @@ def _plain(text: Text, predicate: list[Token]) -> None:
     for i, token in enumerate(predicate):
         called = i + 1 < len(predicate) and predicate[i + 1].symbol("(")
         if token.word("SELECT", "FROM") and (token.word("SELECT") or not predicate[i - 1].word("DISTINCT")) and not _extracts(predicate, i):
-            raise text.mistake(token, "an expectation looks at its own row only", "Join the other table in the SELECT of the streaming table.")
+            raise text.mistake(
+                token, "an expectation looks at its own row only", "Join the other table in the SELECT of the streaming table."
+            )
         if called and token.text.lower() in VOLATILE and token.kind == "word":
-            raise text.mistake(token, f"{token.text}() differs from run to run", "Compare with a column, such as _metadata.arrived_at AS arrived_at.")
+            raise text.mistake(
+                token, f"{token.text}() differs from run to run", "Compare with a column, such as _metadata.arrived_at AS arrived_at."
+            )
 
 
 def _extracts(predicate: list[Token], at: int) -> bool:
@@ -172,5 +197,9 @@ def _action(text: Text, rest: list[Token]) -> Action:
         if words[2:] == ["FAIL", "UPDATE"]:
             return "fail"
         if words[2:3] == ["SET"]:
-            raise text.between(rest, "ON VIOLATION SET is not kept yet", "Mend the value in the SELECT, such as greatest(amount, 0) AS amount.")
-    raise text.between(rest, "this is no action of an expectation", "Write ON VIOLATION DROP ROW, ON VIOLATION FAIL UPDATE, or nothing to mark rows.")
+            raise text.between(
+                rest, "ON VIOLATION SET is not kept yet", "Mend the value in the SELECT, such as greatest(amount, 0) AS amount."
+            )
+    raise text.between(
+        rest, "this is no action of an expectation", "Write ON VIOLATION DROP ROW, ON VIOLATION FAIL UPDATE, or nothing to mark rows."
+    )

@@ -96,7 +96,12 @@ def _streaming_table(text: Text, head: Head, out: Parsed) -> None:
         source=flow.source,
         query=flow.query,
         text=_written(text, head.tokens),
-        digest=_digest(head, _source_parts(flow.source), declared, [[r.expectation.name, r.expectation.action, _folded(r.predicate)] for r in out.rules]),
+        digest=_digest(
+            head,
+            _source_parts(flow.source),
+            declared,
+            [[r.expectation.name, r.expectation.action, _folded(r.predicate)] for r in out.rules],
+        ),
         span=_span(text, head.tokens),
         body=_span(text, head.body),
     )
@@ -149,7 +154,9 @@ def _view_columns(text: Text, head: Head) -> tuple[Column, ...]:
 
 def _temporary_view(text: Text, head: Head, out: Parsed) -> None:
     if head.trigger_token:
-        raise text.mistake(head.trigger_token, "a temporary view stores nothing to update", "Take TRIGGER out, or make it a MATERIALIZED VIEW.")
+        raise text.mistake(
+            head.trigger_token, "a temporary view stores nothing to update", "Take TRIGGER out, or make it a MATERIALIZED VIEW."
+        )
     _, streams = take_streams(text, head.body, "_delta")
     if streams:
         hint = "Leave out STREAM to read what is stored, or write CREATE MATERIALIZED VIEW."
@@ -170,12 +177,20 @@ def _temporary_view(text: Text, head: Head, out: Parsed) -> None:
 def _query(text: Text, body: list[Token], declared: tuple[Column, ...]) -> tuple[Draft, tuple[Reference, ...]]:
     """A query over tables in DuckDB's spelling, and the tables."""
     tokens, _ = replace_windows(text, body)
+    _fixed_columns(text, tokens)
     tree, analysed = parse(text, tokens)
     draft = Draft().add(tokens)
     if declared:
         names = ", ".join(quote(column.name) for column in declared)
         draft = Draft().add("SELECT * FROM (", tokens, f") AS _view({names})")
     return draft, tuple(references(tree, analysed))
+
+
+def _fixed_columns(text: Text, tokens: list[Token]) -> None:
+    """A PIVOT without IN takes its columns from the rows: a stored result could not keep them."""
+    for i, token in enumerate(tokens):
+        if token.word("PIVOT", "PIVOT_WIDER") and not any(t.word("IN") for t in tokens[i:]):
+            raise text.mistake(token, "the columns of this PIVOT depend on the rows", "List them: PIVOT orders ON country IN ('DE', 'FR') USING sum(amount).")
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
@@ -192,7 +207,16 @@ def _span(text: Text, tokens: list[Token]) -> Span:
 
 def _digest(head: Head, source: object, declared: tuple[Column, ...], rules: list[list[str]]) -> str:
     """Hash of what can change the answers: not comments, blanks, properties, the trigger, or keywords' letter case."""
-    kept = [head.kind, head.name.text.lower(), [(c.name, c.type, c.not_null) for c in declared], rules, source, _folded(head.body), ZONE, VERSION]
+    kept = [
+        head.kind,
+        head.name.text.lower(),
+        [(c.name, c.type, c.not_null) for c in declared],
+        rules,
+        source,
+        _folded(head.body),
+        ZONE,
+        VERSION,
+    ]
     return hashlib.sha256(json.dumps(kept, default=str).encode()).hexdigest()
 
 
@@ -208,4 +232,3 @@ def _folded(tokens: list[Token]) -> str:
         keyword = token.kind == "word" and (called or typed or token.text.upper() in RESERVED or token.word(*_OURS))
         out.append(token.sql.upper() if keyword else token.sql)
     return " ".join(out)
-

@@ -57,7 +57,7 @@ class Cursor:
             raise self.fail(f"expected the name of the {what}: {found}", f"Write {example}; quote an unusual name with double quotes.")
         token = self.here
         self.at += 1
-        if not self.ended and self.here.symbol("."):
+        if self.rest and self.here.symbol("."):
             if token.text.lower() != "main":
                 raise self.text.mistake(token, f"a {what} has a name of one part", f"Write {example}.")
             self.at += 1

@@ -12,7 +12,15 @@ from workbench.language.columns import columns
 from workbench.language.definitions import Column, Format, ReadFiles
 from workbench.language.tokens import Text, Token, split, tokenize
 
-_CSV = {"delimiter": "delimiter", "delim": "delimiter", "sep": "delimiter", "header": "header", "quote": "quote", "nullstr": "nullstr", "nullvalue": "nullstr"}
+_CSV = {
+    "delimiter": "delimiter",
+    "delim": "delimiter",
+    "sep": "delimiter",
+    "header": "header",
+    "quote": "quote",
+    "nullstr": "nullstr",
+    "nullvalue": "nullstr",
+}
 _COMMON = ("format", "follow", "start", "schema")
 _ENDINGS: dict[str, Format] = {
     ".json": "json",
@@ -46,9 +54,7 @@ def read_files(text: Text, name: Token, inside: list[Token]) -> ReadFiles:
         except PipelineError as error:
             problems += error.problems
     options = _Options(text, parts[0][0], given, problems)
-    source = ReadFiles(
-        parts[0][0].text, options.format(), options.follow(), options.start(), options.schema(), options.csv()
-    )
+    source = ReadFiles(parts[0][0].text, options.format(), options.follow(), options.start(), options.schema(), options.csv())
     if problems:
         raise PipelineError(tuple(problems))
     return source
@@ -83,7 +89,9 @@ class _Options:
         found: Format = next((f for f in get_args(Format) if f == kind), "json")
         for option in self.given:
             if option in _CSV.values() and found != "csv":
-                self._wrong(self.given[option], f"{option} belongs to format => 'csv'", f"Leave it out, or write format => 'csv' (now {found!r}).")
+                self._wrong(
+                    self.given[option], f"{option} belongs to format => 'csv'", f"Leave it out, or write format => 'csv' (now {found!r})."
+                )
         return found
 
     def _by_ending(self) -> str:

@@ -45,7 +45,9 @@ def compile_flow(text: Text, body: list[Token], declared: tuple[Column, ...]) ->
     tokens, streams = take_streams(text, bare(body), INPUT)
     tokens, _ = replace_windows(text, tokens)
     if not streams:
-        raise text.mistake(body[0], "a streaming table reads a STREAM", "Write FROM STREAM read_files('…'); over plain tables, CREATE MATERIALIZED VIEW.")
+        raise text.mistake(
+            body[0], "a streaming table reads a STREAM", "Write FROM STREAM read_files('…'); over plain tables, CREATE MATERIALIZED VIEW."
+        )
     tree, analysed = parse(text, tokens)
     parts = select(text, tokens)
     stream = one_stream(text, parts, streams)
@@ -81,15 +83,35 @@ def _problems(text: Text, parts: Select, stream: Stream, tokens: list[Token]) ->
     out += check_joins(text, parts.sources)
     if stream.watermark:
         hint = "Write it in the materialized view that has the window."
-        out.append(text.problem(stream.watermark.time[0].start, stream.watermark.time[-1].stop, "a streaming table needs no WATERMARK", hint))
+        out.append(
+            text.problem(stream.watermark.time[0].start, stream.watermark.time[-1].stop, "a streaming table needs no WATERMARK", hint)
+        )
     for i, token in enumerate(tokens):
         low = token.text.lower()
         if token.kind in ("word", "name") and low == "_row":
-            out.append(text.problem(token.start, token.stop, "_row is given out by the workbench", "Use _metadata.line for the number of the line."))
+            out.append(
+                text.problem(
+                    token.start, token.stop, "_row is given out by the workbench", "Use _metadata.line for the number of the line."
+                )
+            )
         if token.kind in ("word", "name") and low == "_metadata" and isinstance(stream.source, StreamRef):
-            out.append(text.problem(token.start, token.stop, "only rows read from files carry _metadata", "Store it in the first table: _metadata.file AS file."))
+            out.append(
+                text.problem(
+                    token.start,
+                    token.stop,
+                    "only rows read from files carry _metadata",
+                    "Store it in the first table: _metadata.file AS file.",
+                )
+            )
         if token.word("OVER") and i and tokens[i - 1].symbol(")"):
-            out.append(text.problem(token.start, token.stop, "OVER looks at other rows, whose batch is chance", "Use it in a MATERIALIZED VIEW over the table."))
+            out.append(
+                text.problem(
+                    token.start,
+                    token.stop,
+                    "OVER looks at other rows, whose batch is chance",
+                    "Use it in a MATERIALIZED VIEW over the table.",
+                )
+            )
     return out + _aggregates(text, parts)
 
 
@@ -102,7 +124,11 @@ def _aggregates(text: Text, parts: Select) -> list[Problem]:
             if run[at].symbol("(") and run[at + 1].word("SELECT", "FROM", "WITH"):
                 at = closing(run, at)
             elif run[at].kind == "word" and run[at].text.lower() in AGGREGATES and run[at + 1].symbol("("):
-                out.append(text.problem(run[at].start, run[at].stop, f"{run[at].text}(…) sums up rows of a batch, and where it ends is chance", _AGGREGATE))
+                out.append(
+                    text.problem(
+                        run[at].start, run[at].stop, f"{run[at].text}(…) sums up rows of a batch, and where it ends is chance", _AGGREGATE
+                    )
+                )
             at += 1
     return out
 

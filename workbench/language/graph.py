@@ -54,10 +54,13 @@ def _command(parsed: Parsed) -> Problem:
 
 
 def _twice(parsed: Parsed, first: Parsed) -> Problem:
-    assert parsed.name is not None and first.name is not None
+    assert parsed.name is not None
+    assert first.name is not None
     place = first.text.span(first.name.start, first.name.stop)
     message = f"{parsed.name.text} is defined twice: first in {place.file}:{place.line}:{place.column}"
-    return parsed.text.problem(parsed.name.start, parsed.name.stop, message, "Rename or remove one of them; letter case does not tell names apart.")
+    return parsed.text.problem(
+        parsed.name.start, parsed.name.stop, message, "Rename or remove one of them; letter case does not tell names apart."
+    )
 
 
 def _references(parsed: Parsed, named: dict[str, Parsed]) -> list[Problem]:
@@ -131,7 +134,8 @@ def _ordered(named: dict[str, Parsed], unsound: set[str]) -> tuple[Definition, .
             bad.add(name)
             return False
         statement = named[name].statement
-        assert statement is not None and not isinstance(statement, (Refresh, Drop))
+        assert statement is not None
+        assert not isinstance(statement, (Refresh, Drop))
         out[name] = statement
         return True
 

@@ -117,7 +117,9 @@ def _key(text: Text, part: list[Token], items: list[Item], aliases: list[Token],
     token = part[0]
     if token.kind == "number":
         if not token.text.isdigit() or not 1 <= int(token.text) <= len(items):
-            raise text.mistake(token, f"GROUP BY {token.text}: the SELECT has {len(items)} columns", "Group by a column's number or its name.")
+            raise text.mistake(
+                token, f"GROUP BY {token.text}: the SELECT has {len(items)} columns", "Group by a column's number or its name."
+            )
         return [items[int(token.text) - 1].tokens]
     item = next((i for i in items if i.alias and i.name.lower() == token.key), None)
     if item is None or any(t.kind in ("word", "name") and t.key == token.key for t in item.tokens):
@@ -134,6 +136,8 @@ def _stands(tokens: list[Token], at: int, key: list[Token]) -> bool:
     after = tokens[stop] if stop < len(tokens) else None
     if len(key) == 1:
         return _single(tokens, at, before, after)
+    if all(t.symbol(".") or t.kind in ("word", "name") for t in key) and key[1].symbol("."):
+        return (before is None or not before.symbol(".")) and (after is None or not after.symbol("("))
     if key[0].names and key[1].symbol("(") and closing(key, 1) == len(key) - 1:
         return before is None or not before.symbol(".")
     opened = before is None or before.symbol(*_OPENS) or before.word(*_OPENING_WORDS)

@@ -24,7 +24,7 @@ class Reference:
     token: Token
 
 
-def parse(text: Text, tokens: list[Token]) -> tuple[exp.Expression, Draft]:
+def parse(text: Text, tokens: list[Token]) -> tuple[exp.Query | exp.Pivot | exp.Values, Draft]:
     """sqlglot's tree of a query, and the draft that its positions point into.
 
     Raises:
@@ -37,7 +37,7 @@ def parse(text: Text, tokens: list[Token]) -> tuple[exp.Expression, Draft]:
         raise _unreadable(text, tokens, draft, error) from None
     except RecursionError:
         raise text.between(tokens, "the query is nested too deeply", "Give its parts names with CREATE TEMPORARY VIEW.") from None
-    if not isinstance(tree, (exp.Query, exp.Pivot)) or any(tree.find_all(*_WRITES)):
+    if not isinstance(tree, (exp.Query, exp.Pivot, exp.Values)) or any(tree.find_all(*_WRITES)):
         raise text.mistake(tokens[0], "this is no query that only reads", "Write SELECT … FROM …; the workbench stores the result itself.")
     return tree, draft
 
@@ -50,10 +50,14 @@ def _unreadable(text: Text, tokens: list[Token], draft: Draft, error: ParseError
     token = token or tokens[-1]
     message = str(details.get("description") or "the query cannot be read").rstrip(".")
     near = f" at {token.sql}" if len(token.sql) < 40 else ""
-    return text.mistake(token, f"the query cannot be read{near}: {message[:1].lower()}{message[1:]}", "The query is DuckDB SQL; a word before the caret may be wrong.")
+    return text.mistake(
+        token,
+        f"the query cannot be read{near}: {message[:1].lower()}{message[1:]}",
+        "The query is DuckDB SQL; a word before the caret may be wrong.",
+    )
 
 
-def references(tree: exp.Expression, draft: Draft) -> list[Reference]:
+def references(tree: exp.Expr, draft: Draft) -> list[Reference]:
     """Tables of the project that the query names, in order of their places; not its own CTEs, files and system tables."""
     found = []
     for table in tree.find_all(exp.Table):
@@ -70,9 +74,10 @@ def references(tree: exp.Expression, draft: Draft) -> list[Reference]:
     return sorted(found, key=lambda reference: reference.token.start)
 
 
-def _visible(table: exp.Expression) -> Iterator[str]:
+def _visible(table: exp.Expr) -> Iterator[str]:
     """Lower-case names of the CTEs that a table may mean."""
-    child, node = table, table.parent
+    child: exp.Expr = table
+    node = table.parent
     while node is not None:
         with_ = node if isinstance(node, exp.With) else node.args.get("with_")
         if isinstance(with_, exp.With) and child is not with_:

@@ -21,7 +21,10 @@ from workbench.language.windows import WindowCall, replace_windows
 DELTA, STATE, ROWS = "_delta", "_state", "_rows"
 _LATER = "Take it out, and use it when you query the view."
 _HINTS = {
-    "DISTINCT": ("SELECT DISTINCT is not kept", "Write GROUP BY with the same columns: SELECT country FROM STREAM orders GROUP BY country."),
+    "DISTINCT": (
+        "SELECT DISTINCT is not kept",
+        "Write GROUP BY with the same columns: SELECT country FROM STREAM orders GROUP BY country.",
+    ),
     "ORDER": ("a running state has no order", _LATER),
     "LIMIT": ("a running state keeps all its groups", _LATER),
     "OFFSET": ("a running state keeps all its groups", _LATER),
@@ -120,7 +123,7 @@ def _problems(text: Text, parts: Select, tokens: list[Token]) -> list[Problem]:
     return out
 
 
-def _plan(text: Text, parts: Select, tree: exp.Expression, analysed: Draft, declared: tuple[Column, ...]) -> _Plan:
+def _plan(text: Text, parts: Select, tree: exp.Query | exp.Pivot | exp.Values, analysed: Draft, declared: tuple[Column, ...]) -> _Plan:
     qualifiers = {table.alias_or_name.lower() for table in tree.find_all(exp.Table)}
     items = _items(text, parts, tree, analysed, declared)
     merged = merge_qualified([t for item in items for t in (*item.tokens, _END)] + parts.group + [_END] + parts.having, qualifiers)
@@ -156,13 +159,15 @@ def _cut(tokens: list[Token], runs: int) -> list[list[Token]]:
     return out + [[] for _ in range(runs - len(out))]
 
 
-def _items(text: Text, parts: Select, tree: exp.Expression, analysed: Draft, declared: tuple[Column, ...]) -> list[Item]:
+def _items(text: Text, parts: Select, tree: exp.Query | exp.Pivot | exp.Values, analysed: Draft, declared: tuple[Column, ...]) -> list[Item]:
     runs = split(parts.items)
     if not all(runs) or not runs:
         raise text.mistake(parts.opening, "a comma too many in the SELECT list", "Take out the comma before FROM, or double commas.")
     for run in runs:
         if any(t.symbol("*") and (i == 0 or run[i - 1].symbol(".")) for i, t in enumerate(run)) or run[0].word("COLUMNS"):
-            raise text.between(run, "a running state names its columns", "Write the keys and the aggregates, such as country, count(*) AS orders.")
+            raise text.between(
+                run, "a running state names its columns", "Write the keys and the aggregates, such as country, count(*) AS orders."
+            )
     items = [_item(text, run, found, analysed) for run, found in zip(runs, tree.expressions, strict=True)]
     if declared:
         if len(declared) != len(items):
@@ -177,7 +182,7 @@ def _items(text: Text, parts: Select, tree: exp.Expression, analysed: Draft, dec
     return items
 
 
-def _item(text: Text, run: list[Token], found: exp.Expression, analysed: Draft) -> Item:
+def _item(text: Text, run: list[Token], found: exp.Expr, analysed: Draft) -> Item:
     if not isinstance(found, exp.Alias):
         single = run[0].kind == "call" and len(run) == 1
         return Item(run, "window" if single else found.name if isinstance(found, exp.Column) else text.shown(run), False)
@@ -200,7 +205,12 @@ def _drafts(plan: _Plan, stream: Stream) -> dict[str, Draft]:
     combined = [sql.format(*_slots(plan, key)) for key, found in plan.kept.items() for sql in found.combine]
     combine = f"SELECT {', '.join([*names, *(f'{sql} AS _p{i}' for i, sql in enumerate(combined))])} FROM {STATE}{grouped}"
     assert len(combined) == partials
-    return {"partial": partial, "combine": Draft().add(combine), "finish": _finish(plan, names, grouped), "recompute": _recompute(plan, stream)}
+    return {
+        "partial": partial,
+        "combine": Draft().add(combine),
+        "finish": _finish(plan, names, grouped),
+        "recompute": _recompute(plan, stream),
+    }
 
 
 def _slots(plan: _Plan, key: str) -> list[str]:

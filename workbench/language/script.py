@@ -11,7 +11,6 @@ from workbench.language.statements import Parsed
 from workbench.language.tokens import Text, Token, tokenize
 
 _BEGIN = re.compile(r"(?:\s|;|--[^\n]*(?:\n|$)|/\*.*?\*/)*(create|refresh|drop)\b", re.IGNORECASE | re.DOTALL)
-_KINDS = ("STREAMING", "MATERIALIZED", "TEMPORARY", "TEMP", "OR")
 
 
 def is_statement(text: str) -> bool:
@@ -67,7 +66,7 @@ def _split(tokens: list[Token]) -> list[tuple[list[Token], Token | None]]:
     out: list[tuple[list[Token], Token | None]] = []
     part: list[Token] = []
     for i, token in enumerate(tokens):
-        begins = token.word("CREATE") and i + 1 < len(tokens) and tokens[i + 1].word(*_KINDS)
+        begins = token.word("CREATE") and not (i and tokens[i - 1].symbol("."))
         if token.symbol(";") or (begins and part):
             if part:
                 out.append((part, None if token.symbol(";") else token))

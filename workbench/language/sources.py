@@ -95,7 +95,12 @@ class _Reader:
         alias = alias or self._alias() or (source.name if isinstance(source, StreamRef) else None)
         known = f"{self.relation} AS {quote(alias)}" if alias else self.relation
         token = Token(
-            "stream", f"stream {alias}".lower(), known, self.tokens[self.first].start, self.tokens[self.at - 1].stop, self.tokens[self.first].gap
+            "stream",
+            f"stream {alias}".lower(),
+            known,
+            self.tokens[self.first].start,
+            self.tokens[self.at - 1].stop,
+            self.tokens[self.first].gap,
         )
         return Stream(token, source, alias, watermark, name), self.at
 
@@ -164,7 +169,9 @@ def interval(text: Text, tokens: list[Token]) -> tuple[int, int]:
     length = duration(value.text) if value.kind == "string" else None
     if length is None:
         stop = after or value
-        raise text.between([tokens[0], stop], "this is no fixed length of time", "Write INTERVAL 30 SECONDS; units are microseconds to weeks.")
+        raise text.between(
+            [tokens[0], stop], "this is no fixed length of time", "Write INTERVAL 30 SECONDS; units are microseconds to weeks."
+        )
     return length, 2
 
 

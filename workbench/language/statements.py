@@ -90,7 +90,9 @@ def read_head(text: Text, tokens: list[Token]) -> Head:
     if private:
         raise text.mistake(word, "PRIVATE is not kept here", "Take it out.")
     if replacing and kind != "temporary view":
-        raise text.mistake(word, f"OR REPLACE does not go with a {kind}", "Write CREATE OR REFRESH; stored rows are never thrown away by a definition.")
+        raise text.mistake(
+            word, f"OR REPLACE does not go with a {kind}", "Write CREATE OR REFRESH; stored rows are never thrown away by a definition."
+        )
     if replaced and not replacing and kind == "temporary view":
         raise text.mistake(word, "a temporary view stores nothing to refresh", "Write CREATE TEMPORARY VIEW.")
     cursor.accept("IF", "NOT", "EXISTS")
@@ -157,7 +159,9 @@ def _clause(cursor: Cursor, head: Head) -> None:
     elif token.word("SELECT"):
         raise cursor.fail("AS is missing before the query", "Write … ) AS SELECT ….")
     else:
-        raise cursor.fail(f"{token.sql} cannot stand here", "After the name come columns in brackets, COMMENT '…', TRIGGER ON UPDATE, and AS SELECT ….")
+        raise cursor.fail(
+            f"{token.sql} cannot stand here", "After the name come columns in brackets, COMMENT '…', TRIGGER ON UPDATE, and AS SELECT …."
+        )
 
 
 def _properties(cursor: Cursor) -> tuple[tuple[str, str], ...]:
@@ -189,17 +193,26 @@ def _query(cursor: Cursor, kind: Kind) -> list[Token]:
     body = cursor.rest
     if not body:
         raise cursor.fail("nothing stands after AS", "Write AS SELECT ….")
+    _check_brackets(cursor.text, body)
+    return body
+
+
+_PAIRS = {"(": ")", "[": "]", "{": "}"}
+
+
+def _check_brackets(text: Text, tokens: list[Token]) -> None:
     opened: list[Token] = []
-    for token in body:
-        if token.symbol("(", "[", "{"):
+    for token in tokens:
+        if token.symbol(*_PAIRS):
             opened.append(token)
-        elif token.symbol(")", "]", "}"):
+        elif token.symbol(*_PAIRS.values()):
             if not opened:
-                raise cursor.text.mistake(token, "this bracket was never opened", "Take it out, or open it before.")
+                raise text.mistake(token, "this bracket was never opened", "Take it out, or open it before.")
+            if _PAIRS[opened[-1].text] != token.text:
+                break
             opened.pop()
     if opened:
-        raise cursor.text.mistake(opened[-1], "this bracket is never closed", f"Close it with {dict(zip('([{', ')]}', strict=True))[opened[-1].text]}.")
-    return body
+        raise text.mistake(opened[-1], "this bracket is never closed", f"Close it with {_PAIRS[opened[-1].text]}.")
 
 
 def refresh(text: Text, tokens: list[Token]) -> Refresh:
@@ -212,7 +225,9 @@ def refresh(text: Text, tokens: list[Token]) -> Refresh:
     name = cursor.take_name("view", "REFRESH [FULL] daily_customers")
     full = cursor.accept("FULL") or full
     if not cursor.ended:
-        raise cursor.fail(f"{cursor.here.sql} cannot stand after REFRESH {name.sql}", "Write REFRESH [FULL] name; a semicolon may be missing.")
+        raise cursor.fail(
+            f"{cursor.here.sql} cannot stand after REFRESH {name.sql}", "Write REFRESH [FULL] name; a semicolon may be missing."
+        )
     return Refresh(name.text, full, text.span(tokens[0].start, tokens[-1].stop))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import TokenError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from workbench.errors import PipelineError, Problem
 from workbench.language.definitions import Span
@@ -32,7 +32,7 @@ _STRINGS = {
 class _Tokenizer(DuckDB.Tokenizer):
     """Without commands: CALL and EXECUTE would swallow the rest of a statement as one string."""
 
-    COMMANDS = set()
+    COMMANDS: ClassVar[set[TokenType]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def tokenize(text: Text) -> list[Token]:
         sql = text.content[start:stop]
         kind = _kind(token.token_type, sql)
         if token.token_type == TokenType.UNKNOWN or (kind == "symbol" and token.token_type == TokenType.VAR):
-            problems.append(text.problem(start, stop, f"{sql!r} cannot stand here", 'Quote an unusual name with "…", a text with \'…\'.'))
+            problems.append(text.problem(start, stop, f"{sql!r} cannot stand here", "Quote an unusual name with \"…\", a text with '…'."))
             continue
         if kind in ("name", "string"):
             out.append(Token(kind, token.text, sql, start, stop, bool(out) and start > out[-1].stop))
@@ -167,11 +167,18 @@ def _unclosed(content: str) -> tuple[int, str, str]:
 
 
 def _closing(content: str, at: int, closing: str) -> int | None:
+    """Index after what closes a quote or comment; comments nest, a doubled quote stands for itself."""
     depth = 1
     while (end := content.find(closing, at)) >= 0:
-        depth += content.count("/*", at, end) - 1 if closing == "*/" else -1
-        at = end + len(closing)
-        if depth <= 0:
+        opened = content.find("/*", at, end) if closing == "*/" else -1
+        if opened >= 0:
+            depth, at = depth + 1, opened + 2
+            continue
+        if len(closing) == 1 and content[end + 1 : end + 2] == closing:
+            at = end + 2
+            continue
+        depth, at = depth - 1, end + len(closing)
+        if depth == 0:
             return at
     return None
 

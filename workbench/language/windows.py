@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from workbench.language.draft import written
 from workbench.language.durations import duration
 from workbench.language.tokens import Text, Token, closing, split
-from workbench.language.draft import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ def replace_windows(text: Text, tokens: list[Token]) -> tuple[list[Token], list[
         end = closing(tokens, at + 1)
         call = _call(text, tokens[at : end + 1])
         if end + 1 < len(tokens) and tokens[end + 1].symbol("."):
-            raise text.mistake(tokens[end + 1], "window(…) is the window's start itself", "Leave out .start; the end is the start plus the size.")
+            raise text.mistake(
+                tokens[end + 1], "window(…) is the window's start itself", "Leave out .start; the end is the start plus the size."
+            )
         calls.append(call)
         out.append(call.token)
         at = end + 1
@@ -51,7 +53,9 @@ def _call(text: Text, tokens: list[Token]) -> WindowCall:
         raise text.between(tokens, "window needs a column and a size", "Write window(ts, '1 minute').")
     size = duration(parts[1][0].text)
     if not size:
-        raise text.mistake(parts[1][0], f"{parts[1][0].sql} is no size for a window", "Write a fixed length: '15 seconds', '1 minute', '1 day'.")
+        raise text.mistake(
+            parts[1][0], f"{parts[1][0].sql} is no size for a window", "Write a fixed length: '15 seconds', '1 minute', '1 day'."
+        )
     time = parts[0]
     micros = f"epoch_us({written(time)})"
     sql = f"make_timestamptz({micros} - (({micros} % {size}) + {size}) % {size})"

@@ -71,6 +71,8 @@ def _guarded(calls: Calls, endpoint: Callable[[Calls, Request], Any]) -> Callabl
             return await endpoint(calls, request)
         except WorkbenchError as error:
             return refused(error)
+        except HTTPException:
+            raise
         except Exception as error:
             log.exception("%s %s failed", request.method, request.url.path)
             return refused(EngineError(f"{type(error).__name__}: {error}", "The engine's log has more."))

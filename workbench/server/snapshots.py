@@ -22,12 +22,16 @@ class Snapshots:
         self._calls = calls
         self._watchers = 0
         self._asking = False
+        self._at = 0.0
+        self._due = 0.0
         self._frame = b""
         self._number = 0
         self._news = anyio.Event()
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Each frame is the newest when it is asked for; those in between are skipped."""
+        if not self._watchers:
+            self._at = 0.0
         self._watchers += 1
         seen = self._number if not self._asking else max(0, self._number - 1)
         try:
@@ -48,8 +52,9 @@ class Snapshots:
             return
         self._asking = True
         try:
-            await anyio.sleep(FRAME)
+            await anyio.sleep(max(0.0, self._due - anyio.current_time()))
             self._frame = await self._calls.call(self._ask, self._calls.waits)
+            self._due = anyio.current_time() + FRAME
             self._number += 1
         finally:
             self._asking = False
@@ -60,5 +65,3 @@ class Snapshots:
         snapshot = self._calls.engine.wait_snapshot(self._at, HEARTBEAT)
         self._at = snapshot.at
         return encoded(snapshot) + b"\n"
-
-    _at = 0.0

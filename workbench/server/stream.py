@@ -41,6 +41,9 @@ class Stream:
             except WorkbenchError as error:
                 log.info("a stream was cut: %s", error.message)
                 scope[ABORT]()
+            except Exception:
+                log.exception("a stream was cut")
+                scope[ABORT]()
             group.cancel_scope.cancel()
 
     async def _send_all(self, send: Send) -> None:

@@ -118,7 +118,8 @@ class _Binder:
             self.bound.problems += wrong.problems
             return
         if schema is None:
-            assert isinstance(definition, StreamingTable) and isinstance(definition.source, ReadFiles)
+            assert isinstance(definition, StreamingTable)
+            assert isinstance(definition.source, ReadFiles)
             self.bound.waiting[name] = f"no record of {definition.source.glob} is there to tell its columns"
             return
         self.bound.schemas[name] = schema
@@ -166,9 +167,7 @@ class _Binder:
         assert isinstance(table, StreamingTable)
         return (*self.bound.schemas[table.name].output, *((VIOLATIONS,) if _marks(table) else ()))
 
-    def _output(
-        self, table: StreamingTable, found: tuple[Column, ...], given: tuple[Column, ...], source: _Source
-    ) -> tuple[Column, ...]:
+    def _output(self, table: StreamingTable, found: tuple[Column, ...], given: tuple[Column, ...], source: _Source) -> tuple[Column, ...]:
         """The table's columns: as declared, else as the SELECT gives them."""
         if not table.columns:
             strict = {c.name.lower(): c for c in given} if table.query.identity else {}
@@ -180,7 +179,11 @@ class _Binder:
             gives = names.get(column.name.lower())
             if gives is None:
                 near = ", ".join(c.name for c in found if c.name.lower() not in declared)
-                hint = f"Name one of its columns so ({near} AS {column.name}), or take it out of the list." if near else "Add it to the SELECT."
+                hint = (
+                    f"Name one of its columns so ({near} AS {column.name}), or take it out of the list."
+                    if near
+                    else "Add it to the SELECT."
+                )
                 problems.append(source.at_column(column.name, f"the SELECT gives no column {column.name}", hint))
             elif not self._casts(gives.type, column.type):
                 message = f"{column.name} is declared {column.type}, but the SELECT gives {gives.type}"
@@ -274,7 +277,9 @@ class _Source:
         time = self.parsed.time
         column = stream.get(time.key) if time else None
         if time and column is None:
-            problems.append(self._at(time, f"the stream has no column {time.text}", f"Its columns are {', '.join(c.name for c in stream.values())}."))
+            problems.append(
+                self._at(time, f"the stream has no column {time.text}", f"Its columns are {', '.join(c.name for c in stream.values())}.")
+            )
         if time and column and not column.type.startswith("TIMESTAMP"):
             problems.append(self._at(time, f"{time.text} is {column.type}, not a time", "An event time is a TIMESTAMPTZ or a TIMESTAMP."))
         if problems:
@@ -331,10 +336,14 @@ def _distinct(columns: tuple[Column, ...], source: _Source, stored: bool, rescue
     seen: set[str] = set()
     for column in columns:
         if column.name.lower() in seen:
-            raise _Wrong([source.at_body(f"two columns are named {column.name}", "Name one of them otherwise with AS; letter case does not count.")])
+            raise _Wrong(
+                [source.at_body(f"two columns are named {column.name}", "Name one of them otherwise with AS; letter case does not count.")]
+            )
         seen.add(column.name.lower())
         if stored and reserved_column(column.name) and not (rescued and column == RESCUED):
-            raise _Wrong([source.at_body(f"the column name {column.name} is reserved", f"Give it another name: {column.name} AS …, or EXCLUDE it.")])
+            raise _Wrong(
+                [source.at_body(f"the column name {column.name} is reserved", f"Give it another name: {column.name} AS …, or EXCLUDE it.")]
+            )
     return columns
 
 

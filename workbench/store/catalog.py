@@ -38,7 +38,9 @@ class Entry:
 
 def entries(session: Session) -> dict[str, Entry]:
     """All datasets by lower-case name."""
-    rows = session.execute("SELECT name, kind, comment, file, line, text, digest, columns, input, state, commit, options FROM _system.catalog")
+    rows = session.execute(
+        "SELECT name, kind, comment, file, line, text, digest, columns, input, state, commit, options FROM _system.catalog"
+    )
     found = [Entry(*row[:7], *map(_columns, row[7:10]), row[10], tuple((o["name"], o["type"]) for o in row[11] or ())) for row in rows]
     return {entry.name.lower(): entry for entry in found}
 
@@ -92,9 +94,7 @@ def create_running_state(session: Session, entry: Entry, finish: str) -> None:
     session.execute("DELETE FROM _system.watermarks WHERE view = ?", [entry.name])
     session.execute("DELETE FROM _system.late WHERE view = ?", [entry.name])
     session.execute("INSERT INTO _system.watermarks VALUES (?, NULL, 0)", [entry.name])
-    session.execute(
-        f"CREATE OR REPLACE VIEW {public(entry.name)} AS WITH _state AS (FROM {stored(entry.name)}) SELECT * FROM ({finish})"
-    )
+    session.execute(f"CREATE OR REPLACE VIEW {public(entry.name)} AS WITH _state AS (FROM {stored(entry.name)}) SELECT * FROM ({finish})")
     _describe(session, entry)
     save(session, entry)
 

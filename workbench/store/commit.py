@@ -158,8 +158,8 @@ def _insert_rejections(session: Session, delta: StreamDelta, commit: int) -> Non
         return
     with session.relation("_rejected", delta.rejections):
         session.execute(
-            "INSERT INTO _system.quarantine SELECT id, ?, rules, raw, source, file, line, \"offset\", to_timestamp(arrived_at), 'quarantined', ?"
-            " FROM _rejected",
+            'INSERT INTO _system.quarantine SELECT id, ?, rules, raw, source, file, line, "offset", to_timestamp(arrived_at),'
+            " 'quarantined', ? FROM _rejected",
             [delta.stream, commit],
         )
 
@@ -188,7 +188,9 @@ def _set_offsets(session: Session, delta: StreamDelta) -> None:
     if not delta.offsets:
         return
     keys = ", ".join("?" for _ in delta.offsets)
-    session.execute(f"DELETE FROM _system.offsets WHERE stream = ? AND file_id IN ({keys})", [delta.stream, *(o.file_id for o in delta.offsets)])
+    session.execute(
+        f"DELETE FROM _system.offsets WHERE stream = ? AND file_id IN ({keys})", [delta.stream, *(o.file_id for o in delta.offsets)]
+    )
     rows = ", ".join("(?, ?, ?, ?, ?, ?, ?)" for _ in delta.offsets)
     values = [v for o in delta.offsets for v in (delta.stream, o.file_id, o.file, o.byte, o.line, o.done, o.mark)]
     session.execute(f"INSERT INTO _system.offsets VALUES {rows}", values)

@@ -65,7 +65,7 @@ def open_database(path: Path, memory: str, query_memory: str, directories: Seque
     Args:
         memory: DuckDB's memory limit, such as `1GB`.
         query_memory: what one ad-hoc query may take for sorting and hashing.
-        directories: the only places that SQL may read files from; relative paths begin at the first.
+        directories: the only places that SQL may read files from.
 
     Raises:
         DatabaseLocked: another process has it open; names the pid.
@@ -100,7 +100,6 @@ def _settings(directories: Sequence[Path]) -> dict[str, str]:
     allowed = ", ".join(literal(str(d).rstrip("/") + "/") for d in directories)
     return {
         "TimeZone": "'UTC'",
-        "file_search_path": literal(str(directories[0])) if directories else "''",
         # Less work inside the serial commit, and the compression methods that cost more than they save.
         "write_buffer_row_group_count": "1",
         "disabled_compression_methods": "'fsst,zstd,dictionary'",
@@ -137,7 +136,9 @@ def _opening_error(path: Path, error: duckdb.Error) -> StoreError:
     if "No space left" in text:
         return DiskFull(f"{path}: the disk is full", "Free some room and start again.")
     if "Permission denied" in text or "Read-only file system" in text:
-        return StoreError(f"{path} cannot be written: {text.splitlines()[0]}", "Check the folder's permissions, or name another with --state-dir.")
+        return StoreError(
+            f"{path} cannot be written: {text.splitlines()[0]}", "Check the folder's permissions, or name another with --state-dir."
+        )
     if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException):
         return DatabaseDamaged(
             f"{path} cannot be read: {text.splitlines()[0]}",

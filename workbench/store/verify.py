@@ -75,7 +75,10 @@ def check_state(session: Session, entry: Entry, state: RunningState, columns: tu
     if kept.num_rows != again.num_rows:
         wrong.append(f"{entry.name}: it has {kept.num_rows:,} groups, a recomputation {again.num_rows:,}")
     elif (different := _different(kept, again)) is not None:
-        wrong.append(f"{entry.name}: row {different} is {kept.slice(different, 1).to_pylist()}, a recomputation gives {again.slice(different, 1).to_pylist()}")
+        wrong.append(
+            f"{entry.name}: row {different} is {kept.slice(different, 1).to_pylist()},"
+            f" a recomputation gives {again.slice(different, 1).to_pylist()}"
+        )
     return wrong
 
 

@@ -12,10 +12,11 @@ from workbench.batch import RawBatch
 from workbench.connectors.records import Records
 from workbench.errors import FlowError
 from workbench.language.definitions import Expectation
-from workbench.store.session import LARGE, Session
+from workbench.store.session import Session
 from workbench.stream.csv_fields import Dialect, Fields
 from workbench.stream.decode_lines import Lines, texts
 from workbench.stream.decode_types import Typed, value_sql
+from workbench.stream.feed import Feed
 from workbench.stream.judge import Judge, Judged, Reading
 
 Flags = npt.NDArray[np.bool_]
@@ -40,7 +41,7 @@ class CsvDecoder:
         self._fields = Fields(self._dialect)
         self._records = Records(self._dialect.quote, self._dialect.delimiter)
         self._headers: dict[str, Header] = {}
-        self._judges: dict[Header, Judge] = {}
+        self._judges: dict[Header, tuple[Feed, Judge]] = {}
 
     def needs_header(self, file_id: str) -> bool:
         return self._dialect.header and file_id not in self._headers
@@ -72,10 +73,10 @@ class CsvDecoder:
             self.set_header(raw.start.file_id, raw.header_line)
         names = self._names(raw)
         table, malformed = self._cut(lines, names)
-        with self._session.relation("_records", table.append_column("bad", pa.array(malformed))):
-            if names not in self._judges:
-                self._judges[names] = self._judge(names)
-            judged = self._judges[names].judge(large=lines.length > LARGE)
+        if names not in self._judges:
+            self._judges[names] = self._judge(names)
+        feed, judge = self._judges[names]
+        judged = judge.judge_feed(feed, table.append_column("bad", pa.array(malformed)))
         judged.mask[blank] = 0
         return judged, blank
 
@@ -130,10 +131,11 @@ class CsvDecoder:
         joined = pa.concat_tables([table, rows.drop_columns("fits")]).combine_chunks()
         return joined.take(pa.array(places, mask=places < 0)), places < 0
 
-    def _judge(self, names: Header) -> Judge:
+    def _judge(self, names: Header) -> tuple[Feed, Judge]:
         found = {column.name: place for column, place in self._wanted(names)}
         readings = [_reading(column, found.get(column.name)) for column in self._columns]
-        return Judge(self._session, readings, self._rules, self._stream, "bad", "_records")
+        feed = Feed(self._session)
+        return feed, Judge(self._session, readings, self._rules, self._stream, "bad", feed.name)
 
 
 def _reading(column: Typed, place: int | None) -> Reading:

@@ -66,7 +66,7 @@ class Fields:
     def irregular(self, lines: Lines) -> Flags:
         """Which records the reader below would cut otherwise than this grammar: bad quotes, and a carriage return of its own."""
         found = np.zeros(len(lines), np.bool_)
-        for index in np.flatnonzero(self._suspect(lines)):
+        for index in np.flatnonzero(self._suspect(lines)).tolist():
             record = _ended(lines.line(index))
             found[index] = not self._record.fullmatch(record) or b"\r" in record
         return found
@@ -89,7 +89,7 @@ class Fields:
         return spans
 
     def table(self, records: Any, count: int, width: int, wanted: Sequence[int]) -> tuple[pa.Table, list[int]] | None:
-        """Regular records cut at once: columns `c<i>` (binary) of `wanted`, and the records that have not `width` fields (they have no row).
+        """Regular records cut at once: columns `c<i>` (binary) of `wanted`, and the records without `width` fields (no row).
 
         None when the reader saw another number of records.
         """

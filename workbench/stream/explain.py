@@ -65,14 +65,14 @@ class _Record:
         header: bytes | None,
     ) -> None:
         source = table.source
-        format, options = (source.format, source.options) if isinstance(source, ReadFiles) else ("parquet", ())
+        kind, options = (source.format, source.options) if isinstance(source, ReadFiles) else ("parquet", ())
         self.session = session
         self.raw = raw
-        self.format: Format = format
+        self.format: Format = kind
         self.query = table.query
         self.expectations = table.expectations
-        self.places = _places(raw, columns, format, options, header)
-        self.table, mask = _decoded(session, raw, columns, format, options, header)
+        self.places = _places(raw, columns, kind, options, header)
+        self.table, mask = _decoded(session, raw, columns, kind, options, header)
         self.malformed = bool(mask & MALFORMED_BIT)
         row = self.table.to_pylist()[0]
         self.wrong = [c for c in columns if row[c.name] is None and self.places.get(c.name, Place(0, 0, None)).value is not None]
@@ -139,12 +139,12 @@ def _unknown(expectations: Sequence[Expectation]) -> list[RuleVerdict]:
 
 
 def _decoded(
-    session: Session, raw: bytes, columns: tuple[Column, ...], format: Format, options: Sequence[tuple[str, str]], header: bytes | None
+    session: Session, raw: bytes, columns: tuple[Column, ...], kind: Format, options: Sequence[tuple[str, str]], header: bytes | None
 ) -> tuple[pa.Table, int]:
     """The record's row and its mask; a Parquet row was kept as JSON."""
     if header is None:
         options = (*options, ("header", "false"))
-    decoder = Decoder(session, columns, "json" if format == "parquet" else format, options, exact=True)
+    decoder = Decoder(session, columns, "json" if kind == "parquet" else kind, options, exact=True)
     line = raw + b"\n"
     buffer = ChunkBuffer(len(line))
     buffer.open()[: len(line)] = line
@@ -155,11 +155,11 @@ def _decoded(
 
 
 def _places(
-    raw: bytes, columns: Sequence[Column], format: Format, options: Sequence[tuple[str, str]], header: bytes | None
+    raw: bytes, columns: Sequence[Column], kind: Format, options: Sequence[tuple[str, str]], header: bytes | None
 ) -> dict[str, Place]:
-    if format == "csv":
+    if kind == "csv":
         return csv_places(raw, [column.name for column in columns], options, header)
-    if format == "text":
+    if kind == "text":
         return {columns[0].name: Place(0, len(raw), raw.decode(errors="replace"))}
     return json_places(raw)
 

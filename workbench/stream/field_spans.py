@@ -29,11 +29,10 @@ def shown(raw: bytes) -> tuple[str, list[int]]:
     out: list[str] = []
     characters: list[int] = []
     length = 0
-    for piece in raw.decode("utf-8", "surrogateescape"):
-        size = 1 if "\udc80" <= piece <= "\udcff" else len(piece.encode())
-        if not piece.isprintable():
-            piece = "".join(f"\\x{byte:02x}" for byte in piece.encode("utf-8", "surrogateescape"))
-        characters += [length] * size
+    for character in raw.decode("utf-8", "surrogateescape"):
+        encoded = character.encode("utf-8", "surrogateescape")
+        piece = character if character.isprintable() else "".join(f"\\x{byte:02x}" for byte in encoded)
+        characters += [length] * len(encoded)
         out.append(piece)
         length += len(piece)
     return "".join(out), [*characters, length]

@@ -195,7 +195,8 @@ class Flow:
         rule = next(r for i, r in enumerate(self.table.expectations, len(RESERVED_RULES)) if bits >> i & 1)
         start = batch.raw.start
         self._failing = ExpectationFailed(
-            f"{self.name} stopped: {start.file} line {start.line + record + 1} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
+            f"{self.name} stopped: {start.file} line {start.line + record + 1} broke {rule.name} ({rule.predicate}),"
+            " ON VIOLATION FAIL UPDATE",
             "Everything before that line is stored. Mend the data or the rule, then resume; the flow goes on at that line.",
         )
         return record

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from workbench.language.definitions import Expectation
-from workbench.store.session import LARGE, Session
+from workbench.store.session import Session
 from workbench.stream.decode_lines import texts
 from workbench.stream.decode_types import Typed, value_sql
+from workbench.stream.feed import Feed
 from workbench.stream.judge import Judge, Judged, Reading
 from workbench.stream.validate import literal
 
@@ -28,9 +29,9 @@ class JsonExact:
     """
 
     def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation], stream: str, rescue: bool = False) -> None:
-        self._session = session
+        self._feed = Feed(session)
         rescued = [f"{rescued_sql('_line', [column.name for column in columns])} AS {RESCUED}"] if rescue else []
-        self._judge = Judge(session, _readings(columns), rules, stream, "_line IS NULL", _parsed_sql(columns), rescued)
+        self._judge = Judge(session, _readings(columns), rules, stream, "_line IS NULL", _parsed_sql(columns, self._feed.name), rescued)
 
     def decode(self, raw: Any) -> Judged:
         """Judge binary[k] lines, in order.
@@ -39,8 +40,7 @@ class JsonExact:
             FlowError: an expectation cannot be judged.
         """
         text, _ = texts(raw)
-        with self._session.relation("_lines", pa.table({"raw": text})):
-            return self._judge.judge(large=raw.nbytes > LARGE)
+        return self._judge.judge_feed(self._feed, pa.table({"raw": text}))
 
 
 def rescued_sql(line: str, names: Sequence[str]) -> str:
@@ -72,7 +72,7 @@ def _readings(columns: Sequence[Typed]) -> list[Reading]:
     return readings
 
 
-def _parsed_sql(columns: Sequence[Typed]) -> str:
+def _parsed_sql(columns: Sequence[Typed], relation: str) -> str:
     """Each line, NULL when it is no object, with its fields: `_texts`, `_jsons` and `_plain`, the texts as the reader writes them."""
     parsed = ["_line"]
     if texts := _texts_of(columns):
@@ -83,7 +83,7 @@ def _parsed_sql(columns: Sequence[Typed]) -> str:
         parsed.append(f"json_transform(_line, {literal(json.dumps(plain))}) AS _plain")
     return (
         f"(SELECT {', '.join(parsed)} FROM (SELECT CASE WHEN starts_with(_text, '{{') AND json_valid(_text) THEN _text END AS _line"
-        f" FROM (SELECT {trimmed_sql('raw')} AS _text FROM _lines)))"
+        f" FROM (SELECT {trimmed_sql('raw')} AS _text FROM {relation})))"
     )
 
 

@@ -60,8 +60,9 @@ class JsonFast:
         table = self.session.arrow(self._queries[path], large=length > LARGE)
         return Judged(table.select([column.name for column in self.columns]), table.column("_mask").to_numpy().copy())
 
-    def learn(self, right: pa.Table, lines: int) -> None:
-        """Read columns as JSON text from now on that made many of `lines` doubtful although they were right."""
+    def learn(self, right: pa.Table, lines: int) -> bool:
+        """Read columns as JSON text from now on that made many of `lines` doubtful although they were right; True when there are any."""
+        before = len(self.as_text)
         for column in self.columns:
             if column.name in self.as_text or column.family not in NATIVE:
                 continue
@@ -72,6 +73,7 @@ class JsonFast:
             if doubted > OFTEN * lines:
                 self.as_text.add(column.name)
                 self._queries.clear()
+        return len(self.as_text) > before
 
     def _sql(self, path: str) -> str:
         reads = [(column, self._read(column)) for column in self.columns]
@@ -132,10 +134,10 @@ def unknown_fields(data: Any, starts: Any, known: pa.Table) -> Any:
     colons = np.flatnonzero(data == ord(":"))
     before = data[colons - 1]
     colons = colons[(before == ord('"')) | (before <= ord(" "))]
-    after = data[colons + 1]
-    spaced = np.flatnonzero(after <= ord(" "))
-    after[spaced] = data[np.minimum(colons[spaced] + 2, len(data) - 1)]
-    colons = colons[after != ord("n")]
+    first = colons + 1
+    first[data[first] <= ord(" ")] += 1
+    second = np.minimum(first + 1, len(data) - 1)
+    colons = colons[(data[np.minimum(first, len(data) - 1)] != ord("n")) | (data[second] != ord("u"))]
     fields = np.diff(np.searchsorted(colons, starts))
     values = np.zeros(len(starts) - 1, np.int64)
     for column in known.columns:

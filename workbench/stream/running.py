@@ -57,7 +57,9 @@ class RunningView:
             rows = rows.append_column("_late", pa.array(judged.late))
         delta = f"SELECT {columns} FROM _arrived WHERE _verdict = 0{'' if late is None else ' AND NOT _late'}"
         partials = self._partials(session, delta, rows)
-        return ViewDelta(self.name, self.state.stream, partials, late, judged.event_time, self.late + (0 if late is None else late.num_rows))
+        return ViewDelta(
+            self.name, self.state.stream, partials, late, judged.event_time, self.late + (0 if late is None else late.num_rows)
+        )
 
     def advance(self, delta: ViewDelta) -> None:
         """Take over what a commit has stored."""

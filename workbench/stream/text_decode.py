@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.language.definitions import Expectation
-from workbench.store.session import LARGE, Session
+from workbench.store.session import Session
 from workbench.stream.decode_lines import Lines, texts
 from workbench.stream.decode_types import Typed, value_sql
+from workbench.stream.feed import Feed
 from workbench.stream.judge import Judge, Judged, Reading
 
 
@@ -20,9 +21,9 @@ class TextDecoder:
     """A line without its line end is one value; the other columns, if any are declared, are NULL. Bad UTF-8 is `_malformed`."""
 
     def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation], stream: str) -> None:
-        self._session = session
+        self._feed = Feed(session)
         readings = [_reading(column, "line" if index == 0 else "NULL::VARCHAR") for index, column in enumerate(columns)]
-        self._judge = Judge(session, readings, rules, stream, "line IS NULL", "_lines")
+        self._judge = Judge(session, readings, rules, stream, "line IS NULL", self._feed.name)
 
     def decode(self, lines: Lines) -> tuple[Judged, npt.NDArray[np.bool_]]:
         """The rows of all lines, and which of them are blank.
@@ -31,8 +32,7 @@ class TextDecoder:
             FlowError: an expectation cannot be judged.
         """
         text, _ = texts(lines.all())
-        with self._session.relation("_lines", pa.table({"line": pc.utf8_rtrim(text, "\r")})):
-            judged = self._judge.judge(large=lines.length > LARGE)
+        judged = self._judge.judge_feed(self._feed, pa.table({"line": pc.utf8_rtrim(text, "\r")}))
         blank = lines.blank()
         judged.mask[blank] = 0
         return judged, blank

@@ -25,6 +25,7 @@ class Plan:
     books: dict[str, RuleBook] = field(default_factory=dict)
     derived: list[Derived] = field(default_factory=list)
     views: list[RunningView] = field(default_factory=list)
+    """`books` holds the rules of every streaming table, by name."""
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("go to…", "a stream, view, job, rule or pane by name (:)", "screen.goto"),
     Command("pause or follow the view", "ingestion goes on (space)", "screen.pause_view"),
-    Command("pause or resume ingestion", "of the chosen stream (p)", "screen.pause_stream"),
+    Command("pause or resume ingestion", "of the chosen stream (p)", "app.pause_stream"),
     Command("zoom", "the focused pane takes the whole screen (z)", "screen.zoom"),
     Command("copy", "the focused pane as SQL, a record as its line (y)", "screen.copy"),
     Command("export", "what the focused pane shows, as CSV (e)", "screen.export"),

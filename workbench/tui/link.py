@@ -65,6 +65,7 @@ class Link:
                 start = await self._wait_for_engine()
         finally:
             details.cancel()
+            await self._close()
 
     def has_stopped(self) -> bool:
         """A person asked the engine to stop, so its end is no loss."""
@@ -85,12 +86,14 @@ class Link:
         picture.paused = True
         tail = picture.tail
         picture.paused_total = picture.chosen.rows_in if picture.chosen is not None else 0
+        self._post(Frame())
         if tail is None or engine is None:
             return
         with contextlib.suppress(WorkbenchError, OSError):
             longer = await engine.tail(tail.stream, limit=HELD_ROWS, filter=picture.filter)
             if picture.paused and picture.tail is tail:
                 picture.tail = up_to(longer, tail)
+        self._post(Frame())
 
     def resume(self) -> None:
         """Lets the view follow again."""
@@ -103,6 +106,8 @@ class Link:
             if start and self._start is not None:
                 await self._start()
             engine = await self._connect()
+            if self.engine is not engine:
+                await self._close()
             picture.hello = await engine.hello()
             self.engine = engine
             picture.connection, picture.trouble = "live", ""
@@ -114,6 +119,12 @@ class Link:
             return "The engine closed the connection."
         except (WorkbenchError, OSError) as error:
             return str(error)
+
+    async def _close(self) -> None:
+        engine, self.engine = self.engine, None
+        if engine is not None:
+            with contextlib.suppress(WorkbenchError, OSError):
+                await engine.aclose()
 
     async def _wait_for_engine(self) -> bool:
         """True when it should be started, False when it answers by itself."""

@@ -120,6 +120,15 @@ def number_of(cell: str | None) -> float | None:
     return value if value == value and abs(value) != float("inf") else None
 
 
+def grouped(cell: str) -> str:
+    """The digits before the point in threes; what is no plain number stays as it is."""
+    sign, digits = ("-", cell[1:]) if cell.startswith("-") else ("", cell)
+    whole, point, rest = digits.partition(".")
+    if not whole.isdecimal() or (point and not rest.isdecimal()):
+        return cell
+    return f"{sign}{int(whole):,}{point}{rest[:2] if len(whole) > 1 else rest[:6]}"
+
+
 def step_above(value: float) -> float:
     """The smallest of 1, 2, 5 × 10ⁿ that holds the value: the top of a sparkline's scale."""
     if value <= 1:

@@ -69,7 +69,11 @@ def test_doubles_read_back_as_the_same(value: float) -> None:
         ([["it's", None]], pa.list_(pa.string()), ["['it''s', NULL]"]),
         ([{"a": 1, "b": "x"}, None], pa.struct({"a": pa.int8(), "b": pa.string()}), ["{'a': 1, 'b': 'x'}", None]),
         ([[("k", 1.5)], [], None], pa.map_(pa.string(), pa.float64()), ["{'k'=1.5}", "{}", None]),
-        ([[[{"a": [0]}], None]], pa.list_(pa.list_(pa.struct({"a": pa.list_(pa.timestamp("us"))}))), ["[[{'a': [1970-01-01 00:00:00]}], NULL]"]),
+        (
+            [[[{"a": [0]}], None]],
+            pa.list_(pa.list_(pa.struct({"a": pa.list_(pa.timestamp("us"))}))),
+            ["[[{'a': [1970-01-01 00:00:00]}], NULL]"],
+        ),
     ],
 )
 def test_each_type(values: list[Any], kind: pa.DataType, texts: list[str | None]) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -14,7 +15,7 @@ from workbench.errors import NotFound, PipelineError, Problem, QueryError, Query
 from workbench.language.gate import admit
 from workbench.protocol import QueryStatus
 from workbench.store.query import BATCH, KEPT, PAGE, QueryPool
-from workbench.store.session import Session, duckdb
+from workbench.store.session import Session
 
 ENDLESS = "select count(*) from range(1000000) a, range(1000000) b where (a.range * b.range) % 7 = 3"
 ENDLESS_ROWS = "select * from range(1000000000000)"

@@ -35,7 +35,7 @@ def test_pages_cross_batches(result: Result) -> None:
     for begin in range(0, 100, 7):
         result.append(batch(*range(begin, min(begin + 7, 100))))
 
-    for offset in range(0, 101):
+    for offset in range(101):
         for limit in (0, 1, 6, 7, 8, 30):
             assert numbers(result.read(offset, limit)) == list(range(offset, min(offset + limit, 100)))
     assert numbers(result.read(10**12, 5)) == []

@@ -23,7 +23,7 @@ class StreamPane(Vertical):
         Binding("slash", "screen.filter", "filter"),
         Binding("f", "follow", "follow"),
         Binding("space", "screen.pause_view", "pause view"),
-        Binding("p", "screen.pause_stream", "pause ingest"),
+        Binding("p", "app.pause_stream", "pause ingest"),
     ]
 
     def __init__(self, link: Link) -> None:

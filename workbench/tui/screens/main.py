@@ -350,9 +350,6 @@ class MainScreen(Screen[None]):
             except (WorkbenchError, OSError) as error:
                 self.footer.say(str(error), "error")
 
-    def action_pause_stream(self) -> None:
-        self.run_worker(self.app.run_action("pause_stream"))
-
     def _look_at_last(self) -> None:
         last = newest(rules_of(self.picture))
         now = self.picture.clock()

@@ -157,8 +157,8 @@ class Desk:
                 await self._first_page(engine, run)
                 asked = self._clock()
                 run.status = await engine.query(run.status.id, wait=WAIT)
-                if run.status.state == "running" and self._clock() - asked < WAIT / 2:
-                    await asyncio.sleep(WAIT / 2)
+                if run.status.state == "running":
+                    await asyncio.sleep(max(0.0, WAIT - (self._clock() - asked)))
                 self._changed()
             await self._finish(engine, tab, run, run.status)
         except QueryError as error:

@@ -11,7 +11,7 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 COMMENT = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-SOURCE = re.compile(r"\b(?:from|view|table|refresh)\s+(?:stream\s+)?(?:if\s+(?:not\s+)?exists\s+)?([A-Za-z_][\w.]*)", re.IGNORECASE)
+SOURCE = re.compile(r"\b(?:from|view|table)\s+(?:stream\s+)?(?:if\s+(?:not\s+)?exists\s+)?([A-Za-z_][\w.]*)", re.IGNORECASE)
 NAME_CELLS = 16
 
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from workbench.tui.line import Line
 from workbench.tui.listing import Listing
 from workbench.tui.messages import Opened
-from workbench.tui.numbers import count, elapsed, number_of, signed, spell
+from workbench.tui.numbers import count, elapsed, grouped, number_of, signed, spell
 from workbench.tui.picture import Picture
 from workbench.tui.sql.desk import Desk, explain_position
 from workbench.tui.sql.pages import Row
@@ -123,6 +123,7 @@ class Table:
         self.palette, self.glyphs = pane.palette, pane.look.glyphs
         names = run.columns
         self.numeric = run.pages.numeric or tuple(any(n in kind.upper() for n in NUMBERS) for _, kind in names)
+        rows = [self._shown(row) for row in rows]
         self.first = min(tab.left, max(0, len(names) - 1))
         self.widths = self._widths(names, rows)
         changes = tab.changes
@@ -137,6 +138,12 @@ class Table:
         room -= self.spark + 2 if self.spark else 0
         self.bar = min(BAR, room - 1) if self.amount is not None and room >= 9 and len(names) <= 8 else 0
         self.top = max((abs(v) for v in (self._amount(r) for r in rows) if v is not None), default=0.0)
+
+    def _shown(self, row: Row | None) -> Row | None:
+        """Groups have amounts, which are read with commas; anything else may be a key or a year and stays as it is."""
+        if row is None or not self.run.grouped:
+            return row
+        return tuple(grouped(cell) if cell and self.numeric[i] else cell for i, cell in enumerate(row))
 
     def _amount(self, row: Row | None) -> float | None:
         return number_of(row[self.amount]) if row is not None and self.amount is not None else None
@@ -169,7 +176,7 @@ class Table:
         line = self.pane.mark(self.pane.line(self.cells, p.select if chosen else None), chosen)
         if row is None:
             return line.put(self.glyphs.ellipsis, p.faint)
-        for i, cell in list(enumerate(row))[self.first :]:
+        for i, cell in list(enumerate(self._shown(row) or row))[self.first :]:
             if cell is None:
                 (line.right if self.numeric[i] else line.left)("NULL", self.widths[i], p.faint)
             elif self.numeric[i]:

@@ -39,6 +39,12 @@ class Streams(Listing):
         figures = self.picture.figures
         return [s.name for s in figures.streams] if figures is not None else ()
 
+    def go(self, place: int) -> None:
+        rows = self.rows()
+        if rows:
+            self.picture.choose(rows[max(0, min(place, len(rows) - 1))])
+        super().go(place)
+
     def build(self, cells: int) -> list[Line]:
         picture, p = self.picture, self.palette
         figures = picture.figures

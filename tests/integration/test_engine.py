@@ -1,0 +1,361 @@
+"""The engine on real files: what arrives is stored once, definitions change under it, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import wait_until
+from workbench.config import Settings, open_files, open_project
+from workbench.engine.engine import Engine
+from workbench.errors import PipelineError, UsageError
+
+ORDERS = """
+CREATE STREAMING TABLE orders (order_id BIGINT NOT NULL, country VARCHAR, amount DOUBLE,
+  CONSTRAINT positive EXPECT (amount > 0) ON VIOLATION DROP ROW)
+AS SELECT * FROM STREAM read_files('in/*.ndjson', format => 'json');
+"""
+BY_COUNTRY = """
+CREATE MATERIALIZED VIEW by_country AS SELECT country, count(*) AS n, sum(amount) AS total FROM STREAM orders GROUP BY country;
+"""
+
+
+class Bench:
+    """A project in a folder, and the engine that runs it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "pipelines").mkdir(parents=True)
+        (root / "in").mkdir()
+        self.engine: Engine
+
+    def write(self, sql: str, name: str = "main.sql") -> None:
+        (self.root / "pipelines" / name).write_text(sql)
+
+    def append(self, *rows: dict[str, Any] | str, file: str = "a.ndjson") -> None:
+        with (self.root / "in" / file).open("a") as out:
+            out.writelines((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
+
+    def start(self) -> Engine:
+        settings = Settings(poll=0.02, tick=0.0)
+        self.engine = Engine(open_project(self.root, settings), settings)
+        self.engine.start()
+        return self.engine
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        status = self.engine.queries.submit(sql)
+        status = wait_until(lambda: found if (found := self.engine.queries.status(status.id)).state != "running" else None)
+        assert status.state == "done", status.error
+        return [tuple(row) for row in self.engine.queries.page(status.id, 0, 200).rows]
+
+    def until(self, sql: str, expected: list[tuple[Any, ...]]) -> None:
+        answers: list[Any] = [None]
+
+        def look() -> bool:
+            try:
+                answers[0] = self.ask(sql)
+            except AssertionError as error:  # a name may be missing for a moment
+                answers[0] = error
+            return bool(answers[0] == expected)
+
+        try:
+            wait_until(look, sql, 10.0)
+        except pytest.fail.Exception as error:
+            pytest.fail(f"{error}: wanted {expected}, it is {answers[0]}")
+
+    def notices(self) -> str:
+        return "\n".join(notice.text for notice in self.engine.snapshot().notices)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "shop")
+    yield made
+    if hasattr(made, "engine"):
+        made.engine.stop()
+
+
+def order(number: int, country: str | None = "DE", amount: float = 1.0) -> dict[str, Any]:
+    return {"order_id": number, "country": country, "amount": amount}
+
+
+def test_rows_are_judged_summed_and_stored(bench: Bench) -> None:
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.append(order(1), order(2, None, 2.5), order(3, "DE", -1), "{oops", "")
+    bench.start()
+    bench.until("SELECT country, n, total FROM by_country ORDER BY ALL NULLS LAST", [("DE", "1", "1.0"), (None, "1", "2.5")])
+    bench.append(order(4, "DE", 9))
+    bench.until("SELECT n, total FROM by_country WHERE country = 'DE'", [("2", "10.0")])
+    bench.until("SELECT rows_in, accepted, rejected, blank FROM workbench.streams", [("6", "3", "2", "1")])
+    assert bench.ask("SELECT rules, line FROM workbench.quarantine ORDER BY line") == [("['positive']", "3"), ("['_malformed']", "4")]
+    assert bench.engine.check_data() == []
+
+
+def test_a_stop_and_a_start_read_on_where_they_were(bench: Bench) -> None:
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.append(*(order(i) for i in range(100)))
+    bench.start()
+    bench.until("SELECT n FROM by_country", [("100",)])
+    bench.engine.stop()
+    bench.append(*(order(i) for i in range(100, 150)))
+    bench.start()
+    bench.until("SELECT n FROM by_country", [("150",)])
+    assert bench.ask("SELECT count(*), count(DISTINCT order_id) FROM orders") == [("150", "150")]
+    assert "changed" not in bench.notices()
+
+
+def test_a_broken_edit_keeps_the_old_definition(bench: Bench) -> None:
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT n FROM by_country", [("1",)])
+    bench.write(ORDERS + BY_COUNTRY.replace("country,", "contry,"))
+    problems = wait_until(lambda: bench.engine.snapshot().problems, "the problem")
+    assert problems[0].file == "pipelines/main.sql"
+    assert "contry" in problems[0].message
+    bench.append(order(2))
+    bench.until("SELECT n FROM by_country", [("2",)])
+    bench.write(ORDERS + BY_COUNTRY)
+    wait_until(lambda: not bench.engine.snapshot().problems, "the problem to go")
+
+
+def test_a_changed_running_state_is_rebuilt_from_stored_rows(bench: Bench) -> None:
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.append(order(1, "DE", 1), order(2, "FR", 3))
+    bench.start()
+    bench.until("SELECT count(*) FROM by_country", [("2",)])
+    bench.write(ORDERS + BY_COUNTRY.replace("sum(amount)", "max(amount * 10)"))
+    bench.until("SELECT country, total FROM by_country ORDER BY country", [("DE", "10.0"), ("FR", "30.0")])
+    assert "will be rebuilt from the stored rows of orders" in bench.notices()
+    bench.append(order(3, "FR", 5))
+    bench.until("SELECT total FROM by_country WHERE country = 'FR'", [("50.0",)])
+    assert bench.engine.check_data() == []
+
+
+def test_stored_rows_stay_as_they_were_judged(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.append(order(1, amount=-5), order(2, amount=5))
+    bench.start()
+    bench.until("SELECT order_id FROM orders", [("2",)])
+    bench.write(ORDERS.replace("amount > 0", "amount < 0"))
+    wait_until(lambda: "stay as they were judged" in bench.notices(), "the notice")
+    bench.append(order(3, amount=-5), order(4, amount=5))
+    bench.until("SELECT order_id FROM orders ORDER BY 1", [("2",), ("3",)])
+    assert bench.engine.check_data() == []
+
+
+def test_a_column_can_be_added_and_a_type_cannot_change(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT count(*) FROM orders", [("1",)])
+    bench.write(ORDERS.replace("amount DOUBLE,", "amount DOUBLE, coupon VARCHAR,"))
+    wait_until(lambda: "New columns (coupon)" in bench.notices(), "the notice")
+    bench.append(order(2) | {"coupon": "X"})
+    bench.until("SELECT coupon FROM orders ORDER BY order_id", [(None,), ("X",)])
+    bench.write(ORDERS.replace("amount DOUBLE,", "amount VARCHAR,").replace("amount > 0", "amount <> ''"))
+    problems = wait_until(lambda: bench.engine.snapshot().problems, "the problem")
+    assert "stored as DOUBLE" in problems[0].message
+
+
+def test_a_fail_rule_stops_at_its_row_and_resumes_there(bench: Bench) -> None:
+    bench.write(ORDERS.replace("DROP ROW", "FAIL UPDATE"))
+    bench.append(order(1), order(2), order(3, amount=-1), order(4))
+    bench.start()
+    status = wait_until(lambda: next((s for s in bench.engine.snapshot().streams if s.state == "FAIL"), None), "the failure")
+    assert "line 3" in status.detail
+    assert "positive" in status.detail
+    assert bench.ask("SELECT order_id FROM orders ORDER BY 1") == [("1",), ("2",)]
+    bench.write(ORDERS)
+    bench.until("SELECT order_id FROM orders ORDER BY 1", [("1",), ("2",), ("4",)])
+    assert bench.ask("SELECT count(*) FROM workbench.quarantine") == [("1",)]
+
+
+def test_only_the_culprit_stops(bench: Bench) -> None:
+    other = (
+        ORDERS.replace("TABLE orders", "TABLE others")
+        .replace("in/", "other/")
+        .replace("amount > 0", "country::INTEGER > 0")
+    )
+    (bench.root / "other").mkdir()
+    (bench.root / "other" / "b.ndjson").write_text(json.dumps(order(1)) + "\n")
+    bench.write(ORDERS + other)
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT count(*) FROM orders", [("1",)])
+    wait_until(lambda: {s.name: s.state for s in bench.engine.snapshot().streams}["others"] == "FAIL", "others to fail")
+    bench.append(order(2))
+    bench.until("SELECT count(*) FROM orders", [("2",)])
+
+
+def test_a_stream_over_a_stream_takes_what_is_stored_and_what_comes(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.append(*(order(i, "DE" if i % 2 else "FR", i) for i in range(1, 9)))
+    bench.start()
+    bench.until("SELECT count(*) FROM orders", [("8",)])
+    bench.write(
+        "CREATE STREAMING TABLE german (CONSTRAINT small EXPECT (amount < 7) ON VIOLATION DROP ROW)"
+        " AS SELECT order_id, amount FROM STREAM orders WHERE country = 'DE';"
+        "CREATE MATERIALIZED VIEW sums AS SELECT count(*) AS n, sum(amount) AS total FROM STREAM german;",
+        "german.sql",
+    )
+    bench.until("SELECT n, total FROM sums", [("3", "9.0")])
+    bench.append(order(9, "DE", 2))
+    bench.until("SELECT n, total FROM sums", [("4", "11.0")])
+    assert bench.ask("SELECT rows_in, accepted, rejected, filtered FROM workbench.streams WHERE name = 'german'") == [("9", "4", "1", "4")]
+    assert bench.engine.check_data() == []
+
+
+def test_a_view_that_left_and_came_back_has_missed_nothing(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.write(BY_COUNTRY, "view.sql")
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT n FROM by_country", [("1",)])
+    (bench.root / "pipelines" / "view.sql").unlink()
+    wait_until(lambda: all(not s.views for s in bench.engine.snapshot().streams), "the view to go")
+    bench.append(order(2))
+    bench.until("SELECT count(*) FROM orders", [("2",)])
+    bench.write(BY_COUNTRY, "view.sql")
+    bench.until("SELECT n FROM by_country", [("2",)])
+
+
+def test_pause_lasts_over_a_restart(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.start()
+    bench.engine.pause("orders")
+    bench.append(order(1))
+    bench.engine.stop()
+    bench.start()
+    assert bench.engine.snapshot().streams[0].state == "PAUSE"
+    assert bench.ask("SELECT count(*) FROM orders") == [("0",)]
+    bench.engine.resume("ORDERS")
+    bench.until("SELECT count(*) FROM orders", [("1",)])
+
+
+def test_views_over_tables_are_refreshed_as_runs(bench: Bench) -> None:
+    (bench.root / "countries.csv").write_text("code,name\nDE,Germany\n")
+    bench.write(
+        ORDERS
+        + "CREATE MATERIALIZED VIEW countries AS SELECT * FROM read_csv('countries.csv');"
+        + "CREATE MATERIALIZED VIEW named TRIGGER ON UPDATE AS"
+        + " SELECT name, count(*) AS n FROM orders JOIN countries ON code = country GROUP BY name;"
+    )
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT name, n FROM named", [("Germany", "1")])
+    bench.append(order(2))
+    bench.until("SELECT name, n FROM named", [("Germany", "2")])
+    runs = {run.job: run for run in bench.engine.snapshot().runs}
+    assert runs["countries"].state == "done"
+    (bench.root / "countries.csv").unlink()
+    bench.engine.execute("REFRESH countries")
+    failed = wait_until(lambda: next((r for r in bench.engine.snapshot().runs if r.state == "failed"), None), "the failed run")
+    assert "countries.csv" in failed.error
+    assert bench.ask("SELECT name FROM countries") == [("Germany",)]
+    assert bench.ask("SELECT count(*) FROM workbench.job_runs WHERE state = 'failed'") == [("1",)]
+
+
+def test_statements_typed_into_the_console_stay(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT count(*) FROM orders", [("1",)])
+    assert "was created" in str(bench.engine.execute(BY_COUNTRY))
+    bench.until("SELECT n FROM by_country", [("1",)])
+    bench.engine.stop()
+    bench.append(order(2))
+    bench.start()
+    bench.until("SELECT n FROM by_country", [("2",)])
+    with pytest.raises(UsageError, match="read by by_country|defined in"):
+        bench.engine.execute("DROP STREAMING TABLE orders")
+    assert "was dropped" in str(bench.engine.execute("DROP MATERIALIZED VIEW by_country"))
+    assert bench.ask("SELECT count(*) FROM workbench.catalog") == [("1",)]
+    with pytest.raises(PipelineError):
+        bench.engine.execute("CREATE MATERIALIZED VIEW v AS SELECT median(amount) FROM STREAM orders")
+    assert bench.engine.execute("SELECT 1") is None
+
+
+def test_a_schema_is_inferred_once_a_record_is_there(bench: Bench) -> None:
+    bench.write("CREATE STREAMING TABLE events AS SELECT * FROM STREAM read_files('in/*.ndjson', format => 'json');")
+    bench.start()
+    assert bench.engine.snapshot().streams[0].state == "WAIT"
+    bench.append({"id": 1, "name": "a"})
+    wait_until(lambda: bench.engine.snapshot().streams[0].rows_in == 1, "the first record")
+    bench.append({"id": 2, "name": "b", "extra": True})
+    bench.until("SELECT id, name, _rescued_data FROM events ORDER BY id", [("1", "a", None), ("2", "b", '{"extra":true}')])
+    wait_until(lambda: "extra" in bench.notices(), "the notice of a new field")
+
+
+def test_files_without_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "people.csv").write_text("id;name\n1;Ada\n2;Bob\n")
+    (tmp_path / "app.log").write_text("first\nsecond\n")
+    settings = Settings(poll=0.02, tick=0.0)
+    engine = Engine(open_files((str(tmp_path / "people.csv"), str(tmp_path / "app.log")), settings), settings)
+    engine.start()
+    try:
+        summary = engine.run_once()
+        assert {name: counts.accepted for name, counts in summary.counts.items()} == {"people": 2, "app": 2}
+        assert not (tmp_path / ".workbench").exists()
+    finally:
+        engine.stop()
+
+
+def test_the_tail_shows_rejected_rows_in_place_and_can_be_searched(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.append(order(1), order(2, "FR", -1), "broken", order(4, "KR"))
+    bench.start()
+    tail = wait_until(lambda: found if len((found := bench.engine.tail("orders")).rows) == 4 else None, "the tail")
+    assert [(row.line, row.rules) for row in tail.rows] == [(1, ()), (2, ("positive",)), (3, ("_malformed",)), (4, ())]
+    assert tail.rows[1].cells == ("2", "FR", "-1.0")
+    assert tail.rows[2].raw == "broken"
+    found = bench.engine.tail("orders", 50, "kr")
+    assert [row.cells for row in found.rows] == [("4", "KR", "1.0")]
+    assert (found.matched, found.searched) == (1, 4)
+    rejected = bench.engine.tail("orders", 50, "broken")
+    detail = bench.engine.quarantine_detail(rejected.rows[0].quarantine_id or 0)
+    assert (detail.row.line, detail.raw) == (3, "broken")
+
+
+def test_the_state_page_counts_growth_for_each_client(bench: Bench) -> None:
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.append(order(1), order(2, "FR", 2))
+    bench.start()
+    bench.until("SELECT count(*) FROM by_country", [("2",)])
+    first = bench.engine.state("by_country", 10, "me")
+    assert first.keys == 1
+    assert [(row.cells[0], row.changed) for row in first.rows] == [("FR", 0.0), ("DE", 0.0)]
+    bench.append(order(3, "DE", 5))
+    bench.until("SELECT total FROM by_country WHERE country = 'DE'", [("6.0",)])
+    second = bench.engine.state("by_country", 10, "me")
+    assert [(row.cells[0], row.changed) for row in second.rows] == [("DE", 5.0), ("FR", 0.0)]
+
+
+def test_a_state_that_is_compacted_answers_the_same(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.stream.running.FREE_PARTIALS", 0)
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.start()
+    for i in range(12):
+        bench.append(order(i))
+        bench.until("SELECT n FROM by_country", [(str(i + 1),)])
+    assert bench.engine.check_data() == []
+    bench.engine.stop()
+    bench.start()
+    bench.until("SELECT n, total FROM by_country", [("12", "12.0")])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_read_once_it_is_given(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.append(order(1))
+    (bench.root / "in" / "a.ndjson").chmod(0)
+    bench.start()
+    wait_until(lambda: "a.ndjson" in bench.notices(), "the notice")
+    (bench.root / "in" / "a.ndjson").chmod(0o600)
+    bench.until("SELECT count(*) FROM orders", [("1",)])

@@ -1,0 +1,81 @@
+"""The fast and the exact way to decode JSON give the same answer on every input."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.stream.raws import raw_batch
+from workbench.batch import Batch
+from workbench.language.definitions import Column
+from workbench.store.session import scratch
+from workbench.stream import json_decode
+from workbench.stream.decode import Decoder
+
+TYPES = [
+    *("BIGINT", "UTINYINT", "HUGEINT", "DOUBLE", "FLOAT", "BOOLEAN", "VARCHAR", "JSON", "DECIMAL(10,2)", "INTEGER[]", "STRUCT(x INTEGER)"),
+    *("TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "DATE", "TIME", "UUID", "BLOB", "INTERVAL"),
+]
+VALUES = [
+    *(b"0 1 2 -1 10.7 10.0 1e3 true false null 127 128 255 256 -0 -0.0 0.0 1.0 1e400 -1e400 1e308 NaN -Infinity nan").split(),
+    *(b"9007199254740991 9007199254740992 9007199254740993 9223372036854775807 9223372036854775808 18446744073709551616 1e18").split(),
+    *(b"9007199254740992.5 12345678901.5 3.5e38 1e-400 5e-324 123456789012345678901234567890 12.345").split(),
+    *(b'"abc" "12" "1_000" "0x1F" "1e3" "" "nan" "inf" "-5" "+5" "5-" "true" "t" "9007199254740993.0"').split(),
+    *(b'[] [1] [1,"b"] {} {"x":1} {"x":"q","y":null}').split(),
+    *(b'"2026-01-01" "2026-01-01T00:00:00Z" "2026-01-01T00:00:00+02:00" "infinity" "epoch" "12:30" "now" "294248-01-01"').split(),
+    *(
+        b'"6f1d1b0e-0000-4000-8000-000000000000" "2026-01-01T00:00:00.123456789Z" "2026-13-01" "\\u0031" "a\\nb" "\\ud83d" "\\u0000"'
+    ).split(),
+    *(b'" 12 "', b'"2026-01-01 10:00"', b'"1 day"', b'"\xff"', b'"\x00"', b'"', b"01", b"tru", b"", b'"a:n"', b'"x :nu"'),
+]
+PIECES = [
+    *(b'{ } [ ] , : " \\ / // e - . 0 null "a": "b" {"a":7} a n').split(),
+    *(b" ", b"\t", b"\r", b"\x0b", b"\x0c", b"\x00", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\xa8"),
+]
+SHAPES = [b'{"a":%s}', b'{"a":%s,"b":"x"}', b'{"b":"y", "a" : %s , "zz":{"a":5}}\r', b'{"b":null,"q":1,"a":%s,"a":3}', b"%s", b"  %s "]
+
+values = st.sampled_from(VALUES)
+lines = st.builds(lambda shape, value: shape % value, st.sampled_from(SHAPES), values)
+
+
+@st.composite
+def broken_lines(draw: st.DrawFn) -> bytes:
+    line = draw(lines)
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(line)))
+        line = line[:at] + draw(st.sampled_from(PIECES)) + line[at + draw(st.integers(0, 2)) :]
+    return line.replace(b"\n", b"")
+
+
+def told(batch: Batch) -> list[object]:
+    """Everything that can be known of a batch; the values of rejected rows mean nothing."""
+    columns = [column.cast("int64") if str(column.type).startswith(("timestamp", "time64")) else column for column in batch.table.columns]
+    rows = [[str(column[i]) for column in columns] if v == 0 else None for i, v in enumerate(batch.verdict.tolist())]
+    return [batch.table.schema, rows, batch.verdict.tolist(), batch.mask.tolist(), batch.rejected_raw.to_pylist(), batch.notices]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fast way reads a memfd")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(TYPES),
+    st.lists(st.one_of(lines, broken_lines(), st.sampled_from([b"", b" \t\r"])), min_size=1, max_size=30),
+    st.booleans(),
+    st.booleans(),
+)
+@example("BIGINT", [b"\xef\xbb\xbf", b'{"a":1}'], True, False)
+@example("BIGINT", [b'{"a":1}\x0b', b"\x0b", b'{"a":5,"zz":nan}'], True, False)
+@example("VARCHAR", [b'{"a":1.7e308}'], False, False)
+def test_both_ways_agree(monkeypatch: pytest.MonkeyPatch, type_: str, records: list[bytes], inferred: bool, as_text: bool) -> None:
+    monkeypatch.setattr(json_decode, "SMALL", 0)
+    with monkeypatch.context() as patched:
+        if as_text:
+            patched.setattr("workbench.stream.json_fast.NATIVE", ())
+        session = scratch()
+        columns = (Column("a", type_), Column("b", "VARCHAR", not_null=True))
+        fast, exact = (Decoder(session, columns, "json", inferred=inferred, exact=way) for way in (False, True))
+        raw = raw_batch(b"\n".join(records) + b"\n")
+        assert told(fast.decode(raw)) == told(exact.decode(raw))
+        session.close()

@@ -1,0 +1,54 @@
+"""The watcher calls when something changes, and keeps quiet otherwise."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from workbench.connectors import watch
+from workbench.connectors.watch import Watcher
+
+
+def touch_until(file: Path, woken: threading.Event) -> None:
+    """The watch begins some time after the thread: write until it answers."""
+
+    def touched() -> bool:
+        with file.open("ab") as more:
+            more.write(b"x\n")
+        return woken.wait(0.05)
+
+    wait_until(touched, f"a wake-up for {file.name}")
+
+
+def test_changes_wake(tmp_path: Path) -> None:
+    woken = threading.Event()
+    watcher = Watcher([tmp_path], woken.set)
+    watcher.start()
+    touch_until(tmp_path / "a", woken)
+    (tmp_path / "other").mkdir()
+    woken.clear()
+    watcher.watch([tmp_path / "other"])
+    touch_until(tmp_path / "other" / "b", woken)
+    watcher.close()
+    assert not watcher.alive
+
+
+def test_missing_directories_are_left_out(tmp_path: Path) -> None:
+    watcher = Watcher([tmp_path / "nowhere"], lambda: None)
+    watcher.start()
+    assert not watcher.alive
+    watcher.close()
+
+
+def test_it_ends_silently_where_there_are_no_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_paths: Path, **_options: object) -> None:
+        raise OSError("no space left for watches")
+
+    monkeypatch.setattr(watch, "watch", refuse)
+    watcher = Watcher([tmp_path], lambda: None)
+    watcher.start()
+    wait_until(lambda: not watcher.alive, "the thread's end")
+    watcher.close()

@@ -1,0 +1,109 @@
+"""CSV records to rows: header names, ragged records, quotes, and the same type rules as everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.stream.raws import ORDERS, outcome, raw_batch
+from workbench.errors import FlowError
+from workbench.language.definitions import Column
+from workbench.store.session import Session, scratch
+from workbench.stream.csv_fields import Dialect, Fields
+from workbench.stream.decode import Decoder
+
+MALFORMED, TYPE, NOT_NULL = ("_malformed",), ("_type",), ("_not_null",)
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    session = scratch()
+    yield session
+    session.close()
+
+
+def test_columns_are_found_by_the_headers_names_in_any_order(session: Session) -> None:
+    data = b"Country,other,ID\r\nDE,x,1\r\n,,2\r\n"
+    batch = Decoder(session, ORDERS, "csv").decode(raw_batch(data, header=True))
+    assert outcome(batch) == [None, (1, "DE", None), (2, None, None)]
+    assert batch.line_start.tolist() == [0, 18, 26, 31]
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (b"1,DE,2.5", (1, "DE", 2.5)),
+        (b"1,DE,", (1, "DE", None)),
+        (b'1,"",2', (1, "", 2.0)),
+        (b'"1","D,E","2"', (1, "D,E", 2.0)),
+        (b'1,"say ""hi""",2', (1, 'say "hi"', 2.0)),
+        (b'1,5" pipe,2', (1, '5" pipe', 2.0)),
+        (b"1,a\rb,2", (1, "a\rb", 2.0)),
+        (b"1.0,DE,2", (1, "DE", 2.0)),
+        (b'"",DE,2', NOT_NULL),
+        (b",DE,2", NOT_NULL),
+        (b"1.5,DE,2", TYPE),
+        (b"1,DE,inf", TYPE),
+        (b"true,DE,2", TYPE),
+        (b"1,DE", MALFORMED),
+        (b"1,DE,2,3", MALFORMED),
+        (b"1", MALFORMED),
+        (b'1,"DE"x,2', MALFORMED),
+        (b'1,"DE,2', MALFORMED),
+        (b'1,DE,"', MALFORMED),
+        (b"1,\xff,2", MALFORMED),
+        (b"  \t", None),
+        (b"", None),
+    ],
+)
+def test_records(session: Session, record: bytes, expected: object) -> None:
+    decoder = Decoder(session, ORDERS, "csv")
+    decoder.set_header("f1", b"id,country,amount\r\n")
+    batch = decoder.decode(raw_batch(b"8,US,1\n" + record + b"\n9,FR,1\n"))
+    assert outcome(batch) == [(8, "US", 1.0), expected, (9, "FR", 1.0)]
+    assert batch.rejected_raw.to_pylist() == ([record] if expected in (MALFORMED, TYPE, NOT_NULL) else [])
+
+
+def test_a_record_may_span_lines(session: Session) -> None:
+    decoder = Decoder(session, ORDERS, "csv", (("header", "false"),))
+    batch = decoder.decode(raw_batch(b'1,"a\nb",2\n2,"c\n\nd",x\n3,e,\n', quoted=True))
+    assert outcome(batch) == [(1, "a\nb", 2.0), TYPE, (3, "e", None)]
+    assert batch.rejected_raw.to_pylist() == [b'2,"c\n\nd",x']
+    assert batch.line_start.tolist() == [0, 10, 22, 27]
+
+
+def test_options(session: Session) -> None:
+    options = (("delimiter", "\\t"), ("header", "false"), ("quote", ""), ("nullstr", "NA"))
+    batch = Decoder(session, ORDERS, "csv", options).decode(raw_batch(b'1\t"DE"\tNA\n2\tNA\t5\n'))
+    assert outcome(batch) == [(1, '"DE"', None), (2, None, 5.0)]
+
+
+def test_the_header_of_a_file_is_needed_in_its_middle(session: Session) -> None:
+    decoder = Decoder(session, ORDERS, "csv", stream="orders")
+    assert decoder.needs_header("f1")
+    with pytest.raises(FlowError, match="header of data.log"):
+        decoder.decode(raw_batch(b"1,DE,2\n"))
+    assert outcome(decoder.decode(raw_batch(b"DE,1\n", header_line=b"country,id\n"))) == [(1, "DE", None)]
+    assert not decoder.needs_header("f1")
+    assert outcome(decoder.decode(raw_batch(b"FR,2\n"))) == [(2, "FR", None)]
+
+
+def test_one_column(session: Session) -> None:
+    batch = Decoder(session, (Column("id", "BIGINT"),), "csv").decode(raw_batch(b'id\n1\n\n"2"\n', header=True))
+    assert outcome(batch) == [None, (1,), None, (2,)]
+
+
+def test_a_delimiter_is_one_byte() -> None:
+    with pytest.raises(FlowError, match="one byte"):
+        Dialect.of((("delimiter", "||"),))
+
+
+def test_fields_stand_where_they_were_cut() -> None:
+    record = b'a,"b,""c""",,d'
+    fields = Fields(Dialect())
+    assert [record[start:stop] for start, stop in fields.spans(record)] == [b"a", b'"b,""c"""', b"", b"d"]
+    assert fields.cut(record) == [b"a", b'b,"c"', None, b"d"]
+    assert fields.cut(b'a,"b') is None
+    assert fields.cut(b"a,") == [b"a", None]
+    assert fields.cut(b"") == [None]

@@ -1,0 +1,40 @@
+"""What a `run --once` did, for whoever started it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench.errors import Problem
+from workbench.protocol import RunStatus
+from workbench.store.commit import Counts
+from workbench.stream.tick import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`counts` by stream, of this run alone; `failed` and `waiting`: name → why; `unended`: bytes of a last line without its end."""
+
+    counts: dict[str, Counts]
+    failed: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    unended: dict[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def totals(plan: Plan) -> dict[str, Counts]:
+    """Counts of every stream since its table began."""
+    return {flow.name: flow.totals for flow in plan.flows} | {derived.name: derived.totals for derived in plan.derived}
+
+
+def summarize(
+    plan: Plan, before: dict[str, Counts], runs: tuple[RunStatus, ...], since: float, waiting: dict[str, str], problems: tuple[Problem, ...]
+) -> Summary:
+    """Compare what runs with the totals before; runs that failed since then count as failures."""
+    counts = {}
+    for name, after in totals(plan).items():
+        earlier = before.get(name, Counts()).as_tuple()
+        counts[name] = Counts(*(now - then for now, then in zip(after.as_tuple(), earlier, strict=True)))
+    failed = {flow.name: str(flow.error) for flow in plan.flows if flow.error}
+    failed |= {run.job: run.error for run in runs if run.state == "failed" and run.started_at >= since}
+    unended = {flow.name: size for flow in plan.flows if (size := flow.source.lag().waiting)}
+    return Summary(counts, failed, waiting, unended, problems)
