@@ -41,7 +41,7 @@ ORDERS_NDJSON = """\
 """Five records: three accepted (one of them marked), two rejected."""
 
 
-def wait_until(look: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:
+def wait_until(look: Callable[[], T | None], what: str = "", deadline: float = DEADLINE) -> T:
     """The first true answer of `look`; fails the test, naming `what`, when none comes in time."""
     end = time.monotonic() + deadline
     while True:

@@ -325,7 +325,7 @@ def from_json(kind: type[T], data: Any) -> T:
 
 
 def _build(kind: Any, data: Any) -> Any:
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{name: _build(hint, data[name]) for name, hint in hints.items() if name in data})  # type: ignore[operator]
     origin = typing.get_origin(kind)

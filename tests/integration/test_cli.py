@@ -229,7 +229,6 @@ def test_a_short_lived_engine_ends_with_the_command_that_was_killed(folder: Path
     child = subprocess.Popen((*WORKBENCH, "sql", endless), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     project = open_project(folder, Settings())
     found = wait_until(lambda: answering(project), "the short-lived engine")
-    assert found
     pid = found.pid
     child.kill()
     child.wait()

@@ -43,7 +43,7 @@ lines = st.builds(lambda shape, value: shape % value, st.sampled_from(SHAPES), v
 
 @st.composite
 def broken_lines(draw: st.DrawFn) -> bytes:
-    line = draw(lines)
+    line: bytes = draw(lines)
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(line)))
         line = line[:at] + draw(st.sampled_from(PIECES)) + line[at + draw(st.integers(0, 2)) :]

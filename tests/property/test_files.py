@@ -191,9 +191,11 @@ STEPS = st.one_of(
     st.tuples(st.just("delete"), NAMES),
     st.tuples(st.just("read"), st.integers(1, 4), st.integers(1, 4000)),
     st.tuples(st.just("commit"), st.integers(0, 4), st.sampled_from([0.0, 0.3, 0.8])),
+    st.tuples(st.just("drain")),
     st.tuples(st.just("rewind")),
     st.tuples(st.just("restart")),
 )
+COMPRESS = st.tuples(st.just("compress"), NAMES)
 
 
 def play(pattern: str, steps: list[tuple[object, ...]]) -> None:
@@ -208,7 +210,7 @@ def play(pattern: str, steps: list[tuple[object, ...]]) -> None:
         assert sorted(world.rows.values()) == expected
 
 
-QUIET = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUIET
@@ -224,6 +226,6 @@ def test_rotated_files_leave_the_glob(steps: list[tuple[object, ...]]) -> None:
 
 
 @QUIET
-@given(st.lists(st.one_of(STEPS, st.tuples(st.just("compress"), NAMES)), max_size=20))
+@given(st.lists(st.one_of(STEPS, COMPRESS, COMPRESS), max_size=20))
 def test_rotated_files_are_compressed(steps: list[tuple[object, ...]]) -> None:
     play("*.log*", steps)

@@ -34,7 +34,7 @@ class Housekeeper:
             self._thread.join()
 
     def _work(self) -> None:
-        while not self._stopped:
+        while True:
             self._due.wait(ROUND)
             self._due.clear()
             if self._stopped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from decimal import Decimal
 from typing import Any
 
 from workbench.errors import NotFound
@@ -93,6 +94,7 @@ class Inspector:
         cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
         looked = self._look(client, view.name, {row[: len(keys)]: value for row, value in zip(cells, amounts, strict=True)})
         opened = self._open(view, table, order.index(window) if window >= 0 else -1)
+        cells = [row[: len(keys)] + tuple(_summed(table.column(j)[i].as_py(), row[j]) for j in range(len(keys), len(row))) for i, row in enumerate(cells)]
         rows = tuple(
             StateRow(row, opened[i], amounts[i] - looked.get(row[: len(keys)], amounts[i] if not looked else 0.0), amounts[i])
             for i, row in enumerate(cells)
@@ -179,6 +181,13 @@ def _row(found: tuple[Any, ...]) -> QuarantineRow:
 
 def _preview(raw: bytes | None) -> str:
     return format.visible(bytes(raw or b"")[:PREVIEW].decode("utf-8", "replace"))
+
+
+def _summed(value: Any, cell: str) -> str:
+    """An aggregate as people read it: thousands apart, two decimals."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return cell
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def _number(value: Any) -> float:

@@ -26,7 +26,7 @@ from workbench.language.sources import take_streams
 from workbench.language.statements import Head, Parsed, drop, read_body, read_head, refresh
 from workbench.language.tokens import Text, Token, quote
 from workbench.language.windows import replace_windows
-from workbench.language.words import RESERVED
+from workbench.language.words import PLAIN, RESERVED
 
 VERSION = 1
 """Of the language: raised when the same text comes to mean something else."""
@@ -190,7 +190,11 @@ def _fixed_columns(text: Text, tokens: list[Token]) -> None:
     """A PIVOT without IN takes its columns from the rows: a stored result could not keep them."""
     for i, token in enumerate(tokens):
         if token.word("PIVOT", "PIVOT_WIDER") and not any(t.word("IN") for t in tokens[i:]):
-            raise text.mistake(token, "the columns of this PIVOT depend on the rows", "List them: PIVOT orders ON country IN ('DE', 'FR') USING sum(amount).")
+            raise text.mistake(
+                token,
+                "the columns of this PIVOT depend on the rows",
+                "List them: PIVOT orders ON country IN ('DE', 'FR') USING sum(amount).",
+            )
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
@@ -229,6 +233,6 @@ def _folded(tokens: list[Token]) -> str:
     for i, token in enumerate(tokens):
         called = i + 1 < len(tokens) and tokens[i + 1].symbol("(")
         typed = i > 0 and tokens[i - 1].symbol("::")
-        keyword = token.kind == "word" and (called or typed or token.text.upper() in RESERVED or token.word(*_OURS))
+        keyword = token.kind == "word" and (called or typed or token.text.upper() in RESERVED | PLAIN or token.word(*_OURS))
         out.append(token.sql.upper() if keyword else token.sql)
     return " ".join(out)

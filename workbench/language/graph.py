@@ -18,15 +18,17 @@ def build(found: list[Parsed]) -> tuple[Graph, list[Problem]]:
     problems = [problem for parsed in found for problem in parsed.problems]
     problems += [_command(parsed) for parsed in found if isinstance(parsed.statement, (Refresh, Drop))]
     named: dict[str, Parsed] = {}
+    unsound: set[str] = set()
     for parsed in found:
         if parsed.name is None or isinstance(parsed.statement, (Refresh, Drop)):
             continue
         first = named.setdefault(parsed.name.text.lower(), parsed)
         if first is not parsed:
             problems.append(_twice(parsed, first))
-    unsound = {name for name, parsed in named.items() if parsed.statement is None}
+            unsound.add(parsed.name.text.lower())
+    unsound |= {name for name, parsed in named.items() if parsed.statement is None}
     for name, parsed in named.items():
-        wrong = _references(parsed, named)
+        wrong = _references(parsed, named, unsound)
         problems += wrong
         if wrong:
             unsound.add(name)
@@ -63,13 +65,13 @@ def _twice(parsed: Parsed, first: Parsed) -> Problem:
     )
 
 
-def _references(parsed: Parsed, named: dict[str, Parsed]) -> list[Problem]:
+def _references(parsed: Parsed, named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
     out = []
     for reference in _reads(parsed):
         target = named.get(reference.name.lower())
         if target is None:
             out.append(_unknown(parsed, reference, named))
-        elif reference is parsed.stream and target.statement is not None and not isinstance(target.statement, StreamingTable):
+        elif reference is parsed.stream and reference.name.lower() not in unsound and not isinstance(target.statement, StreamingTable):
             message = f"{reference.name} is no streaming table: only rows that are added once can be read as a STREAM"
             hint = f"Read it as a table: leave out STREAM (and write TRIGGER ON UPDATE), or read STREAM of what {reference.name} reads."
             out.append(_at(parsed, reference, message, hint))

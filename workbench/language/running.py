@@ -159,7 +159,9 @@ def _cut(tokens: list[Token], runs: int) -> list[list[Token]]:
     return out + [[] for _ in range(runs - len(out))]
 
 
-def _items(text: Text, parts: Select, tree: exp.Query | exp.Pivot | exp.Values, analysed: Draft, declared: tuple[Column, ...]) -> list[Item]:
+def _items(
+    text: Text, parts: Select, tree: exp.Query | exp.Pivot | exp.Values, analysed: Draft, declared: tuple[Column, ...]
+) -> list[Item]:
     runs = split(parts.items)
     if not all(runs) or not runs:
         raise text.mistake(parts.opening, "a comma too many in the SELECT list", "Take out the comma before FROM, or double commas.")

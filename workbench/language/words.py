@@ -17,6 +17,9 @@ ANTI ASOF CROSS FULL INNER JOIN LEFT NATURAL OUTER POSITIONAL RIGHT SEMI TABLESA
 JOINING = frozenset(_JOINING.split())
 """Words that end a table's name in a FROM clause."""
 
+PLAIN = JOINING | frozenset(["AT", "BY", "GLOB", "ILIKE", "IS", "ISNULL", "LIKE", "NOTNULL", "OVERLAPS", "SIMILAR"])
+"""Words that are never columns unless quoted, though functions may be called so."""
+
 _AGGREGATES = """
 any_value approx_count_distinct approx_quantile approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last arg_min
 arg_min_null arg_min_nulls_last argmax argmin array_agg avg bit_and bit_or bit_xor bitstring_agg bool_and bool_or corr count

@@ -38,6 +38,8 @@ class Database:
         self.queries = [self.writer.cursor() for _ in range(QUERY_SESSIONS)]
         for session in self.queries:
             session.execute(f"SET operator_memory_limit = '{query_memory}'")
+            # Without these DuckDB does not tell how far a query is.
+            session.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET progress_bar_time = 0")
         self.writer.execute("SET lock_configuration = true")
 
     def session(self) -> Session:
@@ -105,6 +107,7 @@ def _settings(directories: Sequence[Path]) -> dict[str, str]:
         "disabled_compression_methods": "'fsst,zstd,dictionary'",
         "allowed_directories": f"[{allowed}, '/proc/self/fd/']",
         "enable_external_access": "false",
+        "python_enable_replacements": "false",
     }
 
 

@@ -67,7 +67,8 @@ class Judge:
         self._rules = rules
         self._stream = stream
         self._prepared = ""
-        wrong = " OR ".join(f"({reading.given} AND ({reading.value}) IS NULL)" for reading in readings if reading.column.family != "text")
+        cast = [reading for reading in readings if reading.column.family != "text" and reading.value != reading.column.sql]
+        wrong = " OR ".join(f"({reading.given} AND ({reading.value}) IS NULL)" for reading in cast)
         missing = " OR ".join(f"NOT {reading.given}" for reading in readings if reading.column.not_null)
         values = [f"{reading.value} AS {reading.column.sql}" for reading in readings] + list(others)
         values += [f"{malformed} AS _bad", f"({wrong or 'false'}) AS _wrong", f"({missing or 'false'}) AS _missing"]

@@ -13,6 +13,7 @@ from typing import ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.message import Message
 from textual.screen import Screen
 
 from workbench.errors import WorkbenchError
@@ -26,7 +27,7 @@ from workbench.tui.keys import nearest_first
 from workbench.tui.link import Link
 from workbench.tui.logfile import last_lines
 from workbench.tui.look import Look
-from workbench.tui.messages import Connected, Copy, EngineLost
+from workbench.tui.messages import Copy, EngineLost
 from workbench.tui.palette import GRAPHITE, PAPER, choose_palette
 from workbench.tui.picture import Picture
 from workbench.tui.pulse import pulse
@@ -101,11 +102,9 @@ class WorkbenchApp(App[ExitChoice]):
         self.run_worker(self.link.run(), group="link")
         self.run_worker(pulse(self._beat), group="pulse")
 
-    def _post(self, message: object) -> None:
-        if isinstance(message, Connected | EngineLost):
-            self.post_message(message)
+    def _post(self, message: Message) -> None:
         if self.is_running:
-            self.main.post_message(message)  # type: ignore[arg-type]
+            self.main.post_message(message)
 
     def _beat(self, late: float) -> None:
         self.picture.ui = late
@@ -120,7 +119,7 @@ class WorkbenchApp(App[ExitChoice]):
         self.main.refresh_panes()
 
     def on_engine_lost(self, message: EngineLost) -> None:
-        if self.link.stopping:
+        if self.link.stopping or any(screen.id == "lost" for screen in self.screen_stack):
             return
         lines = last_lines(self._logfile) if self._logfile is not None else []
         sheet = questions.lost_sheet(self.picture, message.reason, lines, self.link.can_start)

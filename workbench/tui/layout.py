@@ -95,7 +95,7 @@ def plan(width: int, height: int, *, band: int, streams: int, has_view: bool, pa
 
 def _left(lines: int, streams: int, has_view: bool, spaced: bool) -> tuple[int, int, int]:
     blank = 1 if spaced else 0
-    first = max(4, min(max(1, streams) + 2 + blank, lines * 2 // 5 + (0 if spaced else 1)))
+    first = max(4, min(max(1, streams) + 2 + blank, lines * 9 // 20 - (1 if spaced else 0)))
     state = (max(5 + blank, lines // 4) if lines >= 14 else 0) if has_view else (2 + blank if lines >= 14 else 0)
     return first, lines - first - state, state
 

@@ -554,3 +554,26 @@ def test_a_buffer_smaller_than_a_line_still_moves_on(reader: Reader, tmp_path: P
     reader.buffer = ChunkBuffer(4096)
     assert reader.take(reader.source()) == [b"next"]
     assert reader.batches[0].overlong[0].length == 5000
+
+
+def test_a_changed_head_with_the_same_bytes_before_the_offset(reader: Reader, tmp_path: Path) -> None:
+    file, common = tmp_path / "a.ndjson", b"c" * 2000 + b"\n"
+    file.write_bytes(b"a" * 2000 + b"\n" + common)
+    source = reader.source()
+    reader.take(source)
+    file.write_bytes(b"b" * 2000 + b"\n" + common + lines(0, 1))
+    assert reader.take(source) == [b"b" * 2000, common[:-1], *numbers(0, 1)]
+
+
+def test_a_file_deleted_before_its_turn_leaves_nothing_behind(reader: Reader, tmp_path: Path) -> None:
+    """The next file often gets its inode: it is read once."""
+    file = tmp_path / "a.ndjson"
+    source = reader.source()
+    for n in range(5):
+        file.write_bytes(lines(n, n + 1))
+        source.rescan()
+        file.unlink()
+        source.rescan()
+    file.write_bytes(lines(9, 10))
+    assert reader.take(source) == numbers(9, 10)
+    assert "a.ndjson was deleted with 8 bytes unread" in source.notices()

@@ -75,7 +75,9 @@ def test_spans_cut_the_statement_and_its_query_out_of_the_text() -> None:
 
 def test_materialized_views_run_over_a_stream_and_are_stored_over_tables() -> None:
     running = parse_statement("CREATE OR REFRESH MATERIALIZED VIEW v COMMENT 'x' AS SELECT count(*) AS n FROM STREAM orders")
-    batch = parse_statement("CREATE MATERIALIZED VIEW v TRIGGER ON UPDATE AT MOST EVERY INTERVAL 10 MINUTES AS SELECT 1 AS one FROM orders, t")
+    batch = parse_statement(
+        "CREATE MATERIALIZED VIEW v TRIGGER ON UPDATE AT MOST EVERY INTERVAL 10 MINUTES AS SELECT 1 AS one FROM orders, t"
+    )
     assert isinstance(running, MaterializedView)
     assert isinstance(batch, MaterializedView)
     assert running.running is not None
@@ -159,7 +161,9 @@ def test_a_text_may_hold_nothing(text: str) -> None:
     assert problems(text) == ()
 
 
-@pytest.mark.parametrize("change", [lambda t: t.replace("\n", "\r\n"), lambda t: f"\ufeff{t}", lambda t: f"{t};;", lambda t: t.replace("order_id", "ördér_ид")])
+@pytest.mark.parametrize(
+    "change", [lambda t: t.replace("\n", "\r\n"), lambda t: f"\ufeff{t}", lambda t: f"{t};;", lambda t: t.replace("order_id", "ördér_ид")]
+)
 def test_line_ends_marks_and_other_alphabets_change_nothing(change: object) -> None:
     assert callable(change)
     table = parse_statement(change(ORDERS))
@@ -215,7 +219,7 @@ REFUSED = {
     "CREATE STREAMING TABLE t AS SELECT * FROM STREAM read_stdin()": "read_files",
     "CREATE STREAMING TABLE t AS SELECT * FROM STREAM read_kafka(a => 'b')": "read_files",
     "CREATE STREAMING TABLE t AS SELECT * FROM STREAM read_rate(rowsPerSecond => 5)": "read_files",
-    "CREATE STREAMING TABLE t (x INT, CONSTRAINT a EXPECT (x > 0) ON VIOLATION SET x = 0) AS SELECT * FROM STREAM read_files('x.json')": "SELECT",
+    "CREATE STREAMING TABLE t (x INT, CONSTRAINT a EXPECT (x > 0) ON VIOLATION SET x = 0) AS SELECT 1": "SELECT",
     "CREATE STREAMING TABLE t AS SELECT DISTINCT a FROM STREAM read_files('x.json')": "GROUP BY",
     "CREATE STREAMING TABLE t AS SELECT a FROM STREAM read_files('x.json') GROUP BY a": "MATERIALIZED VIEW",
     "CREATE STREAMING TABLE t AS SELECT a FROM STREAM read_files('x.json') LIMIT 5": "query the result",
@@ -291,10 +295,11 @@ def test_a_problem_is_drawn_with_its_line_and_a_caret() -> None:
     assert drawn == "p.sql:2:16: there is no table ordrs\n  \tSELECT * FROM ordrs;\n  \t              ^^^^^\n  Did you mean orders?"
 
 
-pieces = st.sampled_from(
-    [*ORDERS.split(), "CREATE", "MATERIALIZED", "VIEW", "v", "AS", "SELECT", "(", ")", ",", ";", "'", '"', "$$", "/*", "--", "\n", "[", "é", "\x00", "*"]
-    + ["window(", "STREAM", "WATERMARK", "DELAY", "OF", "INTERVAL", "GROUP", "BY", "HAVING", "1", "sum(", "FILTER", "lambda", ":", "::", ".", "WITH"]
-)
+PIECES = """
+CREATE MATERIALIZED VIEW v AS SELECT ( ) , ; ' " $$ /* -- [ ] { } é \0 * window( STREAM WATERMARK DELAY OF INTERVAL GROUP BY HAVING 1 sum(
+FILTER lambda : :: . WITH REFRESH DROP EXPECT CONSTRAINT TRIGGER ON UPDATE
+""".split()
+pieces = st.sampled_from([*ORDERS.split(), *PIECES, "\n"])
 
 
 @settings(max_examples=300, deadline=None)
@@ -311,10 +316,15 @@ def test_no_text_breaks_the_parser(text: str) -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_damaged_statement_is_a_problem_or_still_a_statement(data: st.DataObject) -> None:
-    words = (ORDERS + "; CREATE MATERIALIZED VIEW v AS SELECT window(ts, '1 minute') AS m, sum(amount) FROM STREAM orders GROUP BY 1").split(" ")
+    words = (
+        ORDERS + "; CREATE MATERIALIZED VIEW v AS SELECT window(ts, '1 minute') AS m, sum(amount) FROM STREAM orders GROUP BY 1"
+    ).split(" ")
     at = data.draw(st.integers(0, len(words) - 1))
     words[at : at + data.draw(st.integers(0, 3))] = data.draw(st.lists(pieces, max_size=2))
+    text = " ".join(words)
     try:
-        parse_script(" ".join(words))
-    except PipelineError as error:
-        assert error.problems
+        found = parse_script(text)
+    except PipelineError:
+        assert problems(text)
+    else:
+        assert len(found) <= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +58,7 @@ def test_each_record_has_a_row_a_verdict_and_its_place(session: Session, exact: 
     assert names_of(int(batch.mask[3]), RULES) == ("german",)
     assert batch.rejected.tolist() == [2, 4, 5, 6]
     starts = batch.line_start.tolist()
-    assert [LINES[a : b - 1] for a, b in zip(starts[:-1], starts[1:], strict=True)] == LINES.split(b"\n")[:-1]
+    assert [LINES[a : b - 1] for a, b in pairwise(starts)] == LINES.split(b"\n")[:-1]
     assert batch.rejected_raw.to_pylist() == [LINES.split(b"\n")[i] for i in (2, 4, 5, 6)]
 
 
@@ -106,7 +107,7 @@ def test_unknown_fields_of_an_inferred_schema_are_rescued_and_told_once(session:
 def test_a_rule_that_fails_stops_the_flow_and_is_named(session: Session, exact: bool) -> None:
     rules = (GERMAN, Expectation("whole", "country::INTEGER > 0 -- a comment", "drop", NOWHERE))
     decoder = Decoder(session, ORDERS, "json", rules=rules, exact=exact, stream="orders")
-    with pytest.raises(FlowError, match="orders: the expectation whole cannot be judged.*'DE'"):
+    with pytest.raises(FlowError, match=r"orders: the expectation whole cannot be judged.*'DE'"):
         decoder.decode(raw_batch(b'{"id":2,"country":"DE"}\n'))
 
 

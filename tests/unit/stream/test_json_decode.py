@@ -16,7 +16,8 @@ from workbench.stream.decode import Decoder
 
 TYPE = ("_type",)
 MALFORMED = ("_malformed",)
-NOON = datetime(2026, 1, 1, 12, 0)
+NOON_UTC = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOON = NOON_UTC.replace(tzinfo=None)
 
 VALUES: list[tuple[str, bytes, Any]] = [
     ("BIGINT", b"7", 7),
@@ -63,7 +64,7 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("TIMESTAMP", b'"2026-01-01 12:00"', NOON),
     ("TIMESTAMP", b"1767225600", TYPE),
     ("TIMESTAMP", b'"infinity"', TYPE),
-    ("TIMESTAMPTZ", b'"2026-01-01T14:00:00+02:00"', NOON.replace(tzinfo=UTC)),
+    ("TIMESTAMPTZ", b'"2026-01-01T14:00:00+02:00"', NOON_UTC),
     ("TIMESTAMPTZ", b'"soon"', TYPE),
     ("DATE", b'"2026-01-01"', date(2026, 1, 1)),
     ("DATE", b"20260101", TYPE),

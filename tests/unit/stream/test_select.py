@@ -27,7 +27,7 @@ def session() -> Iterator[Session]:
 
 def selector(session: Session, sql: str, columns: str, *rules: Expectation, tables: tuple[str, ...] = ()) -> Selector:
     query = FlowQuery(sql, False, tables, uses_metadata="_metadata" in sql)
-    typed = tuple(Column(*column.split()) for column in columns.split(", "))
+    typed = tuple(Column(name, kind) for name, kind in (column.split() for column in columns.split(", ")))
     return Selector(session, query, typed, rules, "clean", "files")
 
 

@@ -303,13 +303,28 @@ async def test_no_letter_does_anything_but_text_in_the_editor() -> None:
         assert stage.app.screen is stage.app.main
 
 
-async def test_nothing_is_asked_while_nothing_changes() -> None:
+async def test_nothing_is_asked_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.tui.link.DETAILS", 0.0)
     async with staged() as stage:
-        await stage.pilot.pause()
-        before = len(stage.engine.calls)
-        for _ in range(30):
-            await stage.pilot.pause()
-        assert len(stage.engine.calls) == before
+        seen: list[int] = []
+
+        def quiet() -> bool:
+            seen.append(len(stage.engine.calls))
+            return len(seen) > 50 and len(set(seen[-50:])) == 1
+
+        await stage.until(quiet, "fifty looks without a call")
+
+
+async def test_enter_on_an_ordinary_row_zooms_the_tail_and_on_a_group_the_state() -> None:
+    async with staged() as stage:
+        stage.engine.tail_rows = stage.engine.tail_rows[:3]
+        stage.app.link.look_now()
+        await stage.until(lambda: stage.app.picture.tail is not None and len(stage.app.picture.tail.rows) == 3)
+        await stage.press("enter", "enter")
+        await stage.until(lambda: not stage.sees("revenue_by_minute"))
+        await stage.press("escape", "tab", "enter")
+        await stage.until(lambda: not stage.sees("FOLLOW"))
+        assert stage.sees("revenue_by_minute")
 
 
 async def test_every_key_in_the_footer_is_bound() -> None:

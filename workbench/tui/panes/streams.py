@@ -66,6 +66,9 @@ class StreamPane(Vertical):
         if message.pane == "streams":
             message.stop()
             self.tail.focus()
+        elif message.pane == "state" and message.row == "next":
+            message.stop()
+            self._link.look_now()
         elif message.pane == "tail" and message.row == "pause":
             message.stop()
             self.run_worker(self._link.hold(), group="hold", exclusive=True)

@@ -248,6 +248,8 @@ class MainScreen(Screen[None]):
             self.run_worker(self.app.run_action("problems"))
         elif message.pane in {"jobs", "failures"}:
             self.zoom_to(message.pane)
+        elif message.pane == "state" or (message.pane == "tail" and message.row == "row"):
+            self.zoom_to(message.pane)
         elif message.pane == "tail" and message.row.isdigit():
             self.zoom = "failures"
             self.lay_out(self.app.size.width, self.app.size.height)

@@ -42,7 +42,9 @@ class Footer(Live):
             if line.x + width(key) + width(word) + 1 > cells - 8:
                 break
             line.key(key, word).gap(3)
-        return [line.to(cells - 7).key("?", "help") if "question_mark" in self.screen.active_bindings else line]
+        working = self.screen.active_bindings
+        key = "?" if "question_mark" in working else "F1" if "f1" in working else ""
+        return [line.to(cells - 6 - width(key)).key(key, "help") if key else line]
 
     def _bindings_here(self) -> Iterable[Binding]:
         seen: set[str] = set()

@@ -29,6 +29,9 @@ class JobZoom(Listing):
         Binding("R", "screen.refresh_job", "refresh"),
     ]
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "open"
+
     def jobs(self) -> dict[str, list[RunStatus]]:
         """Runs by job, oldest first; jobs in the order of the Jobs pane."""
         picture, wanted = self.picture, self.picture.filters.get("jobs", "").lower()

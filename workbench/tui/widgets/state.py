@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from workbench.protocol import StatePage, StateRow
 from workbench.tui.line import Line
 from workbench.tui.listing import Listing
+from workbench.tui.messages import Opened
 from workbench.tui.numbers import clock, count, signed
 from workbench.tui.text import visible, width
 from workbench.tui.title import Part, title
@@ -35,6 +36,7 @@ class StatePane(Listing):
             place = chosen.views.index(self.picture.view) if self.picture.view in chosen.views else -1
             self.picture.view = chosen.views[(place + 1) % len(chosen.views)]
             self.picture.state = None
+            self.post_message(Opened("state", "next"))
             self.frame()
 
     def build(self, cells: int) -> list[Line]:

@@ -1,0 +1,184 @@
+"""Binding: the types of every dataset, and DuckDB's errors led back to the pipeline's text.
+
+Each definition ends up in exactly one of `schemas`, `waiting` and (itself or something that it reads) `problems`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import Problem
+from workbench.language.definitions import Column, ReadFiles
+from workbench.language.project import load
+from workbench.store.binder import Bound, bind
+from workbench.store.session import scratch
+
+ORDERS = """CREATE STREAMING TABLE orders (
+  id BIGINT NOT NULL, country VARCHAR COMMENT 'c', amount DOUBLE, day INTEGER, ts TIMESTAMPTZ,
+  CONSTRAINT positive EXPECT (amount > 0) ON VIOLATION DROP ROW,
+  CONSTRAINT known EXPECT (country IS NOT NULL)
+) AS SELECT * FROM STREAM read_files('x.json');
+CREATE MATERIALIZED VIEW countries AS SELECT 'KR' AS code, 'Asia' AS continent;
+"""
+
+
+def nothing(source: ReadFiles, name: str) -> tuple[Column, ...] | None:
+    return None
+
+
+def bound(text: str, orders: str = ORDERS) -> Bound:
+    loaded = load({"p.sql": orders + text})
+    assert loaded.problems == ()
+    return bind(loaded.graph, scratch, nothing)
+
+
+def one(text: str, orders: str = ORDERS) -> Problem:
+    found = bound(text, orders).problems
+    assert len(found) == 1, found
+    return found[0]
+
+
+def at(problem: Problem) -> str:
+    return problem.text[problem.column - 1 : problem.column - 1 + problem.width]
+
+
+def types(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
+    return [(c.name, c.type) for c in columns]
+
+
+def test_a_plain_table_has_its_declared_columns() -> None:
+    schema = bound("").schemas["orders"]
+    assert schema.input == schema.output
+    assert schema.output[0] == Column("id", "BIGINT", True)
+    assert schema.output[1].comment == "c"
+    assert types(schema.output)[-1] == ("ts", "TIMESTAMP WITH TIME ZONE")
+
+
+def test_types_flow_through_streams_states_and_views() -> None:
+    found = bound("""
+    CREATE STREAMING TABLE paid AS SELECT o.*, c.continent, amount * 2 AS double
+      FROM STREAM orders o LEFT JOIN countries c ON c.code = o.country;
+    CREATE MATERIALIZED VIEW m AS SELECT window(ts, '1 minute') AS w, continent, count(*), sum(id) AS s, avg(double) AS a
+      FROM STREAM paid WATERMARK ts DELAY OF INTERVAL 1 MINUTE GROUP BY ALL;
+    CREATE MATERIALIZED VIEW d (land COMMENT 'where', n BIGINT) AS SELECT continent, count(*) FROM m GROUP BY 1;
+    CREATE TEMPORARY VIEW v AS SELECT * FROM d, orders;
+    """)
+    assert found.problems == []
+    assert types(found.schemas["paid"].output)[-2:] == [("continent", "VARCHAR"), ("double", "DOUBLE")]
+    assert types(found.schemas["m"].output) == [
+        ("w", "TIMESTAMP WITH TIME ZONE"),
+        ("continent", "VARCHAR"),
+        ("count(*)", "BIGINT"),
+        ("s", "HUGEINT"),
+        ("a", "DOUBLE"),
+    ]
+    assert [c.name for c in found.schemas["m"].state] == ["_k0", "_k1", "_p0", "_p1", "_p2", "_p3"]
+    assert found.schemas["d"].output == (Column("land", "VARCHAR", comment="where"), Column("n", "BIGINT"))
+    assert "_violations" in [c.name for c in found.schemas["v"].output]
+
+
+def test_a_mark_is_a_column_for_readers_and_no_column_of_the_table() -> None:
+    found = bound("CREATE STREAMING TABLE bad AS SELECT *, _violations AS broken FROM STREAM orders WHERE len(_violations) > 0")
+    assert found.problems == []
+    assert "_violations" not in [c.name for c in found.schemas["orders"].output]
+    assert types(found.schemas["bad"].output)[-1] == ("broken", "VARCHAR[]")
+
+
+def test_what_is_inferred_has_a_place_for_unknown_fields() -> None:
+    graph = load({"p.sql": "CREATE STREAMING TABLE t AS SELECT *, _metadata.file AS file FROM STREAM read_files('x.json')"}).checked()
+    found = bind(graph, scratch, lambda source, name: (Column("a", "BIGINT"),) if (source.glob, name) == ("x.json", "t") else None)
+    assert found.problems == []
+    assert types(found.schemas["t"].input) == [("a", "BIGINT")]
+    assert types(found.schemas["t"].output) == [("a", "BIGINT"), ("_rescued_data", "VARCHAR"), ("file", "VARCHAR")]
+
+
+def test_without_a_first_record_a_stream_waits_and_what_reads_it_too() -> None:
+    found = bound("""
+    CREATE STREAMING TABLE clicks AS SELECT * FROM STREAM read_files('clicks/*.json');
+    CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n FROM STREAM clicks;
+    CREATE TEMPORARY VIEW v AS SELECT * FROM n;
+    """)
+    assert found.problems == []
+    assert list(found.waiting) == ["clicks", "n", "v"]
+    assert "clicks/*.json" in found.waiting["v"]
+    assert set(found.schemas) == {"orders", "countries"}
+
+
+def test_an_unknown_column_is_told_where_it_stands_with_a_near_name() -> None:
+    problem = one("CREATE STREAMING TABLE t AS\r\n  SELECT 'é', id, -- note\r\n    \tupper(contry) AS c FROM STREAM orders")
+    assert (problem.line, at(problem), problem.message) == (9, "contry", "there is no column contry")
+    assert "country" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("CREATE MATERIALIZED VIEW v AS SELECT sum(country) AS s FROM orders", "sum", "sum(VARCHAR)"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT id + FROM orders", "FROM", "cannot be read"),
+        ("CREATE TEMPORARY VIEW v AS SELECT country, count(*) FROM orders", "country", "must appear in the GROUP BY"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT day, count(*) FROM STREAM orders GROUP BY country", "day", "must appear in the GROUP BY"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT avg(ts) AS a FROM STREAM orders", "avg", "cannot be kept"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT country, sum(amont) AS a FROM STREAM orders GROUP BY 1", "amont", "no column amont"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT window(id, '1 day') AS w, count(*) FROM STREAM orders GROUP BY 1", "id", "not a time"),
+        (
+            "CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM STREAM orders WATERMARK tz DELAY OF INTERVAL 1 DAY",
+            "tz",
+            "no column tz",
+        ),
+        ("CREATE MATERIALIZED VIEW v AS SELECT id AS day, count(*) FROM STREAM orders GROUP BY day, id", "day", "as well as a name"),
+        ("CREATE TEMPORARY VIEW v AS SELECT nosuch(id) AS x FROM orders", "nosuch", "nosuch"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT * FROM read_csv('nowhere.csv')", "read_csv", "No files found"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT 1 AS a, 2 AS A", "SELECT 1 AS a, 2 AS A", "two columns"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT 1 AS _commit", "SELECT 1 AS _commit", "reserved"),
+        ("CREATE MATERIALIZED VIEW v (n INTEGER) AS SELECT count(*) FROM orders", "n", "declared INTEGER, but the query gives BIGINT"),
+        ("CREATE STREAMING TABLE t (id BIGINT, x INT) AS SELECT id FROM STREAM orders", "x", "no column x"),
+        ("CREATE STREAMING TABLE t (id BIGINT) AS SELECT id, day FROM STREAM orders", "SELECT id, day FROM STREAM orders", "gives day"),
+        ("CREATE STREAMING TABLE t (id BIGINT[]) AS SELECT id FROM STREAM orders", "id", "declared BIGINT[]"),
+    ],
+)
+def test_the_caret_points_at_the_mistake(text: str, place: str, message: str) -> None:
+    loaded = load({"p.sql": ORDERS + text})
+    [problem] = loaded.problems or bind(loaded.graph, scratch, nothing).problems
+    assert message in problem.message
+    assert at(problem) == place
+
+
+def test_every_expectation_is_judged_by_itself() -> None:
+    text = """CREATE STREAMING TABLE t (x BIGINT,
+      CONSTRAINT a EXPECT (y > 0),
+      CONSTRAINT b EXPECT (x + 1),
+      CONSTRAINT c EXPECT (sum(x) > 1),
+      CONSTRAINT d EXPECT (x > 0 AND
+        x <> 'word')
+    ) AS SELECT * FROM STREAM read_files('x.json')"""
+    found = bound(text).problems
+    assert [(p.line - 6, at(p)) for p in found][:3] == [(2, "y"), (3, "x + 1"), (4, "sum")]
+    assert set(bound("CREATE TEMPORARY VIEW v AS SELECT * FROM orders").schemas) == {"orders", "countries", "v"}
+
+
+def test_an_unsound_definition_takes_its_readers_with_it_and_nothing_else() -> None:
+    found = bound("""
+    CREATE STREAMING TABLE bad AS SELECT nope FROM STREAM orders;
+    CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n FROM STREAM bad;
+    CREATE TEMPORARY VIEW fine AS SELECT * FROM orders;
+    """)
+    assert len(found.problems) == 1
+    assert set(found.schemas) == {"orders", "countries", "fine"}
+    assert found.waiting == {}
+
+
+def test_declared_columns_may_be_reached_by_a_cast() -> None:
+    found = bound("CREATE STREAMING TABLE t (ts VARCHAR, id INTEGER NOT NULL) AS SELECT id, ts FROM STREAM orders")
+    assert found.problems == []
+    assert found.schemas["t"].output == (Column("ts", "VARCHAR"), Column("id", "INTEGER", True))
+
+
+def test_paths_begin_at_the_root_and_system_tables_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("code,name\nKR,Korea\n")
+    text = "CREATE MATERIALIZED VIEW c AS SELECT * FROM read_csv('c.csv'); CREATE MATERIALIZED VIEW s AS SELECT name FROM workbench.streams"
+    system = "CREATE SCHEMA workbench; CREATE TABLE workbench.streams (name VARCHAR)"
+    found = bind(load({"p.sql": text}).checked(), scratch, nothing, tmp_path, system)
+    assert found.problems == []
+    assert types(found.schemas["c"].output) == [("code", "VARCHAR"), ("name", "VARCHAR")]
