@@ -14,7 +14,7 @@ from tests.terminal import Terminal
 from workbench.config import Settings, open_project
 from workbench.launch import connect
 
-COMMITS = "SELECT epoch(at) AS at, rows_in FROM workbench.commits ORDER BY id"
+COMMITS = 'SELECT epoch("at") AS second, rows_in FROM workbench.commits ORDER BY id'
 
 
 async def lags(folder: Path, feeder: threading.Thread, screen: Terminal) -> list[float]:
@@ -49,7 +49,7 @@ def main() -> None:
             thread.start()
             seen = asyncio.run(lags(folder, thread, screen))
             thread.join()
-            commits = [float(row["at"]) for row in sql(folder, COMMITS)]
+            commits = [float(row["second"]) for row in sql(folder, COMMITS)]
     gaps = [after - before for before, after in pairwise(commits)]
     report(
         "follow",

@@ -32,9 +32,8 @@ def compare(name: str, lines: list[str], paint: list[str]) -> None:
     assert text.splitlines() == file.read_text("utf-8").splitlines(), f"{name} differs from {file}"
 
 
-def check(stage: Stage, name: str, palette: Palette = GRAPHITE) -> None:
-    stage.app.picture.ui = 4.0
-    stage.app.main.header.frame()
+async def check(stage: Stage, name: str, palette: Palette = GRAPHITE) -> None:
+    await stage.beat(4.0)
     compare(name, screen_lines(stage.app), screen_paint(stage.app, palette))
 
 
@@ -50,28 +49,28 @@ async def test_main(palette: Palette) -> None:
     async with staged(palette=palette) as stage:
         await run_sql(stage)
         await stage.press("escape", "1")
-        check(stage, f"main-120x36-{palette.name}", palette)
+        await check(stage, f"main-120x36-{palette.name}", palette)
 
 
 @pytest.mark.parametrize("pane", ["1", "2", "3", "4"])
 async def test_80_by_24(pane: str) -> None:
     async with staged(size=(80, 24)) as stage:
         await stage.press(pane)
-        check(stage, f"pane-{pane}-80x24")
+        await check(stage, f"pane-{pane}-80x24")
 
 
 async def test_failures_zoomed() -> None:
     async with staged() as stage:
         await stage.press("3", "enter", "enter")
         await stage.shows("q-10482")
-        check(stage, "failures-120x36")
+        await check(stage, "failures-120x36")
 
 
 async def test_jobs_zoomed() -> None:
     async with staged() as stage:
         await stage.press("2", *"jjjj", "enter")
         await stage.shows("dedupe_clicks  ✗ FAILED")
-        check(stage, "jobs-120x36")
+        await check(stage, "jobs-120x36")
 
 
 async def test_sql_running_over_a_paused_view() -> None:
@@ -82,7 +81,7 @@ async def test_sql_running_over_a_paused_view() -> None:
         await stage.shows("PAUSED")
         await run_sql(stage)
         await stage.shows("about 3.2 s left")
-        check(stage, "sql-running-120x36")
+        await check(stage, "sql-running-120x36")
         engine.finish()
         await stage.shows(f"{len(ROWS)} rows")
 
@@ -91,7 +90,7 @@ async def test_quit() -> None:
     async with staged() as stage:
         await stage.press("q")
         await stage.shows("Leave the engine running?")
-        check(stage, "quit-120x36")
+        await check(stage, "quit-120x36")
 
 
 async def test_problems() -> None:
@@ -100,13 +99,13 @@ async def test_problems() -> None:
     )
     async with staged(engine=FakeEngine(replace(snapshot(), problems=(problem,)))) as stage:
         await stage.shows("shop.sql:3:8")
-        check(stage, "problems-120x36")
+        await check(stage, "problems-120x36")
 
 
 async def test_too_small() -> None:
     async with staged(size=(70, 15)) as stage:
         await stage.shows("workbench needs 80×20")
-        check(stage, "small-70x15")
+        await check(stage, "small-70x15")
 
 
 async def test_plain_terminal() -> None:
@@ -115,7 +114,7 @@ async def test_plain_terminal() -> None:
         await stage.press("escape", "1")
         lines = screen_lines(stage.app)
         assert all(line.isascii() for line in lines), [line for line in lines if not line.isascii()]
-        check(stage, "plain-120x36")
+        await check(stage, "plain-120x36")
 
 
 async def test_welcome() -> None:

@@ -201,7 +201,7 @@ class Engine:
 
     def quarantine_detail(self, id: int) -> QuarantineDetail:
         tables = {d.name: d for d in self.graph.definitions if isinstance(d, StreamingTable)}
-        return self._inspector.detail(id, tables, {entry.name: entry.input for entry in self._catalog.entries.values()})
+        return self._inspector.detail(id, tables, {entry.name: entry.input for entry in self._catalog.entries.values()}, self.project.root)
 
     def log(self, lines: int = 100) -> list[str]:
         return last_lines(self.project.log, lines)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from workbench.engine.sources import csv_header
 from workbench.errors import NotFound
 from workbench.language.definitions import Column, StreamingTable
 from workbench.protocol import QuarantineDetail, QuarantinePage, QuarantineRow, StatePage, StateRow, Tail, TailRow
@@ -123,7 +125,7 @@ class Inspector:
             total = self._session.execute(f"SELECT count(*) FROM _system.quarantine WHERE {condition}", values)[0][0]
         return QuarantinePage(tuple(_row(row) for row in rows), total)
 
-    def detail(self, id: int, tables: dict[str, StreamingTable], inputs: dict[str, tuple[Column, ...]]) -> QuarantineDetail:
+    def detail(self, id: int, tables: dict[str, StreamingTable], inputs: dict[str, tuple[Column, ...]], root: Path) -> QuarantineDetail:
         """One rejected record, judged again rule by rule.
 
         Raises:
@@ -141,7 +143,8 @@ class Inspector:
             *head, raw, source, state, commit, at = found[0]
             table = tables.get(head[1])
             raw = bytes(raw)
-            told = explain(self._session, raw, table, inputs.get(head[1], ()), tuple(head[2]))
+            header = csv_header(root, head[3], table) if table else None
+            told = explain(self._session, raw, table, inputs.get(head[1], ()), tuple(head[2]), header)
         row = _row((*head, raw[:PREVIEW]))
         return QuarantineDetail(row, told.text, len(raw), commit, at, state, told.verdicts, told.spans, source)
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.batch import Offset
+from workbench.batch import MAX_LINE, Offset
 from workbench.config import Project
 from workbench.connectors.files import FileSource
-from workbench.language.definitions import ReadFiles
+from workbench.language.definitions import ReadFiles, StreamingTable
 
 
 def open_files_source(
@@ -29,6 +29,18 @@ def open_files_source(
         delimiter=_character(options.get("delimiter"), ","),
         offsets=offsets,
     )
+
+
+def csv_header(root: Path, file: str, table: StreamingTable) -> bytes | None:
+    """The header record of a CSV file that is still there, to tell the names of a record's fields."""
+    source = table.source
+    if not isinstance(source, ReadFiles) or source.format != "csv" or dict(source.options).get("header") == "false":
+        return None
+    try:
+        with (root / file).open("rb") as content:
+            return content.readline(MAX_LINE).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") or None
+    except OSError:
+        return None
 
 
 def _character(written: str | None, default: str) -> str:

@@ -78,12 +78,19 @@ def open_database(path: Path, memory: str, query_memory: str, directories: Seque
     fresh = not path.exists()
     try:
         connection = duckdb.connect(str(path), config=_config(memory, path.parent))
+    except duckdb.Error as error:
+        raise _opening_error(path, error) from error
+    try:
         for name, value in _settings(directories).items():
             connection.execute(f"SET {name} = {value}")
         _prepare(connection, path, fresh)
+        return Database(path, connection, query_memory)
     except duckdb.Error as error:
+        connection.close()
         raise _opening_error(path, error) from error
-    return Database(path, connection, query_memory)
+    except StoreError:
+        connection.close()
+        raise
 
 
 def _config(memory: str, folder: Path) -> dict[str, Any]:
@@ -99,13 +106,13 @@ def _config(memory: str, folder: Path) -> dict[str, Any]:
 
 
 def _settings(directories: Sequence[Path]) -> dict[str, str]:
-    allowed = ", ".join(literal(str(d).rstrip("/") + "/") for d in directories)
+    allowed = ", ".join(literal(path) for path in (*(str(d).rstrip("/") + "/" for d in directories), "/proc/self/fd/"))
     return {
         "TimeZone": "'UTC'",
         # Less work inside the serial commit, and the compression methods that cost more than they save.
         "write_buffer_row_group_count": "1",
         "disabled_compression_methods": "'fsst,zstd,dictionary'",
-        "allowed_directories": f"[{allowed}, '/proc/self/fd/']",
+        "allowed_directories": f"[{allowed}]",
         "enable_external_access": "false",
         "python_enable_replacements": "false",
     }

@@ -57,6 +57,11 @@ class Stage:
             await self.pilot.press(key)
             await self.pilot.pause()
 
+    async def beat(self, late: float = 4.0) -> None:
+        """A second passes."""
+        WorkbenchApp._beat(self.app, late)
+        await self.pilot.pause()
+
     @property
     def text(self) -> str:
         """What is on the screen, sheets included."""
@@ -111,7 +116,8 @@ async def staged(
         fake.calls.append(("start",))
 
     app = WorkbenchApp(Picture("shop", Look(palette, glyphs), clock=clock, zone=UTC), connect, start, log, state)
-    app.main.sql.editor.burst = 0.0
+    setattr(app, "_beat", lambda late: None)  # noqa: B010 the heart beats when a test says so
+    setattr(app.main.sql.editor, "burst", 0.0)  # noqa: B010 a test types faster than a person
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, fake, pilot)
         if filled:

@@ -35,7 +35,7 @@ async def test_a_newline_within_a_burst_is_pasted_text_not_a_run() -> None:
     async with staged() as stage:
         await stage.press("4")
         editor = stage.app.main.sql.editor
-        editor.burst = 60.0
+        setattr(editor, "burst", 60.0)  # noqa: B010
         await stage.press("a", "ctrl+j", "b")
         assert editor.text == "a\nb"
         assert not stage.engine.asked("submit")

@@ -147,11 +147,11 @@ async def test_data_cannot_reach_the_terminal_as_control() -> None:
 
 async def test_notices_become_toasts_and_are_listed() -> None:
     async with staged() as stage:
-        stage.app._beat(3.0)
+        await stage.beat(3.0)
         notice = Notice(2, NOW, "warning", "clicks: the file was truncated", "clicks")
         stage.engine.push(replace(snapshot(9_413), notices=(notice,)))
         await stage.until(lambda: stage.app.picture.snapshot is not None and stage.app.picture.snapshot.commit == 9_413)
-        stage.app._beat(3.0)
+        await stage.beat(3.0)
         await stage.shows("clicks: the file was truncated")
         await stage.app.run_action("notices")
         await stage.shows("Notices")
@@ -159,7 +159,7 @@ async def test_notices_become_toasts_and_are_listed() -> None:
 
 async def test_the_screens_own_delay_is_shown_and_late_over_50_ms() -> None:
     async with staged() as stage:
-        stage.app._beat(87.0)
+        await stage.beat(87.0)
         await stage.shows("ui 87 ms")
 
 

@@ -1,0 +1,85 @@
+"""A commit is stored whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from workbench.batch import Offset
+from workbench.errors import QueryError
+from workbench.language.definitions import Column
+from workbench.store import catalog
+from workbench.store.catalog import Entry
+from workbench.store.commit import STEPS, Commit, Counts, StreamDelta, write
+from workbench.store.database import Database, open_database
+
+COLUMNS = (Column("id", "BIGINT"), Column("name", "VARCHAR"))
+ENTRY = Entry("orders", "streaming table", "said", "a.sql", 1, "CREATE …", "digest", COLUMNS)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(tmp_path / "data.duckdb", "256MB", "64MB", (tmp_path,))
+    catalog.create_streaming_table(opened.writer, ENTRY, ("_malformed", "positive"))
+    yield opened
+    opened.close()
+
+
+def delta(**changes: object) -> StreamDelta:
+    rows = pa.table({"id": [1, 2, 3], "name": ["a", "b", "c"], "_verdict": np.array([0, 1, 0], np.uint8)})
+    rejections = pa.table(
+        {
+            "id": [1],
+            "rules": pa.array([["positive"]]),
+            "raw": pa.array([b"\xff"], pa.binary()),
+            "source": ["s"],
+            "file": ["f"],
+            "line": [2],
+            "offset": [10],
+            "arrived_at": [1.5],
+        }
+    )
+    counts = Counts(3, 2, 1, 0, 0, 0)
+    values = {"bytes": 30, "offset": 30, "offsets": (Offset("id", "f", 30, 3),), "spans": (("id", 0, 30),)} | changes
+    return StreamDelta("orders", ("id", "name"), rows, rejections, counts, counts, **values)  # type: ignore[arg-type]
+
+
+def test_everything_of_a_commit_is_there(database: Database) -> None:
+    steps: list[int] = []
+    write(database.writer, Commit(1, 100.0, (delta(),)), steps.append)
+    assert sorted(set(steps)) == [1, 2, 3, 6, 7, 8, STEPS]
+    ask = database.writer.execute
+    assert ask("SELECT id, name FROM main.orders") == [(1, "a"), (3, "c")]
+    assert ask("SELECT raw, rules FROM workbench.quarantine") == [(b"\xff", ["positive"])]
+    assert ask('SELECT rows_in, accepted, rejected, "offset" FROM workbench.streams') == [(3, 2, 1, 30)]
+    assert ask("SELECT byte, line FROM workbench.offsets") == [(30, 3)]
+
+
+@pytest.mark.parametrize("step", [2, 3, 6, 7, 8])
+def test_a_failure_inside_leaves_nothing(database: Database, step: int) -> None:
+    def fail(now: int) -> None:
+        if now == step:
+            raise QueryError("no")
+
+    with pytest.raises(QueryError):
+        write(database.writer, Commit(1, 100.0, (delta(),)), fail)
+    for table in ("_store.orders", "_system.quarantine", "_system.commits", "_system.offsets"):
+        assert database.writer.execute(f"SELECT count(*) FROM {table}") == [(0,)]
+    write(database.writer, Commit(1, 100.0, (delta(),)))
+    assert database.writer.execute("SELECT count(*) FROM _store.orders") == [(2,)]
+
+
+def test_an_error_of_the_database_leaves_nothing(database: Database) -> None:
+    broken = delta(offsets=(Offset("id", "f", 2**70, 3),))
+    with pytest.raises(Exception, match=r"."):
+        write(database.writer, Commit(1, 100.0, (broken,)))
+    assert database.writer.execute("SELECT count(*) FROM _store.orders") == [(0,)]
+
+
+def test_counts_balance() -> None:
+    assert (Counts(3, 2, 1) + Counts(2, 0, 0, 1, 1)).balanced
+    assert not Counts(3, 2).balanced

@@ -1,0 +1,70 @@
+"""Opening the database: what it refuses, and what its locked configuration allows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer, QueryError, StoreError
+from workbench.store.database import FORMAT, open_database
+from workbench.store.duck import duckdb
+
+
+def test_a_newer_format_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    database = open_database(path, "256MB", "64MB", ())
+    database.writer.execute("UPDATE _system.meta SET format = ?", [FORMAT + 1])
+    database.close()
+    with pytest.raises(DatabaseNewer, match=f"format {FORMAT + 1}"):
+        open_database(path, "256MB", "64MB", ())
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    path.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(DatabaseDamaged, match=r"data\.duckdb"):
+        open_database(path, "256MB", "64MB", ())
+    assert path.read_bytes().startswith(b"no database")
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    other = duckdb.connect(str(path))
+    other.execute("CREATE TABLE mine (a INTEGER)")
+    other.close()
+    with pytest.raises(StoreError, match="not one of workbench"):
+        open_database(path, "256MB", "64MB", ())
+
+
+def test_a_database_that_another_process_has_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    database = open_database(path, "256MB", "64MB", ())
+    code = f"from pathlib import Path; from workbench.store.database import open_database; open_database(Path({str(path)!r}), '256MB', '64MB', ())"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    database.close()
+    assert DatabaseLocked.__name__ in other.stderr
+    assert f"process {os.getpid()}" in other.stderr
+
+
+def test_files_outside_the_project_and_settings_are_out_of_reach(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+        (folder / "a.csv").write_text("x\n1\n")
+    database = open_database(inside / "data.duckdb", "256MB", "64MB", (inside,))
+    try:
+        assert database.writer.execute(f"SELECT x FROM read_csv('{inside}/a.csv')") == [(1,)]
+        for sql in (
+            f"SELECT x FROM read_csv('{outside}/a.csv')",
+            f"SELECT x FROM read_csv('{inside}/../out/a.csv')",
+            "SET memory_limit = '64GB'",
+            "SET enable_external_access = true",
+        ):
+            with pytest.raises(QueryError):
+                database.writer.execute(sql)
+    finally:
+        database.close()
