@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.benchmarks.lab import WORKBENCH, environment, orders_file, project, r
 from tests.terminal import Terminal
 
 ROUNDS = 5
-KEYS = "ΓΔΘΛΞΠΣΦΨΩабвгдежзийклмнопрстуфхцчшщъыьэюяאבגדהוזחטיכלמנסעפצקרשת"
+KEYS = "ΓΔΘΛΞΠΣΦΨΩбгджзийклмнптфцчшщъыьэюяαβγδεζηθικλμξπρστφχψω"
 """Characters that nothing else on the screen writes."""
 EDITOR = "4"
 """The key of the SQL pane."""
@@ -22,34 +23,38 @@ def first_paint(folder: Path) -> float:
         return screen.wait_for("Streams") - screen.started
 
 
-def keystrokes(folder: Path) -> list[float]:
-    """Seconds from a typed character to its appearance, one after another."""
+def keystrokes(folder: Path, data: Path) -> tuple[list[float], bool]:
+    """Seconds from a typed character to its appearance, one after another, and whether there was work to the end."""
     delays: list[float] = []
     with Terminal(WORKBENCH, folder, environment()) as screen:
-        screen.wait_for("Streams")
+        screen.wait_for("orders")
         screen.type(EDITOR)
-        screen.read(1.0)
+        screen.type("x")
+        screen.wait_for("x")
+        os.link(data, folder / "data" / "orders.ndjson")
+        screen.wait_for("LAG")
         for key in KEYS:
             screen.forget()
             pressed = screen.type(key)
             delays.append(screen.wait_for(key) - pressed)
             time.sleep(0.02)
-    return delays
+        screen.forget()
+        for _ in range(20):
+            screen.read()
+        return delays, "LAG" in screen.text
 
 
 def main() -> None:
     with project() as folder, running(folder):
         paints = [first_paint(folder) for _ in range(ROUNDS)]
-    with project(orders_file(5_000_000)) as folder, running(folder):
-        begin = time.perf_counter()
-        busy = keystrokes(folder)
-        seconds = time.perf_counter() - begin
+    with project() as folder, running(folder):
+        busy, to_the_end = keystrokes(folder, orders_file(5_000_000))
     report(
         "paint",
         {
             "first_paint_seconds": {"median": round(statistics.median(paints), 3), "max": round(max(paints), 3)},
             "keystroke_seconds_during_ingest": spread(busy),
-            "keystrokes_took_seconds": round(seconds, 2),
+            "engine_was_busy_to_the_end": to_the_end,
         },
     )
 

@@ -25,8 +25,8 @@ def open_files_source(
         start=source.start,
         root=project.root,
         header=options.get("header", "true") == "true",
-        quote=_character(options.get("quote"), '"'),
-        delimiter=_character(options.get("delimiter"), ","),
+        quote=options.get("quote", '"'),
+        delimiter=options.get("delimiter", ","),
         offsets=offsets,
     )
 
@@ -41,11 +41,6 @@ def csv_header(root: Path, file: str, table: StreamingTable) -> bytes | None:
             return content.readline(MAX_LINE).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") or None
     except OSError:
         return None
-
-
-def _character(written: str | None, default: str) -> str:
-    """The text of a string literal."""
-    return default if written is None else written[1:-1].replace("''", "'")
 
 
 def fixed_folder(root: Path, glob: str) -> Path:

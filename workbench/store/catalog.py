@@ -33,7 +33,7 @@ class Entry:
     state: tuple[Column, ...] = ()
     commit: int = 0
     options: tuple[tuple[str, str], ...] = ()
-    """Of the source's format, in SQL spelling; frozen with `input`."""
+    """Of the source's format; frozen with `input`."""
 
 
 def entries(session: Session) -> dict[str, Entry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from textual.message import Message
 
@@ -53,6 +54,7 @@ class Link:
 
     async def run(self) -> None:
         """Until cancelled: connect, follow, and after a loss wait for `restart` or for an engine that comes back."""
+        asyncio.get_running_loop().set_exception_handler(_hush)
         details = asyncio.create_task(self._details())
         try:
             start = True
@@ -164,6 +166,12 @@ class Link:
                 state = await engine.state(view, limit=self.groups_shown)
                 if view == picture.view:
                     picture.state = state
+
+
+def _hush(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """anyio wakes a socket's reader that was cancelled in the same turn of the loop; its complaint would land on the terminal."""
+    if not isinstance(context.get("exception"), asyncio.InvalidStateError):
+        loop.default_exception_handler(context)
 
 
 def up_to(longer: Tail, shown: Tail) -> Tail:

@@ -37,7 +37,7 @@ class Listing(Live, can_focus=True):
         Binding("enter", "open", "open"),
     ]
 
-    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self.row = ""
         self.top = 0

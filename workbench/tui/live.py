@@ -18,7 +18,7 @@ class Live(Widget):
 
     DEFAULT_CSS = "Live { height: 1fr; }"
 
-    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.picture = picture
         self._strips: list[Strip] = []

@@ -30,8 +30,18 @@ def count(value: int) -> str:
 
 
 def signed(value: float) -> str:
-    """Growth with its sign: `+1,204`, `-4`, `+0.25`."""
-    return f"{value:+,.0f}" if float(value).is_integer() else f"{value:+,.2f}"
+    """Growth with its sign, in seven cells: `+1,204`, `-4`, `+0.25`, `+1.29M`."""
+    if abs(value) >= 99_999.5:
+        return ("-" if value < 0 else "+") + rate(abs(value))
+    return f"{value:+,.0f}" if float(value).is_integer() or abs(value) >= 999.995 else f"{value:+,.2f}"
+
+
+def behind_point(cell: str | None) -> int:
+    """Cells that a plain number takes from its decimal point on; 0 for anything else."""
+    if not cell or number_of(cell) is None or "e" in cell.lower():
+        return 0
+    _, point, rest = cell.partition(".")
+    return len(point) + len(rest)
 
 
 def share(value: float) -> str:

@@ -272,7 +272,7 @@ class FakeEngine:
                 return
             yield news
 
-    async def tail(self, name: str, limit: int = 100, filter: str = "") -> Tail:  # noqa: A002
+    async def tail(self, name: str, limit: int = 100, filter: str = "") -> Tail:
         self._call("tail", name, limit, filter)
         rows = [row for row in self.tail_rows if not filter or any(filter in cell for cell in row.cells)]
         matched, searched = (len(rows), 5_100) if filter else (0, 0)
@@ -287,7 +287,7 @@ class FakeEngine:
         self._call("quarantine", stream, rule, offset, limit)
         return QuarantinePage(tuple(quarantine_row(10_482 - i) for i in range(offset, min(171, offset + limit))), 171)
 
-    async def quarantine_detail(self, id: int) -> QuarantineDetail:  # noqa: A002
+    async def quarantine_detail(self, id: int) -> QuarantineDetail:
         self._call("quarantine_detail", id)
         return detail(id)
 
@@ -311,23 +311,23 @@ class FakeEngine:
             if status.state == "running":
                 self.statuses[number] = replace(status, state=state, progress=None)  # type: ignore[arg-type]
 
-    async def query(self, id: str, wait: float = 0.0) -> QueryStatus:  # noqa: A002
+    async def query(self, id: str, wait: float = 0.0) -> QueryStatus:
         self._call("query", id)
         if self.statuses[id].state == "running":
             await asyncio.sleep(min(wait, 0.02))
         return self.statuses[id]
 
-    async def page(self, id: str, offset: int, limit: int) -> Page:  # noqa: A002
+    async def page(self, id: str, offset: int, limit: int) -> Page:
         self._call("page", id, offset, limit)
         rows = self.rows[id]
         numeric = tuple(kind in {"BIGINT", "DOUBLE"} for _, kind in self.statuses[id].columns)
         return Page(offset, tuple(rows[i] for i in range(offset, min(len(rows), offset + limit))), len(rows), True, numeric)
 
-    async def cancel(self, id: str) -> None:  # noqa: A002
+    async def cancel(self, id: str) -> None:
         self._call("cancel", id)
         self.finish("cancelled")
 
-    async def close_query(self, id: str) -> None:  # noqa: A002
+    async def close_query(self, id: str) -> None:
         self._call("close_query", id)
 
     async def pause(self, name: str) -> Reply:

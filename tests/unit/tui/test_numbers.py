@@ -77,7 +77,9 @@ def test_scales_go_in_steps_of_1_2_5(value: float, step: float) -> None:
     assert numbers.step_above(value) == pytest.approx(step)
 
 
-@pytest.mark.parametrize(("value", "text"), [(1204.0, "+1,204"), (-4.0, "-4"), (0.25, "+0.25")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(1204.0, "+1,204"), (-4.0, "-4"), (0.25, "+0.25"), (3180.55, "+3,181"), (-1_287_073.0, "-1.29M")]
+)
 def test_growth_has_its_sign(value: float, text: str) -> None:
     assert numbers.signed(value) == text
 
@@ -95,3 +97,8 @@ def test_growth_has_its_sign(value: float, text: str) -> None:
 )
 def test_amounts_get_commas_and_nothing_else_does(cell: str, text: str) -> None:
     assert numbers.grouped(cell) == text
+
+
+@pytest.mark.parametrize(("cell", "cells"), [("276.11", 3), ("384.8", 2), ("12", 0), ("1e-7", 0), ("2026-11-22", 0), (None, 0)])
+def test_how_far_a_number_goes_behind_its_point(cell: str | None, cells: int) -> None:
+    assert numbers.behind_point(cell) == cells

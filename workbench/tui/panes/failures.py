@@ -27,7 +27,7 @@ class FailureZoom(Vertical):
     FailureZoom FailureDetail { width: 1fr; }
     """
 
-    def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, link: Link, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._link = link
         self.rules = FailureRules(link.picture, id="failure-rules")

@@ -246,9 +246,7 @@ class MainScreen(Screen[None]):
             self.show_pane(message.row)
         elif message.pane == "problems":
             self.run_worker(self.app.run_action("problems"))
-        elif message.pane in {"jobs", "failures"}:
-            self.zoom_to(message.pane)
-        elif message.pane == "state" or (message.pane == "tail" and message.row == "row"):
+        elif message.pane in {"jobs", "failures"} or message.pane == "state" or (message.pane == "tail" and message.row == "row"):
             self.zoom_to(message.pane)
         elif message.pane == "tail" and message.row.isdigit():
             self.zoom = "failures"

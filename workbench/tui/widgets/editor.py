@@ -46,7 +46,7 @@ class Editor(TextArea):
     class CloseTab(Message):
         """^w."""
 
-    def __init__(self, palette: Palette, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, palette: Palette, *, id: str | None = None) -> None:
         super().__init__(id=id, soft_wrap=False, show_line_numbers=False, highlight_cursor_line=True)
         self._mistake: tuple[int, int, int] | None = None
         self._palette = palette

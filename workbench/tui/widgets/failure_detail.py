@@ -30,7 +30,7 @@ class FailureDetail(Live, can_focus=True):
         Binding("G,end", "scroll(100000)", "end", show=False),
     ]
 
-    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self.detail: QuarantineDetail | None = None
         self.trouble = ""

@@ -26,7 +26,7 @@ class FailureRows(Listing):
         Binding("e", "screen.export", "export"),
     ]
 
-    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self.rule = ""
         self.total = 0

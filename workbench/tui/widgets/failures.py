@@ -42,7 +42,7 @@ class Failures(Listing):
         Binding("slash", "screen.filter", "filter"),
     ]
 
-    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self.last: QuarantineDetail | None = None
 

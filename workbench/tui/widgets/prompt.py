@@ -47,7 +47,7 @@ class Prompt(Horizontal):
         Binding("tab", "next", "next suggestion"),
     ]
 
-    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._picture = picture
         self._chip = Label(picture, id="prompt-chip")

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from workbench.tui.line import Line
 from workbench.tui.listing import Listing
 from workbench.tui.messages import Opened
-from workbench.tui.numbers import count, elapsed, grouped, number_of, signed, spell
+from workbench.tui.numbers import behind_point, count, elapsed, grouped, number_of, signed, spell
 from workbench.tui.picture import Picture
 from workbench.tui.sql.desk import Desk, explain_position
 from workbench.tui.sql.pages import Row
@@ -34,7 +34,7 @@ class Result(Listing):
         Binding("e", "screen.export", "export"),
     ]
 
-    def __init__(self, picture: Picture, desk: Desk, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, desk: Desk, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self._desk = desk
 
@@ -145,14 +145,22 @@ class Table:
             return row
         return tuple(grouped(cell) if cell and self.numeric[i] else cell for i, cell in enumerate(row))
 
+    def _lined_up(self, cell: str, column: int) -> str:
+        """A number with blanks behind it, so that the decimal points of its column stand in line."""
+        return cell + " " * (self.points[column] - behind_point(cell)) if self.numeric[column] else cell
+
     def _amount(self, row: Row | None) -> float | None:
         return number_of(row[self.amount]) if row is not None and self.amount is not None else None
 
     def _widths(self, names: Sequence[tuple[str, str]], rows: Sequence[Row | None]) -> list[int]:
         natural = [width(visible(name)) for name, _ in names]
+        self.points = [0] * len(names)
         for row in rows:
             for i, cell in enumerate(row or ()):
-                natural[i] = max(natural[i], width(visible(cell)) if cell is not None else 4)
+                self.points[i] = max(self.points[i], behind_point(cell) if self.numeric[i] else 0)
+        for row in rows:
+            for i, cell in enumerate(row or ()):
+                natural[i] = max(natural[i], width(visible(self._lined_up(cell, i))) if cell is not None else 4)
         if sum(w + 2 for w in natural) + 2 <= self.cells or len(names) == 1:
             return [min(w, self.cells - 3) for w in natural]
         return [w if self.numeric[i] else min(w, WIDEST) for i, w in enumerate(natural)]
@@ -180,7 +188,7 @@ class Table:
             if cell is None:
                 (line.right if self.numeric[i] else line.left)("NULL", self.widths[i], p.faint)
             elif self.numeric[i]:
-                line.right(cell, self.widths[i], p.bright if i == self.amount or self.amount is None else p.text)
+                line.right(self._lined_up(cell, i), self.widths[i], p.bright if i == self.amount or self.amount is None else p.text)
             else:
                 line.left(cell, self.widths[i], p.text)
             line.gap(2)

@@ -20,7 +20,7 @@ class SqlTitle(Live):
 
     DEFAULT_CSS = "SqlTitle { height: 1; }"
 
-    def __init__(self, picture: Picture, desk: Desk, focused: Callable[[], bool], *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, desk: Desk, focused: Callable[[], bool], *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self._desk = desk
         self._focused = focused

@@ -90,6 +90,8 @@ class StatePane(Listing):
                 line.gap(2)
         if line.room >= DELTA:
             line.right(self.look.glyphs.delta, DELTA - 2, faint)
+        if line.room >= 8 and page.amount < len(page.columns):
+            line.gap(2).left(page.columns[page.amount], line.room - 3, faint)
         return line
 
     def _row(self, cells: int, page: StatePage, row: StateRow, widths: Sequence[int], top: float, chosen: bool) -> Line:

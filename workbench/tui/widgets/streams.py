@@ -31,7 +31,7 @@ class Streams(Listing):
         Binding("enter", "open", "open"),
     ]
 
-    def __init__(self, picture: Picture, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self._scales: dict[str, tuple[float, float]] = {}
 

@@ -21,7 +21,7 @@ class Strips(Live):
 
     DEFAULT_CSS = "Strips { height: 3; }"
 
-    def __init__(self, picture: Picture, desk: Desk, shown: Callable[[], str], *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, picture: Picture, desk: Desk, shown: Callable[[], str], *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self._desk = desk
         self._shown = shown

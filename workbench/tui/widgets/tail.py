@@ -12,7 +12,8 @@ from workbench.protocol import Tail, TailRow
 from workbench.tui.line import Line
 from workbench.tui.listing import Listing
 from workbench.tui.messages import Opened
-from workbench.tui.numbers import clock, count, milliseconds, number_of, rate
+from workbench.tui.numbers import behind_point, clock, count, milliseconds, number_of, rate
+from workbench.tui.picture import Picture
 from workbench.tui.text import cut, visible, width
 from workbench.tui.title import Part, keys, title
 
@@ -28,6 +29,10 @@ class TailPane(Listing):
         Binding("enter", "open", "open"),
         Binding("G,end", "last", "resume", show=False),
     ]
+
+    def __init__(self, picture: Picture, *, id: str | None = None) -> None:
+        super().__init__(picture, id=id)
+        self._points: list[int] = []
 
     def rows(self) -> Sequence[str]:
         tail = self.picture.tail
@@ -88,6 +93,7 @@ class TailPane(Listing):
         shown = self.window() if picture.paused else range(max(0, len(tail.rows) - self.shown), len(tail.rows))
         visible_rows = [tail.rows[i] for i in shown]
         widths = _fit(tail, visible_rows, cells, picture.filter)
+        self._points = _points(tail, visible_rows)
         with_ms = cells >= 70
         return out + [
             self._row(cells, tail, tail.rows[i], widths, with_ms, self.has_focus and picture.paused and i == self.place) for i in shown
@@ -136,7 +142,7 @@ class TailPane(Listing):
         if row.cells:
             widths = widths[: len(row.cells)]
             for i in sorted(_placed(widths, suspects, line.room - note)):
-                self._cell(line, row.cells[i], widths[i], tail.numeric[i], i in suspects, row.dropped)
+                self._cell(line, self._lined_up(tail, row, i), widths[i], tail.numeric[i], i in suspects, row.dropped)
                 line.gap(GAP)
         else:
             line.left(row.raw, max(0, line.room - note - 1), p.muted).gap()
@@ -153,6 +159,11 @@ class TailPane(Listing):
         if before + width(verdict) > room:
             verdict = cut(verdict, max(12, room - before), self.look.glyphs.ellipsis)
         return verdict, action
+
+    def _lined_up(self, tail: Tail, row: TailRow, column: int) -> str:
+        """A cell with blanks behind it, so that the decimal points of its column stand in line."""
+        cell = row.cells[column]
+        return cell + " " * (self._points[column] - behind_point(cell)) if tail.numeric[column] and cell else cell
 
     def _cell(self, line: Line, cell: str, wide: int, numeric: bool, suspect: bool, dropped: bool) -> None:
         p = self.palette
@@ -184,13 +195,19 @@ def _identity(row: TailRow, place: int) -> str:
     return f"{row.at:.3f}/{row.line}/{place}"
 
 
+def _points(tail: Tail, rows: Sequence[TailRow]) -> list[int]:
+    return [max((behind_point(row.cells[i]) for row in rows if i < len(row.cells)), default=0) for i in range(len(tail.columns))]
+
+
 def _fit(tail: Tail, rows: Sequence[TailRow], cells: int, wanted: str) -> list[int]:
     """Widths of the columns; 0 for those that do not fit, from the right, but never one that holds the filter's text."""
     folded = wanted.lower()
     widths, keep = [0] * len(tail.columns), [False] * len(tail.columns)
+    points = _points(tail, rows)
     for row in rows:
         for i, cell in enumerate(row.cells[: len(widths)]):
-            widths[i] = max(widths[i], min(WIDEST, width(visible(cell))))
+            lined = points[i] - behind_point(cell) if tail.numeric[i] else 0
+            widths[i] = max(widths[i], min(WIDEST, width(visible(cell)) + lined))
             keep[i] = keep[i] or bool(folded and folded in cell.lower())
     room = cells - 2 - (12 if cells >= 70 else 8) - GAP
     for i in range(len(widths) - 1, -1, -1):
