@@ -22,6 +22,7 @@ from workbench.launch import answering
 WORKBENCH = (sys.executable, "-m", "workbench")
 REVENUE = "SELECT country, orders, revenue FROM revenue ORDER BY country NULLS LAST"
 BY_DAY = "CREATE MATERIALIZED VIEW by_day AS SELECT ts::DATE AS day, count(*) AS orders FROM orders GROUP BY 1;\n"
+ENDLESS = "select count(*) from range(1000000) a, range(1000000) b where (a.range * b.range) % 7 = 3"
 STRICT = "CONSTRAINT amount_is_positive EXPECT (amount > 0) ON VIOLATION FAIL UPDATE"
 
 
@@ -224,9 +225,17 @@ def test_a_flow_that_fails_ends_with_code_3(folder: Path) -> None:
     assert rows(folder, "select order_id from orders") == [{"order_id": 1}]
 
 
+def test_ctrl_c_cancels_the_query(folder: Path) -> None:
+    child = subprocess.Popen((*WORKBENCH, "sql", ENDLESS), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: runs(folder), "the short-lived engine")
+    child.send_signal(signal.SIGINT)
+    assert child.communicate(timeout=30) == (b"", b"")
+    assert child.returncode == 130
+    assert not runs(folder)
+
+
 def test_a_short_lived_engine_ends_with_the_command_that_was_killed(folder: Path) -> None:
-    endless = "select count(*) from range(1000000) a, range(1000000) b where (a.range * b.range) % 7 = 3"
-    child = subprocess.Popen((*WORKBENCH, "sql", endless), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen((*WORKBENCH, "sql", ENDLESS), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     project = open_project(folder, Settings())
     found = wait_until(lambda: answering(project), "the short-lived engine")
     pid = found.pid

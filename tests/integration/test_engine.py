@@ -359,3 +359,16 @@ def test_a_file_without_permission_is_read_once_it_is_given(bench: Bench) -> Non
     wait_until(lambda: "a.ndjson" in bench.notices(), "the notice")
     (bench.root / "in" / "a.ndjson").chmod(0o600)
     bench.until("SELECT count(*) FROM orders", [("1",)])
+
+
+def test_a_view_that_missed_an_update_is_refreshed_at_the_next_start(bench: Bench) -> None:
+    bench.write(ORDERS + "CREATE MATERIALIZED VIEW n TRIGGER ON UPDATE AT MOST EVERY INTERVAL 1 HOUR AS SELECT count(*) AS n FROM orders;")
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT n FROM n", [("1",)])
+    bench.append(order(2))
+    bench.until("SELECT count(*) FROM orders", [("2",)])
+    assert bench.ask("SELECT n FROM n") == [("1",)]
+    bench.engine.stop()
+    bench.start()
+    bench.until("SELECT n FROM n", [("2",)])

@@ -21,7 +21,9 @@ def test_the_generated_tables_are_up_to_date() -> None:
     assert written(TEXT) == TEXT, "run: python -m tests.readme"
 
 
-@pytest.mark.parametrize("name", [f"workbench {c.name}" for c in COMMANDS if c.name != HIDDEN] + [f"workbench quarantine {c.name}" for c in QUARANTINE])
+@pytest.mark.parametrize(
+    "name", [f"workbench {c.name}" for c in COMMANDS if c.name != HIDDEN] + [f"workbench quarantine {c.name}" for c in QUARANTINE]
+)
 def test_every_command_is_named(name: str) -> None:
     assert f"`{name}" in TEXT
 
@@ -29,6 +31,13 @@ def test_every_command_is_named(name: str) -> None:
 @pytest.mark.parametrize("name", [f.name for f in fields(Settings)])
 def test_every_setting_is_named(name: str) -> None:
     assert f"`{name}`" in TEXT
+
+
+def test_every_system_table_is_named() -> None:
+    schema = (ROOT / "workbench" / "store" / "schema.sql").read_text("utf-8")
+    names = set(re.findall(r"CREATE VIEW workbench\.(\w+)", schema))
+    assert len(names) > 5
+    assert names == {name for name in names if f"`{name}`" in TEXT}
 
 
 def blocks(language: str) -> list[str]:

@@ -73,6 +73,7 @@ class Engine:
         self._changed_at = 0.0
         self._stopping = False
         self._look_due = False
+        self._triggers = Triggers(Graph(()))
 
     def start(self) -> None:
         """Open the project and let it run."""
@@ -107,6 +108,7 @@ class Engine:
         self._jobs.restore(load_runs(writer))
         self._catalog.changed_on_disk()
         self._reload(writer)
+        self._triggers.catch_up(writer)
         self._pump.start()
         self._jobs.start()
         self._watcher = Watcher((), self._wake)
@@ -264,7 +266,7 @@ class Engine:
     def _reload(self, session: Session, extra: str = "") -> None:
         for view in self._catalog.reload(session, extra):
             self._jobs.enqueue(view, "its definition is new")
-        self._triggers = Triggers(self.graph)
+        self._triggers = Triggers(self.graph, self._triggers)
         self._touch()
 
     def _on_commit(self, tick: Tick) -> None:

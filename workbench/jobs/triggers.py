@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from workbench.language.definitions import Graph, MaterializedView, TemporaryView
+from workbench.store.names import literal
+from workbench.store.session import Session
 
 AT_MOST_EVERY = 1.0
 """Seconds between two runs of a view that names no AT MOST EVERY."""
@@ -14,13 +16,16 @@ class Triggers:
     """Collects updates and hands out the views that are due; time is passed in.
 
     Views read through temporary views; a view that was refreshed is an update for those that read it.
+
+    Args:
+        before: of the definitions that were in force until now; what was due under them stays due.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, before: Triggers | None = None) -> None:
         self._views = {d.name: d for d in graph.definitions if isinstance(d, MaterializedView) and d.trigger and not d.running}
         self._inputs = {name: _inputs(view, graph) for name, view in self._views.items()}
-        self._due: dict[str, str] = {}
-        self._ran: dict[str, float] = {}
+        self._due = {name: cause for name, cause in (before._due if before else {}).items() if name in self._views}
+        self._ran = dict(before._ran) if before else {}
 
     def updated(self, names: Iterable[str]) -> None:
         """Some datasets have new content."""
@@ -29,6 +34,18 @@ class Triggers:
             cause = next((changed[name] for name in inputs if name in changed), None)
             if cause:
                 self._due.setdefault(view, f"update of {cause}")
+
+    def catch_up(self, session: Session) -> None:
+        """Make due what changed while no engine ran, or was not refreshed before the last one ended."""
+        for view in self._views:
+            since = f"coalesce((SELECT max(started_at) FROM _system.job_runs WHERE job = {literal(view)} AND state = 'done'), '-infinity')"
+            changed = session.execute(
+                f'SELECT name FROM _system.streams WHERE "at" > {since}'
+                f" UNION SELECT job FROM _system.job_runs WHERE state = 'done' AND started_at > {since}"
+            )
+            inputs = {name for (name,) in changed if name.lower() in self._inputs[view]}
+            if inputs:
+                self._due.setdefault(view, f"update of {min(inputs)}")
 
     def run_due(self, now: float, enqueue: Callable[[MaterializedView, str], object], force: bool = False) -> None:
         """Hand out the views whose time has come; `force` does not wait for AT MOST EVERY."""
@@ -41,6 +58,7 @@ class Triggers:
 
 
 def _inputs(view: MaterializedView, graph: Graph) -> set[str]:
+    """Lower-case names whose updates change what a view shows."""
     found: set[str] = set()
     waiting = [name.lower() for name in view.tables]
     while waiting:
@@ -51,4 +69,6 @@ def _inputs(view: MaterializedView, graph: Graph) -> set[str]:
         definition = graph.get(name)
         if isinstance(definition, TemporaryView):
             waiting += [t.lower() for t in definition.tables]
+        elif isinstance(definition, MaterializedView) and definition.running:
+            waiting.append(definition.running.stream.lower())
     return found

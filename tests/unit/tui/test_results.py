@@ -58,7 +58,7 @@ def test_a_change_is_fresh_once_then_plain_then_gone() -> None:
     rows = [[("DE", "1")], [("DE", "2")], [("DE", "2")], [("DE", "2")]]
     seen = []
     for row in rows:
-        changes.take(row, (False, True))  # type: ignore[arg-type]
+        changes.take(row, (False, True))
         change = changes.rows.get(("DE",))
         seen.append(None if change is None else change.fresh)
     assert seen == [None, True, False, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_behind_a_semicolon_on_its_line_is_still_that_statement() -> None:
 def test_statements_are_slices_of_the_text_in_order(text: str) -> None:
     found = statements(text)
     assert all(text[s.start : s.stop] == s.text for s in found)
-    assert all(a.stop <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.stop <= b.start for a, b in pairwise(found))
 
 
 @settings(max_examples=100)

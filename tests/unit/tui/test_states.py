@@ -132,7 +132,10 @@ async def test_one_pane_at_a_time_with_strips() -> None:
 async def test_data_cannot_reach_the_terminal_as_control() -> None:
     engine = FakeEngine()
     bad = replace(
-        tail_row(1), cells=("\x1b]0;owned\x07", "日本語", "\x9b2J", "[red]x[/]", "1.00", "E‮", "\r\n"), rules=("r\x1b[5m",), dropped=True
+        tail_row(1),
+        cells=("\x1b]0;owned\x07", "日本語", "\x9b2J", "[red]x[/]", "1.00", "E\u202e", "\r\n"),
+        rules=("r\x1b[5m",),
+        dropped=True,
     )
     engine.tail_rows = (bad,)
     streams = snapshot().streams

@@ -17,7 +17,7 @@ from workbench.tui import text
         ("a\x07b\x00c\td\n", "a␇b␀c␉d␊"),
         ("del\x7f", "del␡"),
         ("c1\x9b31m", "c1�31m"),
-        ("bidi‮x", "bidi�x"),
+        ("bidi\u202ex", "bidi�x"),
         ("日本", "日本"),
         ("\ud800", "�"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
 from rich.style import Style
@@ -10,7 +11,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
-from textual.widgets.text_area import TextAreaTheme
+from textual.widgets.text_area import LanguageDoesNotExist, TextAreaTheme
 
 from workbench.tui.palette import Palette
 from workbench.tui.text import tame
@@ -54,13 +55,14 @@ class Editor(TextArea):
         self._key = 0.0
 
     def on_mount(self) -> None:
-        if "sql" in self.available_languages:
-            try:
-                self.language = "sql"
-            except Exception:
-                self.language = None
         self.wear(self._palette)
         self.cursor_blink = False
+        self.call_after_refresh(self._highlight)
+
+    def _highlight(self) -> None:
+        """After the first paint, which need not wait for a grammar; one that does not load costs only the colours."""
+        with contextlib.suppress(LanguageDoesNotExist, OSError, ImportError):
+            self.language = "sql"
 
     def wear(self, palette: Palette) -> None:
         """Takes the colours of a palette."""

@@ -25,12 +25,10 @@ class JobZoom(Listing):
 
     above = 2
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "", show=False),
         Binding("slash", "screen.filter", "filter"),
         Binding("R", "screen.refresh_job", "refresh"),
     ]
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "open"
 
     def jobs(self) -> dict[str, list[RunStatus]]:
         """Runs by job, oldest first; jobs in the order of the Jobs pane."""
