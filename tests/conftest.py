@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pytest
 
@@ -41,7 +41,7 @@ ORDERS_NDJSON = """\
 """Five records: three accepted (one of them marked), two rejected."""
 
 
-def wait_until(look: Callable[[], T | None], what: str = "", deadline: float = DEADLINE) -> T:
+def wait_until(look: Callable[[], T | Literal[False, 0, ""] | None], what: str = "", deadline: float = DEADLINE) -> T:
     """The first true answer of `look`; fails the test, naming `what`, when none comes in time."""
     end = time.monotonic() + deadline
     while True:

@@ -24,7 +24,8 @@ def main(root: str, step: int = 0, nth: int = 0) -> None:
         if now == step and seen == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    settings = Settings(chunk=1 << 14, tick=0.0)
+    # One thread commits after each chunk, so that the commits can be counted on.
+    settings = Settings(chunk=1 << 14, tick=0.0, threads=1 if step else 2)
     engine = Engine(open_project(Path(root), settings), settings, probe=probe)
     engine.start()
     summary = engine.run_once()

@@ -372,3 +372,16 @@ def test_a_view_that_missed_an_update_is_refreshed_at_the_next_start(bench: Benc
     bench.engine.stop()
     bench.start()
     bench.until("SELECT n FROM n", [("2",)])
+
+
+def test_letter_case_tells_no_names_apart(bench: Bench) -> None:
+    bench.write(ORDERS.replace("TABLE orders", "TABLE Orders") + BY_COUNTRY.replace("STREAM orders", "STREAM ORDERS"))
+    bench.append({"order_id": 1, "country": "DE", "amount": 1})
+    bench.start()
+    bench.until("SELECT n FROM by_country", [("1",)])
+    bench.engine.stop()
+    bench.write(ORDERS + BY_COUNTRY.replace("by_country", "By_Country"))
+    bench.append({"order_id": 1, "country": "DE", "amount": 1})
+    bench.start()
+    bench.until("SELECT n, (SELECT count(*) FROM orders) FROM by_country", [("2", "2")])
+    assert bench.engine.check_data() == []

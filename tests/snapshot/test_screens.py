@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from textual.app import App
+from textual.pilot import Pilot
 
 from tests.unit.tui.fake_engine import FakeEngine, snapshot
-from tests.unit.tui.stage import ROWS, SQL, Stage, screen_lines, screen_paint, staged
+from tests.unit.tui.stage import ROWS, SQL, Stage, screen_lines, screen_paint, staged, until
 from workbench.protocol import ProblemStatus
+from workbench.tui.choice import ExitChoice
 from workbench.tui.glyphs import PLAIN
 from workbench.tui.look import Look
 from workbench.tui.palette import GRAPHITE, PAPER, Palette
@@ -22,19 +26,27 @@ from workbench.tui.screens.welcome import Welcome, WelcomeApp
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def compare(name: str, lines: list[str], paint: list[str]) -> None:
-    """Fails with the lines that differ from the golden file."""
-    text = "\n".join([*lines, "", *paint]) + "\n"
-    file = GOLDEN / f"{name}.txt"
+def expected(name: str) -> list[str]:
+    return (GOLDEN / f"{name}.txt").read_text("utf-8").splitlines()
+
+
+def drawn(app: App[ExitChoice], palette: Palette) -> list[str]:
+    return [*screen_lines(app), "", *screen_paint(app, palette)]
+
+
+async def check(pilot: Pilot[ExitChoice], name: str, palette: Palette = GRAPHITE) -> None:
+    """Waits until the screen is the golden one; fails with what differs."""
     if os.environ.get("WORKBENCH_GOLDEN") == "write":
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, "utf-8")
-    assert text.splitlines() == file.read_text("utf-8").splitlines(), f"{name} differs from {file}"
+        for _ in range(20):
+            await pilot.pause()
+        GOLDEN.mkdir(exist_ok=True)
+        (GOLDEN / f"{name}.txt").write_text("\n".join(drawn(pilot.app, palette)) + "\n", "utf-8")
+    wanted = expected(name)
 
+    def differing() -> str:
+        return "\n".join(f"- {a}\n+ {b}" for a, b in zip_longest(wanted, drawn(pilot.app, palette)) if a != b)
 
-async def check(stage: Stage, name: str, palette: Palette = GRAPHITE) -> None:
-    await stage.beat(4.0)
-    compare(name, screen_lines(stage.app), screen_paint(stage.app, palette))
+    await until(pilot, lambda: drawn(pilot.app, palette) == wanted, lambda: f"{name} to be as in {GOLDEN}\n{differing()}")
 
 
 async def run_sql(stage: Stage) -> None:
@@ -49,28 +61,33 @@ async def test_main(palette: Palette) -> None:
     async with staged(palette=palette) as stage:
         await run_sql(stage)
         await stage.press("escape", "1")
-        await check(stage, f"main-120x36-{palette.name}", palette)
+        await stage.beat()
+        await check(stage.pilot, f"main-120x36-{palette.name}", palette)
 
 
 @pytest.mark.parametrize("pane", ["1", "2", "3", "4"])
 async def test_80_by_24(pane: str) -> None:
     async with staged(size=(80, 24)) as stage:
         await stage.press(pane)
-        await check(stage, f"pane-{pane}-80x24")
+        await stage.beat()
+        await check(stage.pilot, f"pane-{pane}-80x24")
 
 
 async def test_failures_zoomed() -> None:
     async with staged() as stage:
         await stage.press("3", "enter", "enter")
+        await stage.until(lambda: stage.focused == "failure-rows")
         await stage.shows("q-10482")
-        await check(stage, "failures-120x36")
+        await stage.beat()
+        await check(stage.pilot, "failures-120x36")
 
 
 async def test_jobs_zoomed() -> None:
     async with staged() as stage:
         await stage.press("2", *"jjjj", "enter")
         await stage.shows("dedupe_clicks  ✗ FAILED")
-        await check(stage, "jobs-120x36")
+        await stage.beat()
+        await check(stage.pilot, "jobs-120x36")
 
 
 async def test_sql_running_over_a_paused_view() -> None:
@@ -81,7 +98,8 @@ async def test_sql_running_over_a_paused_view() -> None:
         await stage.shows("PAUSED")
         await run_sql(stage)
         await stage.shows("about 3.2 s left")
-        await check(stage, "sql-running-120x36")
+        await stage.beat()
+        await check(stage.pilot, "sql-running-120x36")
         engine.finish()
         await stage.shows(f"{len(ROWS)} rows")
 
@@ -90,7 +108,8 @@ async def test_quit() -> None:
     async with staged() as stage:
         await stage.press("q")
         await stage.shows("Leave the engine running?")
-        await check(stage, "quit-120x36")
+        await stage.beat()
+        await check(stage.pilot, "quit-120x36")
 
 
 async def test_problems() -> None:
@@ -99,13 +118,15 @@ async def test_problems() -> None:
     )
     async with staged(engine=FakeEngine(replace(snapshot(), problems=(problem,)))) as stage:
         await stage.shows("shop.sql:3:8")
-        await check(stage, "problems-120x36")
+        await stage.beat()
+        await check(stage.pilot, "problems-120x36")
 
 
 async def test_too_small() -> None:
     async with staged(size=(70, 15)) as stage:
         await stage.shows("workbench needs 80×20")
-        await check(stage, "small-70x15")
+        await stage.beat()
+        await check(stage.pilot, "small-70x15")
 
 
 async def test_plain_terminal() -> None:
@@ -114,15 +135,15 @@ async def test_plain_terminal() -> None:
         await stage.press("escape", "1")
         lines = screen_lines(stage.app)
         assert all(line.isascii() for line in lines), [line for line in lines if not line.isascii()]
-        await check(stage, "plain-120x36")
+        await stage.beat()
+        await check(stage.pilot, "plain-120x36")
 
 
 async def test_welcome() -> None:
     facts = Welcome("~/data/shop", ("orders.ndjson", "customers.csv"), "412 MB", "shop", "/data/shop", "engine still runs, 14.2M rows")
     app = WelcomeApp(Look(), facts)
     async with app.run_test(size=(120, 36)) as pilot:
-        await pilot.pause()
-        compare("welcome-120x36", screen_lines(app), screen_paint(app, GRAPHITE))
+        await check(pilot, "welcome-120x36")
         await pilot.press("o")
         await pilot.press("enter")
         await pilot.pause()

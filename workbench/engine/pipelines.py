@@ -12,6 +12,7 @@ from workbench.engine.planner import VIOLATIONS
 from workbench.errors import Problem
 from workbench.language.definitions import Graph, StreamingTable
 from workbench.language.project import load, read_pipelines
+from workbench.language.spelling import respelled
 from workbench.store.binder import bind
 from workbench.store.catalog import Entry
 from workbench.store.database import system_tables
@@ -64,7 +65,9 @@ def pipeline_texts(project: Project) -> dict[str, str]:
 
 def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry]) -> Pipelines:
     loaded = load(texts)
-    graph, problems = loaded.graph, list(loaded.problems)
+    # What is stored was stored under the first spelling of a name.
+    stored = {key: entry.name for key, entry in entries.items()}
+    graph, problems = Graph(tuple(respelled(d, stored) for d in loaded.graph.definitions)), list(loaded.problems)
     inference = Inference(project, entries)
     bound = bind(graph, scratch, inference.columns, project.root, system_tables())
     problems += bound.problems

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from workbench.errors import Problem
 from workbench.language.definitions import Definition, Drop, Graph, Refresh, StreamingTable, StreamRef
 from workbench.language.references import Reference
+from workbench.language.spelling import respelled
 from workbench.language.statements import Parsed
 
 
@@ -126,6 +127,7 @@ def _spelled(named: dict[str, Parsed], key: str) -> str:
 def _ordered(named: dict[str, Parsed], unsound: set[str]) -> tuple[Definition, ...]:
     out: dict[str, Definition] = {}
     bad = set(unsound)
+    names = {key: _spelled(named, key) for key in named}
 
     def place(name: str) -> bool:
         if name in bad:
@@ -138,7 +140,7 @@ def _ordered(named: dict[str, Parsed], unsound: set[str]) -> tuple[Definition, .
         statement = named[name].statement
         assert statement is not None
         assert not isinstance(statement, (Refresh, Drop))
-        out[name] = statement
+        out[name] = respelled(statement, names)
         return True
 
     for name in named:

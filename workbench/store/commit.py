@@ -208,9 +208,10 @@ def _set_counters(session: Session, delta: StreamDelta, commit: int, at: str) ->
         ' multiplied = ?, "offset" = ? WHERE name = ?',
         [commit, *delta.totals.as_tuple(), delta.offset, delta.stream],
     )
-    for rule in delta.rules:
+    if delta.rules:
+        rows = ", ".join("(?, ?::BIGINT, ?::BIGINT)" for _ in delta.rules)
         session.execute(
-            f"UPDATE _system.rules SET total = total + ?, first_seen = coalesce(first_seen, {at}), last_seen = {at},"
-            " last_id = coalesce(?, last_id) WHERE stream = ? AND rule = ?",
-            [rule.count, rule.last_id, delta.stream, rule.rule],
+            f"UPDATE _system.rules r SET total = total + v.n, first_seen = coalesce(first_seen, {at}), last_seen = {at},"
+            f" last_id = coalesce(v.id, last_id) FROM (VALUES {rows}) v(rule, n, id) WHERE r.stream = ? AND r.rule = v.rule",
+            [*(value for rule in delta.rules for value in (rule.rule, rule.count, rule.last_id)), delta.stream],
         )

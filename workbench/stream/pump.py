@@ -28,9 +28,10 @@ QUEUE_BYTES = 96 << 20
 """Raw bytes that may wait for commits, over all flows."""
 PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed."""
-ACTIVE_POLL = 0.01
-"""Seconds between looks at a source that had news lately."""
 ACTIVE_FOR = 1.0
+"""Seconds after its last news in which a source is looked at once a tick."""
+NO_TICK = 0.002
+"""Seconds between looks when the tick is set to 0."""
 RETRY = 1.0
 """Seconds between tries of a commit that found the disk full."""
 
@@ -158,7 +159,7 @@ class Pump:
                     self._busy = True
                     return lambda session, buffer: self._run_control(work, future)
                 if cuts := self._commit_due(now):
-                    self._busy = True
+                    self._busy, self._committed_at = True, now
                     return lambda session, buffer: self._run_commit(Tick(cuts))
             if flow := self._readable(now):
                 flow.reading = True
@@ -169,7 +170,7 @@ class Pump:
     def _idle_time(self, now: float) -> float:
         times = [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
         if any(flow.has_ready for flow in self.flows) and not self._busy:
-            times.append(self._committed_at + self._tick - now)
+            times.append(self._committed_at + self._tick / 2 - now)
         return max(0.001, min(times, default=self._poll))
 
     # Commits
@@ -181,7 +182,8 @@ class Pump:
         full = any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > QUEUE_BYTES // 2 for flow in ready)
         waited = now - self._committed_at
         filling = any(flow.behind and (flow.hungry or flow.in_flight) and flow.runs for flow in ready)
-        if not full and waited < (PATIENCE if filling else self._tick):
+        coming = not filling and any(flow.in_flight for flow in self.flows) and waited < 2 * self._tick
+        if not full and (coming or waited < (PATIENCE if filling else self._tick / 2)):
             return []
         cuts = [(flow, flow.cut(FULL_COMMIT)) for flow in ready]
         return [(flow, pieces) for flow, pieces in cuts if pieces]
@@ -192,7 +194,6 @@ class Pump:
         finally:
             with self._lock:
                 self._busy = False
-                self._committed_at = time.monotonic()
                 self._lock.notify_all()
         self._checkpoint_when_due()
 
@@ -288,12 +289,13 @@ class Pump:
     def _run_read(self, flow: Flow, session: Session, buffer: ChunkBuffer) -> None:
         with self._lock:
             epoch, hungry = flow.epoch, flow.hungry
-        raw, error = None, None
+        raw, error, more = None, None, False
         try:
             with flow.source_lock:
                 if not hungry:
                     flow.source.rescan()
                 raw = flow.source.read(buffer)
+                more = not flow.source.idle
                 flow.notices += flow.source.notices()
         except WorkbenchError as caught:
             error = caught
@@ -307,8 +309,11 @@ class Pump:
             elif raw is None:
                 self._rest(flow, hungry)
             else:
-                flow.hungry, flow.active_until = True, time.monotonic() + ACTIVE_FOR
+                now = time.monotonic()
                 number = flow.begin(raw)
+                flow.active_until = now + ACTIVE_FOR
+                flow.hungry = more
+                flow.due_at = self._next_tick(now)
             self._lock.notify_all()
         if error:
             self._on_change()
@@ -327,14 +332,15 @@ class Pump:
             self._on_change()
 
     def _rest(self, flow: Flow, hungry: bool) -> None:
-        """Nothing to read: look again soon while the source is active, else at the poll's pace."""
+        """Nothing to read: look again at the next tick while the source is active, else at the poll's pace."""
         now = time.monotonic()
         flow.hungry = False
-        if not hungry:
-            flow.dry = True
-            flow.due_at = now + (min(ACTIVE_POLL, self._tick) if now < flow.active_until else self._poll)
-        else:
-            flow.due_at = now + min(ACTIVE_POLL, self._tick)
+        flow.dry = flow.dry or not hungry
+        flow.due_at = self._next_tick(now) if now < flow.active_until else now + self._poll
+
+    def _next_tick(self, now: float) -> float:
+        """Ticks are the same moments for all flows, so that one commit takes what came to each of them."""
+        return now + self._tick - now % self._tick if self._tick else now + NO_TICK
 
 
 def _stopped(flow: Flow, error: Exception) -> FlowError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -51,19 +53,23 @@ class RuleBook:
         return tuple(found)
 
 
-def rejections(cut: Cut, book: RuleBook, first_id: int, source: str) -> pa.Table:
-    """The rejected rows of a piece as rows for quarantine."""
-    rows = cut.rejected
-    count = len(rows)
+def rejections(cuts: Sequence[Cut], book: RuleBook, first_id: int, source: str) -> pa.Table | None:
+    """The rejected rows of some pieces as rows for quarantine; None when there are none."""
+    cuts = [cut for cut in cuts if len(cut.rejected)]
+    if not cuts:
+        return None
+    sizes = [len(cut.rejected) for cut in cuts]
+    count = sum(sizes)
+    where = np.repeat(np.arange(len(cuts)), sizes)
     return pa.table(
         {
             "id": np.arange(first_id, first_id + count, dtype=np.int64),
-            "rules": book.lists(cut.mask[rows]),
-            "raw": cut.raw_lines,
+            "rules": book.lists(np.concatenate([cut.mask[cut.rejected] for cut in cuts])),
+            "raw": pa.chunked_array([cut.raw_lines for cut in cuts]),
             "source": pa.repeat(source, count),
-            "file": pa.repeat(cut.raw.start.file, count),
-            "line": cut.lines(rows),
-            "offset": cut.offsets(rows),
-            "arrived_at": pa.repeat(cut.raw.arrived_at, count),
+            "file": pa.array([cut.raw.start.file for cut in cuts], pa.string()).take(pa.array(where)),
+            "line": np.concatenate([cut.lines(cut.rejected) for cut in cuts]),
+            "offset": np.concatenate([cut.offsets(cut.rejected) for cut in cuts]),
+            "arrived_at": np.array([cut.raw.arrived_at for cut in cuts])[where],
         }
     )

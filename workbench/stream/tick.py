@@ -110,11 +110,7 @@ class Assembler:
     def _flow_delta(self, flow: Flow, cuts: list[Cut], first_id: int, tick: Tick) -> tuple[StreamDelta, np.ndarray]:
         book = self.plan.books[flow.name]
         counts = sum((cut.counts() for cut in cuts), Counts())
-        parts = []
-        for cut in cuts:
-            if len(cut.rejected):
-                parts.append(rejections(cut, book, first_id, f"read_files {flow.table.name}"))
-                first_id += len(cut.rejected)
+        rejected = rejections(cuts, book, first_id, f"read_files {flow.table.name}")
         offsets = self._offsets(flow, cuts)
         tick.offsets += [(flow, offset) for offset in offsets]
         verdict = np.concatenate([cut.verdict for cut in cuts])
@@ -123,14 +119,14 @@ class Assembler:
             stream=flow.name,
             columns=flow.columns,
             rows=pa.concat_tables([cut.rows for cut in cuts]).append_column("_verdict", pa.array(verdict)),
-            rejections=pa.concat_tables(parts) if parts else None,
+            rejections=rejected,
             counts=counts,
             totals=flow.totals + counts,
             bytes=size,
             offset=flow.offset + size,
             offsets=offsets,
             spans=tuple((cut.raw.start.file_id, cut.start_byte, cut.stop_byte) for cut in cuts),
-            rules=book.counts(np.concatenate([cut.mask for cut in cuts]), first_id - 1 if parts else None),
+            rules=book.counts(np.concatenate([cut.mask for cut in cuts]), first_id + counts.rejected - 1 if rejected is not None else None),
         )
         return delta, verdict
 

@@ -47,6 +47,8 @@ class Link:
         self._wanted = asyncio.Event()
         self._again = asyncio.Event()
         self._fetch_once = False
+        self._commit = -1
+        self._changed = False
 
     @property
     def can_start(self) -> bool:
@@ -116,11 +118,18 @@ class Link:
             self._post(Connected())
             async for snapshot in engine.snapshots():
                 picture.accept(snapshot)
-                self._wanted.set()
+                self._look_after(snapshot.commit)
                 self._post(Frame())
             return "The engine closed the connection."
         except (WorkbenchError, OSError) as error:
             return str(error)
+
+    def _look_after(self, commit: int) -> None:
+        """Asks after each commit, and once more after the last one, so that its Δ goes; a quiet engine is asked nothing."""
+        changed = commit != self._commit
+        if changed or self._changed:
+            self._wanted.set()
+        self._commit, self._changed = commit, changed
 
     async def _close(self) -> None:
         engine, self.engine = self.engine, None

@@ -55,3 +55,16 @@ def test_status_and_stop_without_an_engine(folder: Path, capsys: pytest.CaptureF
 def test_pausing_needs_an_engine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pause", "orders", "--project", str(folder)]) == 3
     assert "No engine runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rate", ["0", "-5", "1e9", "nan"])
+def test_a_demo_needs_a_rate_that_makes_sense(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", f"--rate={rate}", "--no-screen"]) == 2
+    assert "is not between" in capsys.readouterr().err
+
+
+def test_a_demo_never_goes_into_a_folder_with_other_things(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(p.name for p in folder.iterdir())
+    assert main(["demo", str(folder), "--no-screen"]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert sorted(p.name for p in folder.iterdir()) == before

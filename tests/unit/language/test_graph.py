@@ -35,7 +35,27 @@ def test_names_are_found_whatever_their_letter_case() -> None:
     graph = load(FILES).checked()
     totals = graph.get("TOTALS")
     assert isinstance(totals, MaterializedView)
-    assert reads(totals) == ("Paid", "orders")
+    assert reads(totals) == ("paid", "orders")
+
+
+def test_names_are_spelled_as_their_definitions_spell_them() -> None:
+    files = {
+        "a.sql": "CREATE STREAMING TABLE Orders (id BIGINT) AS SELECT * FROM STREAM read_files('x.json');"
+        "CREATE STREAMING TABLE Large AS SELECT id FROM STREAM ORDERS WHERE id > 9;"
+        "CREATE MATERIALIZED VIEW per_id AS SELECT l.id, count(*) AS n FROM STREAM LARGE l JOIN ORDERS o USING (id) GROUP BY l.id;"
+        "CREATE TEMPORARY VIEW seen AS SELECT * FROM PER_ID",
+    }
+    found = {definition.name: definition for definition in load(files).checked().definitions}
+    assert {name: reads(definition) for name, definition in found.items()} == {
+        "Orders": (),
+        "Large": ("Orders",),
+        "per_id": ("Large", "Orders"),
+        "seen": ("per_id",),
+    }
+    view = found["per_id"]
+    assert isinstance(view, MaterializedView)
+    assert view.running
+    assert (view.running.stream, view.running.tables) == ("Large", ("Orders",))
 
 
 def test_unknown_tables_are_told_with_a_near_name() -> None:

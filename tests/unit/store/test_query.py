@@ -69,12 +69,12 @@ def ended(pool: QueryPool, sql: str) -> QueryStatus:
 
 
 def settled(pool: QueryPool, query: QueryStatus) -> QueryStatus:
-    return wait_until(lambda: (now := pool.status(query.id, 1.0)).state != "running" and now, query.sql) or query
+    return wait_until(lambda: (now := pool.status(query.id, 1.0)).state != "running" and now, query.sql)
 
 
 def with_rows(pool: QueryPool, sql: str) -> QueryStatus:
     query = pool.submit(sql)
-    return wait_until(lambda: (now := pool.status(query.id)).rows and now, sql) or query
+    return wait_until(lambda: (now := pool.status(query.id)).rows and now, sql)
 
 
 def test_rows_columns_and_commit(pool: QueryPool) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.unit.tui.fake_engine import NOW, FakeEngine, snapshot, tail_row
 from tests.unit.tui.stage import screen_lines, staged, until
 from workbench.errors import EngineUnavailable
@@ -175,6 +177,35 @@ async def test_only_lines_that_differ_are_repainted() -> None:
         changed = replace(figures.streams[1], rate=50_000.0)
         stage.app.picture.figures = replace(figures, streams=(figures.streams[0], changed, *figures.streams[2:]))
         assert streams.frame() == 1
+
+
+async def test_a_paused_view_stands_still_but_for_header_lag_and_jobs() -> None:
+    async with staged() as stage:
+        await stage.press("space")
+        await stage.shows("PAUSED")
+        streams = snapshot().streams
+        slower = replace(streams[0], rate=5.0, lag_seconds=7.7)
+        rules = tuple(replace(rule, recent=rule.recent + 400) for rule in snapshot().rules)
+        stage.engine.push(replace(snapshot(9_500), streams=(slower, *streams[1:]), rate=12_300, rules=rules, runs=()))
+        await stage.shows("12.3k rows/s")
+        await stage.shows("7.7 s")
+        assert stage.sees("98.2k")
+        assert stage.sees("214 in 5 min")
+        assert not stage.sees("load_customers")
+
+
+async def test_a_quiet_engine_is_asked_nothing_but_once_after_the_last_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.tui.link.DETAILS", 0.0)
+    async with staged() as stage:
+        link = stage.app.link
+        link._look_after(9_600)
+        assert link._wanted.is_set()
+        link._wanted.clear()
+        link._look_after(9_600)
+        assert link._wanted.is_set()
+        link._wanted.clear()
+        link._look_after(9_600)
+        assert not link._wanted.is_set()
 
 
 async def test_failures_have_three_levels() -> None:

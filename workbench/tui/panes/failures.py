@@ -122,6 +122,7 @@ class FailureZoom(Vertical):
                     self.rules.row = self._link.picture.rule_key(rule.stream, rule.rule)
             if rule is not None:
                 page = await engine.quarantine(rule.stream, rule.rule, 0, LIMIT)
+                self.records.marks = rule.action == "mark"
                 self.records.rule, self.records.records, self.records.total = rule.rule, page.rows, page.total
                 self.records.row = str(record) if record is not None else (str(page.rows[0].id) if page.rows else "")
                 record = record if record is not None else (page.rows[0].id if page.rows else None)

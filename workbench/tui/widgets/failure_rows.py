@@ -12,6 +12,7 @@ from workbench.tui.line import Line
 from workbench.tui.listing import Listing
 from workbench.tui.numbers import clock, count, milliseconds
 from workbench.tui.picture import Picture
+from workbench.tui.text import wrap_words
 from workbench.tui.title import Part, title
 
 
@@ -29,6 +30,7 @@ class FailureRows(Listing):
     def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
         self.rule = ""
+        self.marks = False
         self.total = 0
         self.records: tuple[QuarantineRow, ...] = ()
 
@@ -67,5 +69,8 @@ class FailureRows(Listing):
             last = f"{window.start + 1:,}{self.look.glyphs.dash}{window.stop:,} of {self.total:,}"
             out.append(self.line(cells).gap(2).put(last, p.faint))
         else:
-            out.append(self.line(cells).gap(2).put("No rows of this rule are in quarantine.", p.muted))
+            text = (
+                "Rows that break this rule are kept in their table and marked in the tail." if self.marks else "No rows are in quarantine."
+            )
+            out += [self.line(cells).gap(2).put(part, p.muted) for part in wrap_words(text, cells - 3)]
         return out

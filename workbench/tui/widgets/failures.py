@@ -22,7 +22,7 @@ LAST = 3
 
 def rules_of(picture: Picture) -> list[RuleStatus]:
     """The rules that were ever broken and pass the filter, in the engine's order."""
-    snapshot, wanted = picture.snapshot, picture.filters.get("failures", "").lower()
+    snapshot, wanted = picture.figures if picture.paused else picture.snapshot, picture.filters.get("failures", "").lower()
     rules = snapshot.rules if snapshot is not None else ()
     return [r for r in rules if (r.total or r.recent) and wanted in f"{r.rule} {r.stream} {r.predicate}".lower()]
 
@@ -114,11 +114,11 @@ def spark(line: Line, r: RuleStatus, cells: int, loud: bool) -> None:
     if not any(values):
         line.spark([None] * cells, cells, p.data)
         return
-    size = max(1, -(-len(values) // cells))
-    values = [0] * (-len(values) % size) + values
-    sums = [sum(values[i : i + size]) for i in range(0, len(values), size)]
-    top = max(sums)
-    line.spark([v / top for v in sums], cells, p.data, p.fail if loud and sums[-1] else p.data2)
+    number = len(values)
+    parts = [values[i * number // cells : max(i * number // cells + 1, (i + 1) * number // cells)] for i in range(cells)]
+    means = [sum(part) / len(part) for part in parts]
+    top = max(means)
+    line.spark([value / top for value in means], cells, p.data, p.fail if loud and means[-1] else p.data2)
 
 
 def around(detail: QuarantineDetail, cells: int) -> tuple[int, int]:

@@ -22,7 +22,7 @@ class Header(Live):
         line = self.line(cells, p.band).gap().put(f"{self.look.glyphs.logo} ", p.here, bold=True).put("workbench", p.bright, bold=True)
         wide = cells >= 100
         line.gap(2).put(cut_middle(picture.project, 24 if wide else 12, self.look.glyphs.ellipsis), p.text).gap(3 if wide else 2)
-        snapshot = picture.figures
+        snapshot = picture.snapshot if picture.paused else picture.figures
         if picture.connection != "live" or snapshot is None:
             self._connection(line)
         else:

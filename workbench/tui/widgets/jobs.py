@@ -80,7 +80,7 @@ class Jobs(Listing):
             line.left(run.cause or "waiting", line.room, p.muted)
         else:
             when = ago(run.started_at + run.seconds, self.picture.clock(), self.picture.zone)
-            took = spell(run.seconds) if run.state == "done" else "cancelled"
+            took = "cancelled" if run.state == "cancelled" else spell(run.seconds) if run.seconds >= 0.05 else "<0.1 s"
             line.left(took, max(0, line.room - width(when)), p.muted).put(when, p.faint)
         return line
 

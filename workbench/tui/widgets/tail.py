@@ -32,6 +32,8 @@ class TailPane(Listing):
 
     def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(picture, id=id)
+        self._columns: tuple[str, ...] = ()
+        self._natural: list[int] = []
         self._points: list[int] = []
 
     def rows(self) -> Sequence[str]:
@@ -92,12 +94,24 @@ class TailPane(Listing):
             return [*out, self.line(cells).gap(2).put(self._nothing(tail), p.muted)]
         shown = self.window() if picture.paused else range(max(0, len(tail.rows) - self.shown), len(tail.rows))
         visible_rows = [tail.rows[i] for i in shown]
-        widths = _fit(tail, visible_rows, cells, picture.filter)
-        self._points = _points(tail, visible_rows)
+        self._measure(tail, visible_rows)
+        widths = _fit(self._natural, tail, visible_rows, cells, picture.filter)
         with_ms = cells >= 70
         return out + [
             self._row(cells, tail, tail.rows[i], widths, with_ms, self.has_focus and picture.paused and i == self.place) for i in shown
         ]
+
+    def _measure(self, tail: Tail, rows: Sequence[TailRow]) -> None:
+        """Widths and decimal places of the columns; they only grow, so that columns stand still while rows run."""
+        if self._columns != (tail.stream, *tail.columns):
+            self._columns = (tail.stream, *tail.columns)
+            self._natural, self._points = [0] * len(tail.columns), [0] * len(tail.columns)
+        for row in rows:
+            for i, cell in enumerate(row.cells[: len(self._points)]):
+                self._points[i] = max(self._points[i], behind_point(cell) if tail.numeric[i] else 0)
+        for row in rows:
+            for i in range(min(len(row.cells), len(self._natural))):
+                self._natural[i] = max(self._natural[i], min(WIDEST, width(visible(self._lined_up(tail, row, i)))))
 
     def _title(self, cells: int, tail: Tail | None) -> Line:
         picture, p, g = self.picture, self.palette, self.look.glyphs
@@ -195,20 +209,11 @@ def _identity(row: TailRow, place: int) -> str:
     return f"{row.at:.3f}/{row.line}/{place}"
 
 
-def _points(tail: Tail, rows: Sequence[TailRow]) -> list[int]:
-    return [max((behind_point(row.cells[i]) for row in rows if i < len(row.cells)), default=0) for i in range(len(tail.columns))]
-
-
-def _fit(tail: Tail, rows: Sequence[TailRow], cells: int, wanted: str) -> list[int]:
+def _fit(natural: Sequence[int], tail: Tail, rows: Sequence[TailRow], cells: int, wanted: str) -> list[int]:
     """Widths of the columns; 0 for those that do not fit, from the right, but never one that holds the filter's text."""
     folded = wanted.lower()
-    widths, keep = [0] * len(tail.columns), [False] * len(tail.columns)
-    points = _points(tail, rows)
-    for row in rows:
-        for i, cell in enumerate(row.cells[: len(widths)]):
-            lined = points[i] - behind_point(cell) if tail.numeric[i] else 0
-            widths[i] = max(widths[i], min(WIDEST, width(visible(cell)) + lined))
-            keep[i] = keep[i] or bool(folded and folded in cell.lower())
+    widths = list(natural)
+    keep = [bool(folded) and any(folded in row.cells[i].lower() for row in rows if i < len(row.cells)) for i in range(len(tail.columns))]
     room = cells - 2 - (12 if cells >= 70 else 8) - GAP
     for i in range(len(widths) - 1, -1, -1):
         if sum(w + GAP for w in widths if w) - GAP <= room:
