@@ -122,7 +122,8 @@ def stop_engine(project: Project, patience: float = PATIENCE) -> Reply | None:
     except (OSError, http.client.HTTPException) as error:
         raise EngineError(f"The engine (pid {found.pid}) does not stop: {error}", f"Its log: {project.log}") from error
     deadline = time.monotonic() + patience
-    while _lives(found.pid):
+    # A process that has ended and that its parent does not wait for is still there by its id, but it holds nothing.
+    while _lives(found.pid) and (_is_held(project) or answering(project)):
         if time.monotonic() > deadline:
             raise EngineError(f"The engine (pid {found.pid}) is still closing after {patience:.0f} s", f"Its log: {project.log}")
         time.sleep(STEP)

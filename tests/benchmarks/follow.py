@@ -9,17 +9,15 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from tests.benchmarks.lab import WORKBENCH, Feeder, environment, orders_file, project, report, running, spread, sql
+from tests.benchmarks.lab import WORKBENCH, Feeder, client_of, environment, orders_file, project, report, running, spread, sql
 from tests.terminal import Terminal
-from workbench.config import Settings, open_project
-from workbench.launch import connect
 
 COMMITS = 'SELECT epoch("at") AS second, rows_in FROM workbench.commits ORDER BY id'
 
 
 async def lags(folder: Path, feeder: threading.Thread, screen: Terminal) -> list[float]:
     """What the engine says about its lag, ten times a second, while the feeder works."""
-    client = await connect(open_project(folder, Settings()))
+    client = client_of(folder)
     seen: list[float] = []
     while feeder.is_alive():
         seen.append((await client.snapshot()).streams[0].lag_seconds)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.orders import write_orders
+from workbench.client import EngineClient
+from workbench.config import Settings, open_project
 
 WORKBENCH = (sys.executable, "-m", "workbench")
 CACHE = Path(tempfile.gettempdir()) / "workbench-benchmarks"
@@ -117,10 +119,15 @@ def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 def wait_for_engine(folder: Path, child: subprocess.Popen[bytes], deadline: float = 30.0) -> None:
     """Returns once a socket listens."""
     end = time.monotonic() + deadline
-    while not (folder / ".workbench" / "engine.sock").exists():
+    while not open_project(folder, Settings()).socket.exists():
         if child.poll() is not None or time.monotonic() > end:
             raise SystemExit((folder / "run.log").read_text("utf-8", "replace"))
         time.sleep(0.005)
+
+
+def client_of(folder: Path) -> EngineClient:
+    """A client of the engine that runs in a folder; never starts one, as `launch.connect` does."""
+    return EngineClient(open_project(folder, Settings()).socket)
 
 
 class Feeder:

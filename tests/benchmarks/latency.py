@@ -14,9 +14,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from pathlib import Path
 
-from tests.benchmarks.lab import TOTAL, Feeder, orders_file, project, report, running, spread
-from workbench.config import Settings, open_project
-from workbench.launch import connect
+from tests.benchmarks.lab import TOTAL, Feeder, client_of, orders_file, project, report, running, spread
 
 WARM_UP = 2.0
 """Seconds at the beginning that do not count."""
@@ -24,7 +22,7 @@ WARM_UP = 2.0
 
 async def looks(folder: Path, feeder: threading.Thread, patience: float = 2.0) -> list[tuple[float, int]]:
     """(moment, accepted rows in the state) of every answer, until a while after the last append."""
-    client = await connect(open_project(folder, Settings()))
+    client = client_of(folder)
     seen: list[tuple[float, int]] = []
     end = None
     while end is None or time.perf_counter() < end:

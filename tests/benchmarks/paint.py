@@ -28,9 +28,9 @@ def keystrokes(folder: Path, data: Path) -> tuple[list[float], bool]:
     delays: list[float] = []
     with Terminal(WORKBENCH, folder, environment()) as screen:
         screen.wait_for("orders")
+        screen.forget()
         screen.type(EDITOR)
-        screen.type("x")
-        screen.wait_for("x")
+        screen.wait_for("$EDITOR")
         os.link(data, folder / "data" / "orders.ndjson")
         screen.wait_for("LAG")
         for key in KEYS:

@@ -7,10 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.lab import project, report, running, spread
+from tests.benchmarks.lab import client_of, project, report, running, spread
 from workbench.client import EngineClient
-from workbench.config import Settings, open_project
-from workbench.launch import connect
 
 LARGE = "select * from range(10000000)"
 ENDLESS = "select count(*) from range(1000000) a, range(1000000) b where (a.range * b.range) % 7 = 3"
@@ -46,7 +44,7 @@ async def cancelled(client: EngineClient) -> float:
 
 
 async def measure(folder: Path) -> dict[str, Any]:
-    client = await connect(open_project(folder, Settings()))
+    client = client_of(folder)
     try:
         pages = [await first_page(client) for _ in range(ROUNDS)]
         cancels = [await cancelled(client) for _ in range(ROUNDS)]

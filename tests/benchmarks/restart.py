@@ -9,10 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-from tests.benchmarks.lab import WORKBENCH, Feeder, environment, orders_file, project, report, running
-from workbench.config import Settings, open_project
+from tests.benchmarks.lab import WORKBENCH, Feeder, client_of, environment, orders_file, project, report, running
 from workbench.errors import WorkbenchError
-from workbench.launch import connect
 
 BEFORE = 5.0
 """Seconds of feeding before the engine is killed."""
@@ -21,9 +19,9 @@ BEFORE = 5.0
 async def live_again(folder: Path, begin: float, lines: int) -> tuple[float, float]:
     """Seconds until an engine answers, and until it has committed what was written before the kill."""
     answered = 0.0
+    client = client_of(folder)
     while True:
         try:
-            client = await connect(open_project(folder, Settings()))
             snapshot = await client.snapshot()
         except (WorkbenchError, OSError):
             await asyncio.sleep(0.005)

@@ -177,11 +177,7 @@ def test_a_fail_rule_stops_at_its_row_and_resumes_there(bench: Bench) -> None:
 
 
 def test_only_the_culprit_stops(bench: Bench) -> None:
-    other = (
-        ORDERS.replace("TABLE orders", "TABLE others")
-        .replace("in/", "other/")
-        .replace("amount > 0", "country::INTEGER > 0")
-    )
+    other = ORDERS.replace("TABLE orders", "TABLE others").replace("in/", "other/").replace("amount > 0", "country::INTEGER > 0")
     (bench.root / "other").mkdir()
     (bench.root / "other" / "b.ndjson").write_text(json.dumps(order(1)) + "\n")
     bench.write(ORDERS + other)
@@ -318,6 +314,7 @@ def test_the_tail_shows_rejected_rows_in_place_and_can_be_searched(bench: Bench)
     found = bench.engine.tail("orders", 50, "kr")
     assert [row.cells for row in found.rows] == [("4", "KR", "1.0")]
     assert (found.matched, found.searched) == (1, 4)
+    assert bench.engine.tail("orders", 50, "lower(").matched == 0
     rejected = bench.engine.tail("orders", 50, "broken")
     detail = bench.engine.quarantine_detail(rejected.rows[0].quarantine_id or 0)
     assert (detail.row.line, detail.raw) == (3, "broken")
@@ -384,4 +381,21 @@ def test_letter_case_tells_no_names_apart(bench: Bench) -> None:
     bench.append({"order_id": 1, "country": "DE", "amount": 1})
     bench.start()
     bench.until("SELECT n, (SELECT count(*) FROM orders) FROM by_country", [("2", "2")])
+    assert bench.engine.check_data() == []
+
+
+def test_event_times_at_the_ends_of_time_are_judged_as_a_recomputation_judges_them(bench: Bench) -> None:
+    bench.write(
+        "CREATE STREAMING TABLE t (ts TIMESTAMPTZ) AS SELECT * FROM STREAM read_files('in/*.ndjson', format => 'json');"
+        "CREATE MATERIALIZED VIEW m AS SELECT window(ts, '1 minute') AS w, count(*) AS n"
+        " FROM STREAM t WATERMARK ts DELAY OF INTERVAL 30 SECONDS GROUP BY 1;"
+    )
+    bench.append(
+        {"ts": "1950-01-01T00:00:30Z"}, {"ts": "-290000-01-01"}, {"ts": "290000-01-01"}, {"ts": "1951-01-01"}, {"ts": "1950-01-01"}
+    )
+    bench.append(
+        {"ts": "290309-12-22 (BC)"}, {"ts": "294247-01-10T04:00:54Z"}, {"ts": None}, {"ts": "9999-12-31T23:59:59Z"}, {"ts": "2026-01-01"}
+    )
+    bench.start()
+    bench.until("SELECT sum(n) FROM m", [("8",)])
     assert bench.engine.check_data() == []

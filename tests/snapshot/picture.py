@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from tests.snapshot.test_screens import run_sql
@@ -20,5 +21,12 @@ async def draw() -> str:
         return stage.app.export_screenshot(title="workbench")
 
 
+def self_contained(svg: str) -> str:
+    """No font is fetched from anywhere, and viewers that are no browsers keep the blanks too."""
+    svg = re.sub(r"\s*@font-face \{[^}]*\}", "", svg)
+    svg = svg.replace("font-family: Fira Code, monospace", "font-family: ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace")
+    return svg.replace("<text ", '<text xml:space="preserve" ')
+
+
 if __name__ == "__main__":
-    PICTURE.write_text("\n".join(line.rstrip() for line in asyncio.run(draw()).splitlines()) + "\n", "utf-8")
+    PICTURE.write_text("\n".join(line.rstrip() for line in self_contained(asyncio.run(draw())).splitlines()) + "\n", "utf-8")

@@ -13,6 +13,7 @@ from workbench.cli.output import Output
 from workbench.cli.project import project_of
 from workbench.client import EngineClient
 from workbench.errors import FlowError
+from workbench.launch import stop_engine
 from workbench.protocol import QuarantineDetail, QuarantinePage, RunStatus, Snapshot, to_json
 
 STREAM_COLUMNS = ("stream", "state", "rows/s", "behind s", "behind rows", "in", "accepted", "rejected", "filtered")
@@ -184,18 +185,8 @@ async def _command(arguments: Arguments, out: Output) -> int:
 
 
 def stop(arguments: Arguments, out: Output) -> int:
-    """Stop the engine; nothing to do is fine."""
-    return asyncio.run(_stop(arguments, out))
-
-
-async def _stop(arguments: Arguments, out: Output) -> int:
+    """Stop the engine, of whatever version, and wait until it has closed the database; nothing to do is fine."""
     project, _ = project_of(arguments)
-    client = running(project)
-    if client is None:
-        out.note(f"No engine runs for {project.root}.")
-        return 0
-    try:
-        out.note((await client.stop()).text)
-    finally:
-        await client.aclose()
+    reply = stop_engine(project)
+    out.note(reply.text if reply else f"No engine runs for {project.root}.")
     return 0

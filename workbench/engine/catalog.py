@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from workbench.config import Project
 from workbench.engine.datasets import datasets
 from workbench.engine.events import EventLog
 from workbench.engine.pipelines import Pipelines, pipeline_texts, read_project
 from workbench.engine.planner import Planner
-from workbench.errors import NotFound, PipelineError, Problem, WorkbenchError
+from workbench.errors import NotFound, PipelineError, Problem, UsageError, WorkbenchError
 from workbench.language.definitions import Graph, MaterializedView, StreamingTable
 from workbench.protocol import Dataset
 from workbench.store import catalog as book
@@ -53,7 +54,7 @@ class Catalog:
         """Let run what the pipelines say now; gives the batch views whose results are due.
 
         Args:
-            extra: statements from the console. Raises PipelineError, and changes nothing, when they do not fit in.
+            extra: statements from the console. Raises PipelineError, and keeps none of them, when they do not fit in.
         """
         found = read_project(self._project, book.entries(session), extra)
         if extra and found.problems:
@@ -67,13 +68,18 @@ class Catalog:
             for flow in planned.plan.flows:
                 flow.held = not self._reads
             assembler.plan = planned.plan
-        self._take_over(session, found)
+        self._take_over(session, replace(found, problems=(*found.problems, *planned.problems)))
+        if extra and planned.problems:
+            self.reload(session)
+            raise PipelineError(tuple(planned.problems))
         return tuple(planned.refresh) if self._reads else ()
 
     def rebuild(self, session: Session, view: MaterializedView) -> None:
         """Compute a running state anew from the stored rows."""
         assert view.running is not None
-        running = next(v for v in self._pump.assembler.plan.views if v.name == view.name)
+        running = next((v for v in self._pump.assembler.plan.views if v.name == view.name), None)
+        if running is None:
+            raise UsageError(f"{view.name} does not run", "The problems say why; once they are mended it is rebuilt by itself.")
         rebuilt = rebuild(session, view.running, self.entries[view.running.stream.lower()].columns)
         session.execute("BEGIN")
         try:

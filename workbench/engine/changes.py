@@ -49,7 +49,7 @@ def plan_change(
     """Compare a definition with its entry; a Problem when stored rows forbid the change."""
     kind = kind_of(definition)
     if old is not None and old.kind != kind:
-        return _problem(
+        return problem_of(
             definition,
             f"{definition.name} is stored as a {old.kind}, it cannot become a {kind}",
             f"DROP {_spelled(old.kind)} {definition.name} first (that deletes what is stored), or choose another name.",
@@ -103,7 +103,7 @@ def _type_clash(table: StreamingTable, columns: tuple[Column, ...], old: Entry |
     for column in columns:
         before = known.get(column.name.lower())
         if before is not None and before != column.type:
-            return _problem(
+            return problem_of(
                 table,
                 f"{table.name}.{column.name} is stored as {before}, it cannot become {column.type}",
                 f"Give the new column another name, or DROP STREAMING TABLE {table.name} (deletes its rows) and let it be read again.",
@@ -119,7 +119,8 @@ def _with_stored(columns: tuple[Column, ...], old: Entry | None) -> tuple[Column
     return columns + tuple(c for c in old.columns if c.name.lower() not in kept)
 
 
-def _problem(definition: Definition, message: str, hint: str) -> Problem:
+def problem_of(definition: Definition, message: str, hint: str) -> Problem:
+    """A mistake that only what is stored shows, at the place of the definition."""
     span = definition.span
     return Problem(span.file, span.line, span.column, message, hint, definition.text.splitlines()[0] if definition.text else "")
 

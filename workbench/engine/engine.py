@@ -29,7 +29,7 @@ from workbench.engine.snapshot import SnapshotMaker
 from workbench.engine.sources import fixed_folder, open_files_source
 from workbench.engine.summary import Summary, summarize, totals
 from workbench.engine.tail import TailRing
-from workbench.errors import NotFound, Problem, UsageError, WorkbenchError
+from workbench.errors import NotFound, Problem, StoreError, UsageError, WorkbenchError
 from workbench.jobs.queue import JobQueue, load_runs
 from workbench.jobs.triggers import Triggers
 from workbench.language.definitions import Graph, MaterializedView, ReadFiles, StreamingTable
@@ -73,6 +73,8 @@ class Engine:
         self._changed_at = 0.0
         self._stopping = False
         self._look_due = False
+        self._shown = 0
+        """The last commit that the tail knows of."""
         self._triggers = Triggers(Graph(()))
 
     def start(self) -> None:
@@ -145,11 +147,17 @@ class Engine:
         self._log_handler.close()
 
     def run_once(self) -> Summary:
-        """Read all that is there, refresh what that triggers, and return when everything is stored."""
+        """Read all that is there, refresh what that triggers, and return when everything is stored.
+
+        Raises:
+            StoreError: the engine broke down before all was stored.
+        """
         plan, since = self._pump.assembler.plan, self._clock()
         before = totals(plan)
         if not self.problems:
             self._pump.drain()
+            if self._pump.died:
+                raise StoreError("The engine broke down: a thread of it died", f"The log tells why: {self.project.log}")
             self._settle_jobs()
         return summarize(plan, before, self._jobs.statuses(), since, self._catalog.waiting, self.problems)
 
@@ -183,13 +191,14 @@ class Engine:
     def tail(self, name: str, limit: int = 100, filter: str = "") -> Tail:
         """The latest records of a stream, or those of them that contain a text."""
         table = self._catalog.stream(name)
-        total = totals(self._pump.assembler.plan)[table.name].rows_in if table.name not in self._catalog.waiting else 0
+        counts = totals(self._pump.assembler.plan).get(table.name)
+        total = counts.rows_in if counts else 0
         if not filter and (latest := self._ring.tail(table.name, limit, total)).rows:
             return latest
-        if table.name in self._catalog.waiting:
+        if table.name.lower() not in self._catalog.entries:
             return Tail(table.name, (), (), (), 0)
         columns = tuple(c.name for c in self._catalog.entries[table.name.lower()].columns)
-        return self._inspector.search(table, columns, filter, limit, total)
+        return self._inspector.search(table, columns, filter, limit, total, self._shown)
 
     def state(self, name: str, limit: int = 50, client: str = "") -> StatePage:
         """The running state of a view; `changed` is counted from this client's last look."""
@@ -267,15 +276,18 @@ class Engine:
         for view in self._catalog.reload(session, extra):
             self._jobs.enqueue(view, "its definition is new")
         self._triggers = Triggers(self.graph, self._triggers)
+        self._shown = self._pump.assembler.commit_id
         self._touch()
 
     def _on_commit(self, tick: Tick) -> None:
         commit = tick.commit
         assert commit is not None
-        self._monitor.record(commit)
+        with self._pump.lock:
+            self._monitor.record(commit)
         cuts = {flow.name: pieces for flow, pieces in tick.cuts}
         for delta in commit.streams:
             self._ring.add(delta, cuts.get(delta.stream, []), self._pump.assembler.plan.books[delta.stream])
+        self._shown = commit.id
         self._triggers.updated([d.stream for d in commit.streams] + [v.view for v in commit.views])
         self._touch()
 

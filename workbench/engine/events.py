@@ -13,6 +13,7 @@ from workbench.store.session import Session
 log = logging.getLogger(__name__)
 
 SHOWN = 20
+MOST_AT_ONCE = 500
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -48,11 +49,10 @@ class EventLog:
         return bool(self._unsaved)
 
     def save(self, session: Session) -> None:
-        """Store what is not stored yet; runs in the writer's turn."""
-        with self._lock:
-            batch, self._unsaved = self._unsaved, []
-        for event in batch:
-            session.execute(
-                "INSERT INTO _system.events VALUES (?, to_timestamp(?), ?, ?, ?)",
-                [event.id, event.at, event.kind, event.stream, event.text],
-            )
+        """Store what is not stored yet; what fails is tried again next time. Runs in the writer's turn."""
+        while batch := self._unsaved[:MOST_AT_ONCE]:
+            rows = ", ".join("(?, to_timestamp(?), ?, ?, ?)" for _ in batch)
+            values = [value for event in batch for value in (event.id, event.at, event.kind, event.stream, event.text)]
+            session.execute(f"INSERT INTO _system.events VALUES {rows}", values)
+            with self._lock:
+                del self._unsaved[: len(batch)]

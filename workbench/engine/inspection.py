@@ -37,43 +37,43 @@ class Inspector:
         with self._lock:
             self._session.close()
 
-    def search(self, table: StreamingTable, columns: tuple[str, ...], text: str, limit: int, total: int) -> Tail:
-        """The latest records of a stream that contain a text, letter case aside; rejected ones among them."""
+    def search(self, table: StreamingTable, columns: tuple[str, ...], text: str, limit: int, total: int, commit: int) -> Tail:
+        """The latest records of a stream that contain a text, letter case aside; rejected ones among them.
+
+        Args:
+            commit: the last one that is looked at; a newer one is not known to whoever asks.
+        """
+        name, needle = literal(table.name), literal(text.lower())
         shown = [c for c in columns if not c.startswith("_")]
-        where = " OR ".join(f"contains(lower({quote(c)}::VARCHAR), {literal(text.lower())})" for c in shown) or "false"
-        qualified = where.replace("lower(", "lower(t.") if shown else where
-        marks = '"_violations"' if "_violations" in columns else "NULL::VARCHAR[]"
+        where = " OR ".join(f"contains(lower(t.{quote(c)}::VARCHAR), {needle})" for c in shown) or "false"
+        marks = 't."_violations"' if "_violations" in columns else "NULL::VARCHAR[]"
+        hit = f"TRY(contains(lower(decode(raw)), {needle}) OR contains(lower(rules::VARCHAR), {needle}))"
         with self._lock:
-            top = self._one(f"SELECT coalesce(max(rowid), -1) + 1 FROM {stored(table.name)}")
+            top = self._one(f"SELECT coalesce(max(rowid), -1) + 1 FROM {stored(table.name)} WHERE _commit <= {commit}")
             low = max(0, top - SEARCHED)
-            commit = self._one(f"SELECT coalesce(min(_commit), 0) FROM {stored(table.name)} WHERE rowid >= {low}")
+            latest = f"FROM {stored(table.name)} t WHERE t.rowid BETWEEN {low} AND {top - 1}"
+            first = self._one(f"SELECT coalesce(min(_commit), 0) {latest}")
+            at = f'(SELECT epoch("at") FROM _system.commits k WHERE k.id = t._commit AND k.stream = {name})'
+            cells = ", ".join(f"t.{quote(c)}" for c in shown)
             accepted = self._session.arrow(
-                f'SELECT t._commit AS _c, t.rowid AS _r, epoch(k."at") AS _at, {marks} AS _m, {", ".join(f"t.{quote(c)}" for c in shown)}'
-                f" FROM {stored(table.name)} t JOIN _system.commits k ON k.id = t._commit AND k.stream = {literal(table.name)}"
-                f" WHERE t.rowid >= {low} AND ({qualified}) ORDER BY t.rowid DESC LIMIT {limit}"
+                f"SELECT t._commit AS _c, t.rowid AS _r, {at} AS _at, {marks} AS _m, {cells} {latest} AND ({where})"
+                f" ORDER BY t.rowid DESC LIMIT {limit}"
             )
-            matched = self._one(f"SELECT count(*) FROM {stored(table.name)} WHERE rowid >= {low} AND ({where})")
-            needle = f"contains(lower(decode(raw)), {literal(text.lower())}) OR contains(lower(rules::VARCHAR), {literal(text.lower())})"
-            quarantine = f"FROM _system.quarantine WHERE stream = {literal(table.name)} AND _commit >= {commit} AND TRY({needle})"
+            quarantine = f"FROM _system.quarantine WHERE stream = {name} AND _commit BETWEEN {first} AND {commit}"
             rejected = self._session.execute(
-                f"SELECT _commit, id, epoch(arrived_at), rules, raw, line {quarantine} ORDER BY id DESC LIMIT {limit}"
+                f"SELECT _commit, id, epoch(arrived_at), rules, raw, line {quarantine} AND {hit} ORDER BY id DESC LIMIT {limit}"
             )
-            matched += self._one(f"SELECT count(*) {quarantine}")
-            searched = (
-                top
-                - low
-                + self._one(f"SELECT count(*) FROM _system.quarantine WHERE stream = {literal(table.name)} AND _commit >= {commit}")
-            )
+            matched = self._one(f"SELECT count(*) {latest} AND ({where})") + self._one(f"SELECT count(*) {quarantine} AND {hit}")
+            searched = top - low + self._one(f"SELECT count(*) {quarantine}")
         plain = accepted.select(shown)
-        found: list[tuple[int, int, TailRow]] = []
-        for i, cells in enumerate(format.cells_of_rows(plain)):
-            marks_of = tuple(accepted["_m"][i].as_py() or ())
-            row = TailRow(accepted["_at"][i].as_py(), 0, tuple("" if c is None else c for c in cells), marks_of)
-            found.append((accepted["_c"][i].as_py(), accepted["_r"][i].as_py(), row))
-        for at_commit, id, at, rules, raw, line in rejected:
-            found.append((at_commit, id, TailRow(at, line, (), tuple(rules), True, _preview(raw), id)))
-        found.sort(key=lambda item: item[0])
-        rows = tuple(row for _, _, row in _in_order(found)[-limit:])
+        found = [
+            (c, r, TailRow(at, 0, tuple("" if cell is None else cell for cell in cells), tuple(m or ())))
+            for c, r, at, m, cells in zip(
+                *(accepted[k].to_pylist() for k in ("_c", "_r", "_at", "_m")), format.cells_of_rows(plain), strict=True
+            )
+        ]
+        found += [(c, id, TailRow(at, line, (), tuple(rules), True, _preview(raw), id)) for c, id, at, rules, raw, line in rejected]
+        rows = tuple(row for _, _, row in _in_order(found)[-limit:]) if limit else ()
         return Tail(table.name, tuple(shown), format.numeric_columns(plain.schema), rows, total, matched, searched)
 
     def state(self, view: RunningView, client: str, limit: int, commit: int) -> StatePage:
@@ -96,7 +96,10 @@ class Inspector:
         cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
         looked = self._look(client, view.name, {row[: len(keys)]: value for row, value in zip(cells, amounts, strict=True)})
         opened = self._open(view, table, order.index(window) if window >= 0 else -1)
-        cells = [row[: len(keys)] + tuple(_summed(table.column(j)[i].as_py(), row[j]) for j in range(len(keys), len(row))) for i, row in enumerate(cells)]
+        cells = [
+            row[: len(keys)] + tuple(_summed(table.column(j)[i].as_py(), row[j]) for j in range(len(keys), len(row)))
+            for i, row in enumerate(cells)
+        ]
         rows = tuple(
             StateRow(row, opened[i], amounts[i] - looked.get(row[: len(keys)], amounts[i] if not looked else 0.0), amounts[i])
             for i, row in enumerate(cells)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from workbench.batch import RESERVED_RULES, Offset
 from workbench.connectors.source import Source
-from workbench.engine.changes import Change
-from workbench.language.definitions import Column, MaterializedView, ReadFiles, StreamingTable, StreamRef, TemporaryView
+from workbench.engine.changes import Change, problem_of
+from workbench.errors import FlowError, Problem, QueryError, WorkbenchError
+from workbench.language.definitions import Column, Definition, MaterializedView, ReadFiles, StreamingTable, StreamRef, TemporaryView
 from workbench.store import catalog
 from workbench.store.catalog import Entry
 from workbench.store.commit import Commit, Counts, write
@@ -31,14 +32,18 @@ BACKFILL_ROWS = 122_880
 
 @dataclass(slots=True)
 class Planned:
-    """What a plan leads to: what runs, and the batch views whose results are due."""
+    """What a plan leads to: what runs, the batch views whose results are due, and what the stored rows do not allow."""
 
     plan: Plan
     refresh: list[MaterializedView] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 class Planner:
     """Carries out changes in the writer's turn; each definition in one transaction of its own.
+
+    A definition that fails on rows that are stored is a Problem of its own: it is left out, with what streams from it,
+    and tried again at the next reload; all others run.
 
     Args:
         open_source: opens the source of a streaming table at its committed offsets.
@@ -51,23 +56,36 @@ class Planner:
         """Make the database fit the definitions and build what runs; flows that did not change go on as they are."""
         planned = Planned(Plan())
         behind: set[str] = set()
+        failed: set[str] = set()
         for entry in removed:
             _set_aside(session, entry)
-        for planned_change in changes:
-            view = planned_change.definition
-            missed = isinstance(view, MaterializedView) and view.running is not None and view.running.stream.lower() in behind
-            change = replace(planned_change, step="rebuild") if missed else planned_change
-            with _transaction(session):
-                self._store(session, change, assembler.commit_id)
-            self._build(session, change, assembler.plan, planned)
-            if (
-                isinstance(view, StreamingTable)
-                and isinstance(view.source, StreamRef)
-                and self._catch_up(session, planned.plan.derived[-1], assembler, at)
-            ):
-                behind.add(view.name.lower())
+        for change in changes:
+            stream, name = _stream_of(change.definition), change.definition.name.lower()
+            if stream in failed:
+                _leave_out(session, change, planned.plan)
+                failed.add(name)
+                continue
+            missed = isinstance(change.definition, MaterializedView) and stream in behind
+            try:
+                caught_up = self._carry_out(session, replace(change, step="rebuild") if missed else change, assembler, planned, at)
+            except (QueryError, FlowError) as error:
+                planned.problems.append(_not_built(change, error))
+                _leave_out(session, change, planned.plan)
+                failed.add(name)
+                continue
+            if caught_up:
+                behind.add(name)
         _retire(assembler.plan, planned.plan)
         return planned
+
+    def _carry_out(self, session: Session, change: Change, assembler: Assembler, planned: Planned, at: float) -> bool:
+        """One definition, stored and built; whether it had rows of its stream to catch up with."""
+        with _transaction(session):
+            self._store(session, change, assembler.commit_id)
+        self._build(session, change, assembler.plan, planned)
+        definition = change.definition
+        derived = isinstance(definition, StreamingTable) and isinstance(definition.source, StreamRef)
+        return derived and self._catch_up(session, planned.plan.derived[-1], assembler, at)
 
     def _store(self, session: Session, change: Change, commit: int) -> None:
         definition, entry = change.definition, change.entry
@@ -164,6 +182,33 @@ def _set_aside(session: Session, entry: Entry) -> None:
             catalog.drop(session, entry)
     elif entry.kind == "running state" and entry.digest:
         session.execute("UPDATE _system.catalog SET digest = '' WHERE name = ?", [entry.name])
+
+
+def _stream_of(definition: Definition) -> str | None:
+    """The stream, in lower case, that a definition takes rows from as they are stored."""
+    if isinstance(definition, StreamingTable) and isinstance(definition.source, StreamRef):
+        return definition.source.name.lower()
+    if isinstance(definition, MaterializedView) and definition.running:
+        return definition.running.stream.lower()
+    return None
+
+
+def _not_built(change: Change, error: WorkbenchError) -> Problem:
+    definition, stream = change.definition, _stream_of(change.definition)
+    where = f" from the stored rows of {stream}" if stream else ""
+    hint = "All others run. Mend this one and save the file: it is tried again."
+    return problem_of(definition, f"{definition.name} cannot be built{where}: {error.message}", hint)
+
+
+def _leave_out(session: Session, change: Change, plan: Plan) -> None:
+    """Keep what is stored of a definition that does not run; when it runs again, it is built anew from its stream."""
+    plan.derived = [derived for derived in plan.derived if derived.name != change.definition.name]
+    if change.old is not None:
+        if change.old.kind == "running state":
+            _set_aside(session, change.old)
+    elif (entry := catalog.entries(session).get(change.definition.name.lower())) is not None:
+        with _transaction(session):
+            catalog.drop(session, entry)
 
 
 def _retire(old: Plan, new: Plan) -> None:

@@ -30,12 +30,13 @@ class SnapshotMaker:
     def make(self, at: float) -> Snapshot:
         with self._pump.lock:
             streams = self._streams(at)
+            rules = tuple(self._rules(self._catalog.graph, at, {s.name: s.rows_in for s in streams}))
         return Snapshot(
             at=at,
             commit=self._pump.assembler.commit_id,
             streams=tuple(streams),
             runs=self._jobs.statuses()[:RUNS],
-            rules=tuple(self._rules(self._catalog.graph, at, {s.name: s.rows_in for s in streams})),
+            rules=rules,
             problems=tuple(ProblemStatus(**asdict(problem)) for problem in self._catalog.problems),
             notices=self._events.latest(),
             datasets=self._catalog.datasets,

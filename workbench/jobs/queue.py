@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,14 +12,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from workbench.errors import WorkbenchError
+from workbench.errors import QueryCancelled, WorkbenchError
 from workbench.jobs.run import JobRun
 from workbench.language.definitions import MaterializedView
-from workbench.protocol import RunStatus
+from workbench.protocol import RunState, RunStatus
 from workbench.store.names import stored
 from workbench.store.session import Session
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 5.0
+"""Seconds that `stop` waits for the run that is under way."""
 
 KEPT = 200
 """Finished runs that are remembered for the screen; all are in the table."""
@@ -62,10 +66,11 @@ class JobQueue:
         with self._lock:
             self._stopped = True
             self._lock.notify_all()
-        if self._running:
-            self._session.interrupt()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
+        deadline = time.monotonic() + PATIENCE
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            if self._running:
+                self._session.interrupt()  # DuckDB forgets one that comes between two statements
+            self._thread.join(0.05)
 
     def enqueue(self, view: MaterializedView, cause: str) -> int:
         """Ask for a refresh; one that waits already serves."""
@@ -124,23 +129,27 @@ class JobQueue:
                 self._on_done(run.view.name)
 
     def _run(self, run: JobRun) -> None:
-        """Every run ends as a row, whatever happened to it."""
+        """Every run ends as a row, whatever happened to it, unless the engine stops or its database does."""
         try:
             result = self._session.arrow(run.view.sql, large=True)
-            run.state, run.rows = "done", result.num_rows
-            self._finish(run)
+            self._finish(run, "done", rows=result.num_rows)
             self._control(lambda session: _store(session, run, result)).result()
+            return
+        except QueryCancelled as error:
+            self._finish(run, "cancelled", error.message)
         except WorkbenchError as error:
-            run.state, run.rows, run.error = "failed", None, error.message
             log.error("refresh of %s failed: %s", run.view.name, error)
-            self._finish(run)
-            self._control(lambda session: _insert_run(session, run)).result()
+            self._finish(run, "failed", error.message)
         except Exception as error:
             log.exception("refresh of %s failed", run.view.name)
-            run.state, run.rows, run.error = "failed", None, f"{type(error).__name__}: {error}"
-            self._finish(run)
+            self._finish(run, "failed", f"{type(error).__name__}: {error}")
+        try:
+            self._control(lambda session: _insert_run(session, run)).result()
+        except Exception as error:
+            log.error("run #%d of %s was not stored: %s", run.id, run.view.name, error)
 
-    def _finish(self, run: JobRun) -> None:
+    def _finish(self, run: JobRun, state: RunState, error: str = "", rows: int | None = None) -> None:
+        run.state, run.error, run.rows = state, error, rows
         run.seconds = max(0.0, self._clock() - run.started_at)
 
 

@@ -6,6 +6,6 @@ import os
 
 os.environ.setdefault("DUCKDB_JE_MALLOC_CONF", "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1")
 
-import duckdb  # noqa: E402  (the allocator reads the environment when it is loaded)
+import duckdb
 
 __all__ = ["duckdb"]

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
+from workbench.language.tokens import literal, quote
 
-def quote(name: str) -> str:
-    """An identifier, quoted."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string literal."""
-    return "'" + text.replace("'", "''") + "'"
+__all__ = ["literal", "public", "quote", "stored"]
 
 
 def stored(name: str) -> str:

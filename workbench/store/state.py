@@ -13,6 +13,9 @@ from workbench.store.session import Session
 FREE_PARTIALS = 20_000
 """Rows of partial aggregates that are not worth a compaction, however few groups they have."""
 
+ENDLESS = 1 << 61
+"""Microseconds; an event time beyond, such as DuckDB's 'infinity', is never late and moves no watermark."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
@@ -123,7 +126,8 @@ def _timely(window: EventWindow) -> str:
 
 
 def _counted(window: EventWindow) -> str:
-    return f"isfinite({quote(window.time)}::TIMESTAMP)"
+    """Whether an event time can be late and moves the watermark; the rows of a commit are judged by the same bound."""
+    return f"isfinite({quote(window.time)}::TIMESTAMP) AND abs({_microseconds(window)}) <= {ENDLESS}"
 
 
 def _microseconds(window: EventWindow) -> str:

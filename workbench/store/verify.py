@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
 from workbench.language.definitions import Column, RunningState
@@ -75,18 +77,27 @@ def check_state(session: Session, entry: Entry, state: RunningState, columns: tu
     if kept.num_rows != again.num_rows:
         wrong.append(f"{entry.name}: it has {kept.num_rows:,} groups, a recomputation {again.num_rows:,}")
     elif (different := _different(kept, again)) is not None:
-        wrong.append(
-            f"{entry.name}: row {different} is {kept.slice(different, 1).to_pylist()},"
-            f" a recomputation gives {again.slice(different, 1).to_pylist()}"
-        )
+        wrong.append(f"{entry.name}: row {different} is {_row(kept, different)}, a recomputation gives {_row(again, different)}")
     return wrong
 
 
 def _different(left: pa.Table, right: pa.Table) -> int | None:
     """The first row in which two tables differ; floats may by TOLERANCE."""
     for a, b in zip(left.columns, right.columns, strict=True):
-        for i, (x, y) in enumerate(zip(a.to_pylist(), b.to_pylist(), strict=True)):
+        for i, (x, y) in enumerate(zip(_values(a), _values(b), strict=True)):
             close = isinstance(x, float) and isinstance(y, float) and abs(x - y) <= TOLERANCE * max(abs(x), abs(y))
             if x != y and not close and not (x != x and y != y):
                 return i
     return None
+
+
+def _row(table: pa.Table, row: int) -> dict[str, Any]:
+    return {name: _values(column.slice(row, 1))[0] for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """As Python has them; times that Python has none for as microseconds."""
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        return column.cast(pa.int64()).to_pylist()

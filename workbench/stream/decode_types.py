@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.language.definitions import Column
+from workbench.store.names import quote
 from workbench.store.session import Session
-from workbench.stream.validate import identifier
 
 Family = Literal["whole", "real", "boolean", "text", "time", "string", "json", "nested", "number", "other"]
 
@@ -42,7 +42,7 @@ class Typed:
 
     @property
     def sql(self) -> str:
-        return identifier(self.name)
+        return quote(self.name)
 
     @property
     def family(self) -> Family:

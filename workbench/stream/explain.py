@@ -12,11 +12,12 @@ from workbench.batch import KEPT_OF_TOO_LONG, MALFORMED, NOT_NULL, TOO_LONG, TYP
 from workbench.errors import QueryError
 from workbench.language.definitions import Column, Expectation, Format, ReadFiles, StreamingTable
 from workbench.protocol import RuleVerdict
+from workbench.store.names import quote
 from workbench.store.session import Session
 from workbench.stream.decode import Decoder
 from workbench.stream.field_spans import Place, csv_places, error_place, json_places, shown
 from workbench.stream.select import METADATA
-from workbench.stream.validate import MALFORMED_BIT, broken_sql, identifier
+from workbench.stream.validate import MALFORMED_BIT, broken_sql
 
 WORD = re.compile(r"'(?:[^']|'')*'|\"((?:[^\"]|\"\")+)\"|([A-Za-z_]\w*)")
 
@@ -117,7 +118,7 @@ class _Record:
         field = names[0] if names else ""
         if not output.num_rows or wrong & {name.lower() for name in names}:
             return RuleVerdict(rule.name, None, rule.action, predicate=rule.predicate, field=field)
-        value = f"coalesce({identifier(field)}::VARCHAR, 'NULL')" if field else "''"
+        value = f"coalesce({quote(field)}::VARCHAR, 'NULL')" if field else "''"
         with self.session.relation("_judged", output):
             try:
                 found = self.session.execute(f"SELECT {broken_sql(rule)} AS broken, {value} FROM _judged ORDER BY broken DESC LIMIT 1")

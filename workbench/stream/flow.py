@@ -160,6 +160,10 @@ class Flow:
         self._read = self._merged = self.queued = 0
         self._failing = None
         self.behind = self.dry = False
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Read on from what is committed; also after a read that began before a `reset` and ended after it."""
         with self.source_lock:
             self.source.rewind()
 

@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from workbench.language.definitions import Expectation
+from workbench.store.names import literal
 from workbench.store.session import Session
 from workbench.stream.decode_lines import texts
 from workbench.stream.decode_types import Typed, value_sql
 from workbench.stream.feed import Feed
 from workbench.stream.judge import Judge, Judged, Reading
-from workbench.stream.validate import literal
 
 RESCUED = "_rescued_data"
 SPACE = literal(" \t\r\v\f")

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.language.definitions import Expectation
+from workbench.store.names import literal
 from workbench.store.session import LARGE, Session
 from workbench.stream.decode_types import TIMESTAMPS, WHOLE, Typed, instant_sql, value_sql
 from workbench.stream.judge import Judged
-from workbench.stream.validate import literal, rule_mask_sql
+from workbench.stream.validate import rule_mask_sql
 
 DOUBT = (1 << 64) - 1
 """The mask of a row that the exact way must judge: no row breaks every rule."""

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from workbench.language.definitions import Expectation
+from workbench.store.names import quote
 from workbench.store.session import LARGE, Session
 from workbench.stream.decode_lines import Positions
 from workbench.stream.decode_types import WHOLE, Typed
 from workbench.stream.judge import Judge, Judged, Reading
-from workbench.stream.validate import identifier
 
 
 class ParquetDecoder:
@@ -53,7 +53,7 @@ class ParquetDecoder:
 def _reading(column: Typed, name: str | None, types: dict[str, str]) -> Reading:
     if name is None:
         return Reading(column, f"NULL::{column.type}", "false")
-    given = f"_group.{identifier(name)}"
+    given = f"_group.{quote(name)}"
     value = f"try_cast({given} AS {column.type})"
     if column.type in WHOLE and types[name].startswith(("DOUBLE", "FLOAT", "DECIMAL")):
         value = f"CASE WHEN {given} = trunc({given}) THEN {value} END"

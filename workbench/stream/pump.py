@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from workbench.batch import Batch, ChunkBuffer
-from workbench.errors import DiskFull, FlowError, StoreError, WorkbenchError
+from workbench.errors import FlowError, StoreError, WorkbenchError
 from workbench.store.commit import Probe, write
 from workbench.store.database import CHECKPOINT_TAILING, GROUP_ROWS, Database
 from workbench.store.session import Session
@@ -63,6 +63,8 @@ class Pump:
         self.assembler = assembler
         self.stalled = ""
         """Why commits wait, in words; empty when they do not."""
+        self.died = False
+        """A thread ended by a defect: nothing more is read or stored until the engine starts anew."""
         self._database = database
         self._chunk, self._poll, self._tick = chunk, poll, tick
         self._probe, self._on_commit, self._on_change, self._clock = probe, on_commit, on_change, clock
@@ -141,7 +143,7 @@ class Pump:
             log.exception("a pump thread died")
             with self._lock:
                 self.stalled = "a thread of the engine died; see the log"
-                self._stopped = True
+                self.died = self._stopped = True
                 self._lock.notify_all()
             self._on_change()
             raise
@@ -200,7 +202,7 @@ class Pump:
     def _commit(self, tick: Tick) -> None:
         """Commit a tick; if it fails, each of its flows alone, so that only the culprit stops."""
         try:
-            self._commit_whole(tick)
+            durable = self._write(tick)
         except Exception as error:
             if len(tick.cuts) > 1:
                 for pair in tick.cuts:
@@ -210,22 +212,33 @@ class Pump:
             with self._lock:
                 flow.fail(_stopped(flow, error))
             self._on_change()
+            return
+        if durable:
+            self._take_over(tick)
 
-    def _commit_whole(self, tick: Tick) -> None:
+    def _write(self, tick: Tick) -> bool:
+        """Make a tick durable, waiting while there is no room; False when the pump was stopped meanwhile."""
         while True:
             try:
                 commit = self.assembler.assemble(self._database.writer, tick, self._clock())
                 write(self._database.writer, commit, self._probe)
                 break
-            except (DiskFull, StoreError) as error:
+            except StoreError as error:
                 self._stall(error)
                 if self._stopped:
-                    return
+                    return False
         self._stall(None)
+        return True
+
+    def _take_over(self, tick: Tick) -> None:
+        """After the durable moment nothing may lead to a second try: the same records would be stored twice."""
         with self._lock:
             self.assembler.advance(tick)
-        self._on_commit(tick)
-        self._compact_when_due(tick)
+        try:
+            self._on_commit(tick)
+            self._compact_when_due(tick)
+        except Exception:
+            log.exception("the commit is stored, but not all that follows it was done")
 
     def _stall(self, error: WorkbenchError | None) -> None:
         text = error.message if error else ""
@@ -277,6 +290,7 @@ class Pump:
             with self._lock:
                 self._busy = False
                 self._lock.notify_all()
+        self._checkpoint_when_due()
 
     # Reads
 
@@ -289,19 +303,21 @@ class Pump:
     def _run_read(self, flow: Flow, session: Session, buffer: ChunkBuffer) -> None:
         with self._lock:
             epoch, hungry = flow.epoch, flow.hungry
-        raw, error, more = None, None, False
+        raw, error, more, said = None, None, False, list[str]()
         try:
             with flow.source_lock:
                 if not hungry:
                     flow.source.rescan()
                 raw = flow.source.read(buffer)
                 more = not flow.source.idle
-                flow.notices += flow.source.notices()
-        except WorkbenchError as caught:
-            error = caught
+                said = flow.source.notices()
+        except Exception as caught:
+            error = _stopped(flow, caught)
         with self._lock:
             flow.reading = False
+            flow.notices += said
             if epoch != flow.epoch:
+                flow.rewind()
                 self._lock.notify_all()
                 return
             if error:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from workbench.batch import MALFORMED, NOT_NULL, RESERVED_RULES, TOO_LONG, TYPE
 from workbench.errors import FlowError, QueryError
 from workbench.language.definitions import Expectation
+from workbench.store.names import quote
 from workbench.store.session import Session
 
 RESERVED = {name: 1 << index for index, name in enumerate(RESERVED_RULES)}
@@ -16,16 +17,6 @@ MALFORMED_BIT, TYPE_BIT, NOT_NULL_BIT, TOO_LONG_BIT = (RESERVED[name] for name i
 
 MOST_RULES = 63 - len(RESERVED_RULES)
 """Expectations that one table can have: the mask has 64 bits, and all of them together mean "not judged yet"."""
-
-
-def identifier(name: str) -> str:
-    """A column's name, quoted for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text, quoted for SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def rule_bit(index: int) -> int:
@@ -50,7 +41,7 @@ def not_null_sql(names: Sequence[str]) -> str:
     """The mask of the NOT NULL columns, as an UBIGINT."""
     if not names:
         return "0::UBIGINT"
-    missing = " OR ".join(f"{identifier(name)} IS NULL" for name in names)
+    missing = " OR ".join(f"{quote(name)} IS NULL" for name in names)
     return f"(CASE WHEN {missing} THEN {NOT_NULL_BIT} ELSE 0 END)::UBIGINT"
 
 

@@ -9,12 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.language.definitions import EventWindow
+from workbench.store.state import ENDLESS
 
 NEVER = np.iinfo(np.int64).min
 """Stands for no event time at all; far from every real one."""
-
-ENDLESS = np.int64(1 << 61)
-"""Microseconds; DuckDB's 'infinity' lies beyond. Such a time opens no window and moves no watermark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +60,5 @@ def event_times(column: pa.ChunkedArray) -> np.ndarray:
     if numbers.null_count:
         numbers = pc.fill_null(numbers, NEVER)
     times = np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int64)
-    endless = np.abs(times) > ENDLESS
+    endless = np.abs(times) > np.int64(ENDLESS)
     return np.where(endless, NEVER, times) if endless.any() else times

@@ -47,6 +47,7 @@ class Link:
         self._wanted = asyncio.Event()
         self._again = asyncio.Event()
         self._fetch_once = False
+        self._shown = ("", "")
         self._commit = -1
         self._changed = False
 
@@ -162,19 +163,34 @@ class Link:
             await asyncio.sleep(DETAILS)
 
     async def _fetch(self, engine: EngineApi) -> None:
+        with contextlib.suppress(WorkbenchError, OSError):
+            await self._fetch_tail(engine)
+        with contextlib.suppress(WorkbenchError, OSError):
+            await self._fetch_state(engine)
+
+    async def _fetch_tail(self, engine: EngineApi) -> None:
         picture = self.picture
-        stream, view, wanted = picture.stream, picture.view, picture.filter
-        with contextlib.suppress(WorkbenchError, OSError):
-            if stream:
-                limit = HELD_ROWS if picture.paused else self.rows_shown
-                tail = await engine.tail(stream, limit=limit, filter=wanted)
-                if (stream, wanted) == (picture.stream, picture.filter):
-                    picture.tail = tail
-        with contextlib.suppress(WorkbenchError, OSError):
-            if view:
-                state = await engine.state(view, limit=self.groups_shown)
-                if view == picture.view:
-                    picture.state = state
+        asked, paused = (picture.stream, picture.filter), picture.paused
+        if not picture.stream or self._holds(asked):
+            return
+        tail = await engine.tail(picture.stream, limit=HELD_ROWS if paused else self.rows_shown, filter=picture.filter)
+        if asked == (picture.stream, picture.filter) and not self._holds(asked):
+            picture.tail, self._shown = tail, asked
+
+    def _holds(self, asked: tuple[str, str]) -> bool:
+        """The view is paused on just this: it stands still whatever asks, a resize or an answer that was under way."""
+        return self.picture.paused and self.picture.tail is not None and self._shown == asked
+
+    async def _fetch_state(self, engine: EngineApi) -> None:
+        picture, view = self.picture, self.picture.view
+        if not view or self._holds_state(view):
+            return
+        state = await engine.state(view, limit=self.groups_shown)
+        if view == picture.view and not self._holds_state(view):
+            picture.state = state
+
+    def _holds_state(self, view: str) -> bool:
+        return self.picture.paused and self.picture.state is not None and self.picture.state.view == view
 
 
 def _hush(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -64,10 +64,9 @@ class Live(Widget):
     def on_resize(self) -> None:
         self.redraw()
 
-    def on_focus(self) -> None:
-        self.frame()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Not `on_focus`, which comes before the widget itself has taken note of it."""
+        super().watch_has_focus(has_focus)
         self.frame()
 
     def render_line(self, y: int) -> Strip:

@@ -49,11 +49,11 @@ def pause_sheet(picture: Picture, stream: str) -> Sheet:
 
 def lost_sheet(picture: Picture, reason: str, log: Sequence[str], can_start: bool) -> Sheet:
     """The engine is gone: why, its last words, and a restart."""
-    body = [Words(line, "muted") for line in log[-LOG_LINES:]]
+    body = [Words(reason, "text"), *(Words(line, "muted") for line in log[-LOG_LINES:])]
     answers = [Answer("r", "restart it", "reads on at the last commit; nothing that was committed is lost", "restart")] if can_start else []
     answers += [Answer("esc", "look around", "what was shown stays; an engine that comes back is attached by itself", "stay")]
     answers += [Answer("q", "quit", "", "quit")]
-    return Sheet(picture, "The engine does not answer.", note=" ".join(visible(reason).split())[:160], body=body, answers=tuple(answers))
+    return Sheet(picture, "The engine does not answer.", body=body, answers=tuple(answers))
 
 
 def problems_sheet(picture: Picture, problems: Sequence[ProblemStatus]) -> Sheet:

@@ -194,6 +194,23 @@ async def test_a_paused_view_stands_still_but_for_header_lag_and_jobs() -> None:
         assert not stage.sees("load_customers")
 
 
+async def test_a_paused_tail_stands_still_whatever_asks() -> None:
+    async with staged() as stage:
+        await stage.press("space")
+        await stage.shows("PAUSED")
+        link, held, state = stage.app.link, stage.app.picture.tail, stage.app.picture.state
+        stage.engine.tail_rows = tuple(tail_row(i) for i in range(200, 260))
+        await link._fetch(stage.engine)
+        await stage.pilot.resize_terminal(130, 40)
+        await stage.shows("PAUSED")
+        await link._fetch(stage.engine)
+        assert stage.app.picture.tail is held
+        assert stage.app.picture.state is state
+        stage.app.picture.filter = "ref"
+        await link._fetch(stage.engine)
+        assert stage.app.picture.tail is not held
+
+
 async def test_a_quiet_engine_is_asked_nothing_but_once_after_the_last_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.tui.link.DETAILS", 0.0)
     async with staged() as stage:

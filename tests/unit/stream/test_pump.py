@@ -1,0 +1,157 @@
+"""Two threads share a flow: what one throws away is not lost by the other, and what is durable is not written again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from workbench.batch import ChunkBuffer, Lag, Offset, RawBatch
+from workbench.config import Settings, open_project
+from workbench.connectors.source import Source
+from workbench.engine.engine import Engine
+from workbench.errors import FlowError, StoreError
+from workbench.language.definitions import StreamingTable
+from workbench.language.project import load
+from workbench.store.database import Database
+from workbench.store.session import Session
+from workbench.stream.flow import Flow
+from workbench.stream.pump import Pump
+from workbench.stream.tick import Assembler, Plan
+
+ONE = "CREATE STREAMING TABLE one AS SELECT * FROM STREAM read_files('*.ndjson', format => 'json');"
+NOTHING: Any = None
+
+
+class Numbers:
+    """A source of 1, 2, 3, …: the batch that starts at n is n; `before_read` is called once, by the next read's thread."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.broken: Exception | None = None
+
+    def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:
+        if self.broken:
+            raise self.broken
+        self.position += 1
+        return RawBatch(buffer, 1, Offset("n", "n", self.position - 1), Offset("n", "n", self.position), 0.0)
+
+    def offset_at(self, raw: RawBatch, byte: int, line: int) -> Offset:
+        return raw.offset
+
+    def committed(self, offset: Offset) -> None:
+        raise AssertionError("nothing is committed here")
+
+    def rewind(self) -> None:
+        self.position = 0
+
+    def lag(self) -> Lag:
+        return Lag()
+
+    idle = ended = False
+
+    def rescan(self) -> None:
+        pass
+
+    def notices(self) -> list[str]:
+        return ["read"]
+
+    def close(self) -> None:
+        pass
+
+
+class LateLock:
+    """Another thread gets in just before the first one takes the source's lock."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow, self.first, self.lock = flow, True, threading.Lock()
+
+    def __enter__(self) -> None:
+        if self.first:
+            self.first = False
+            self.flow.fail(FlowError("the commit failed"))
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+@pytest.fixture
+def flow() -> Flow:
+    (table,) = load({"a.sql": ONE}).graph.definitions
+    return Flow(cast(StreamingTable, table), ("n",), cast(Source, Numbers()), lambda session: NOTHING)
+
+
+@pytest.fixture
+def pump(flow: Flow) -> Pump:
+    return Pump(cast(Database, NOTHING), Assembler(Plan([flow]), 0, 0))
+
+
+def read(pump: Pump, flow: Flow) -> None:
+    flow.reading = True
+    pump._run_read(flow, cast(Session, NOTHING), ChunkBuffer(4096))
+
+
+def test_a_read_that_a_failure_overtook_is_read_again(pump: Pump, flow: Flow) -> None:
+    flow.source_lock = cast(threading.Lock, LateLock(flow))
+    read(pump, flow)
+    assert flow.error is not None
+    assert not flow.reading
+    assert cast(Numbers, flow.source).position == 0
+
+
+def test_a_source_that_fails_in_an_unknown_way_stops_its_flow_alone(pump: Pump, flow: Flow) -> None:
+    cast(Numbers, flow.source).broken = ValueError("odd")
+    read(pump, flow)
+    assert isinstance(flow.error, FlowError)
+    assert "odd" in flow.error.message
+
+
+def test_what_the_source_says_reaches_the_flow_once(pump: Pump, flow: Flow) -> None:
+    flow.source_lock = cast(threading.Lock, LateLock(flow))
+    read(pump, flow)
+    assert flow.notices == ["read"]
+
+
+def two_streams(root: Path) -> Engine:
+    (root / "pipelines").mkdir(parents=True)
+    text = "CREATE STREAMING TABLE {0} (n BIGINT) AS SELECT * FROM STREAM read_files('{0}.ndjson', format => 'json');\n"
+    (root / "pipelines" / "a.sql").write_text(text.format("one") + text.format("two"))
+    for name in ("one", "two"):
+        (root / f"{name}.ndjson").write_text("".join(json.dumps({"n": n}) + "\n" for n in range(5)))
+    settings = Settings(tick=0.3, threads=1)
+    return Engine(open_project(root, settings), settings)
+
+
+def test_an_observer_that_fails_after_the_commit_does_not_store_it_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the tail cannot show it")
+
+    monkeypatch.setattr("workbench.engine.tail.TailRing.add", fail)
+    engine = two_streams(tmp_path / "shop")
+    engine.start()
+    try:
+        summary = engine.run_once()
+        assert {name: counts.accepted for name, counts in summary.counts.items()} == {"one": 5, "two": 5}
+        assert not summary.failed
+        assert engine.check_data() == []
+    finally:
+        engine.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_run_whose_threads_died_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("workbench.stream.tick.Assembler.advance", die)
+    engine = two_streams(tmp_path / "shop")
+    engine.start()
+    try:
+        with pytest.raises(StoreError, match="thread"):
+            engine.run_once()
+    finally:
+        engine.stop()
