@@ -130,6 +130,10 @@ class EngineClient:
     async def refresh(self, name: str, full: bool = False) -> Reply:
         return from_json(Reply, await self._post(f"/v1/datasets/{_part(name)}/refresh", {"full": full}))
 
+    async def check_data(self) -> tuple[str, ...]:
+        """Broken invariants of what is stored, as of one commit; the engine recomputes its running states for it."""
+        return tuple((await self._request("POST", "/v1/check", json={}, timeout=None))["broken"])
+
     async def log(self, lines: int = 200) -> tuple[str, ...]:
         return tuple((await self._get("/v1/log", lines=lines))["lines"])
 

@@ -327,7 +327,7 @@ def from_json(kind: type[T], data: Any) -> T:
 def _build(kind: Any, data: Any) -> Any:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
-        return kind(**{name: _build(hint, data[name]) for name, hint in hints.items() if name in data})  # type: ignore[operator]
+        return kind(**{name: _build(hint, data[name]) for name, hint in hints.items() if name in data})
     origin = typing.get_origin(kind)
     if origin is tuple:
         args = typing.get_args(kind)

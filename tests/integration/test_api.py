@@ -128,6 +128,9 @@ class MadeUpEngine:
     def refresh(self, name: str, full: bool) -> str:
         return f"{name} {full}"
 
+    def check_data(self) -> list[str]:
+        return ["orders: 1 accepted, but 2 rows are stored"]
+
     def log(self, lines: int) -> list[str]:
         return ["a line"] * min(lines, 3)
 
@@ -199,6 +202,7 @@ async def test_every_call(client: EngineClient, engine: MadeUpEngine) -> None:
     assert (await client.resume("orders")).text == "orders goes on"
     assert (await client.refresh("v", True)).text == "v True"
     assert await client.log(2) == ("a line", "a line")
+    assert await client.check_data() == ("orders: 1 accepted, but 2 rows are stored",)
     assert ("tail", "orders", 5, "x y&z") in engine.asked
     assert ("quarantine", "orders", None, 2, 3) in engine.asked
 

@@ -196,6 +196,7 @@ def test_commands_attach_to_a_running_engine(folder: Path) -> None:
         assert "orders" in right(workbench(folder, "pause", "orders")) + workbench(folder, "status").stdout
         assert json.loads(right(workbench(folder, "status", "--json")))["streams"][0]["state"] == "PAUSE"
         right(workbench(folder, "resume", "orders"))
+        assert workbench(folder, "check", "--data").stderr == "Every record is accounted for, once.\n"
         assert workbench(folder, "run", "--once").returncode == 3
         assert runs(folder)
         right(workbench(folder, "stop"))

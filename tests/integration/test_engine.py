@@ -268,7 +268,7 @@ def test_statements_typed_into_the_console_stay(bench: Bench) -> None:
     bench.append(order(2))
     bench.start()
     bench.until("SELECT n FROM by_country", [("2",)])
-    with pytest.raises(UsageError, match="read by by_country|defined in"):
+    with pytest.raises(UsageError, match=r"read by by_country|defined in"):
         bench.engine.execute("DROP STREAMING TABLE orders")
     assert "was dropped" in str(bench.engine.execute("DROP MATERIALIZED VIEW by_country"))
     assert bench.ask("SELECT count(*) FROM workbench.catalog") == [("1",)]

@@ -74,7 +74,7 @@ COMMANDS = (
     ),
     Command(
         "check",
-        "project:check",
+        "check:check",
         "say what is wrong with the pipelines",
         (_argument("--data", action="store_true", help="prove the stored data: sums, offsets and running states"),),
     ),

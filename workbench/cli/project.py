@@ -50,35 +50,6 @@ def init(arguments: Arguments, out: Output) -> int:
     return 0
 
 
-def check(arguments: Arguments, out: Output) -> int:
-    """Say everything that is wrong with the pipelines, or with the stored data."""
-    project, settings = project_of(arguments)
-    if arguments.data:
-        return _check_data(project, settings, out)
-    from workbench.engine.check import check_project
-
-    problems = check_project(project)
-    for problem in problems:
-        out.line(str(problem))
-    out.note(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}" if problems else "The pipelines are right.")
-    return PipelineError.exit_code if problems else 0
-
-
-def _check_data(project: Project, settings: Settings, out: Output) -> int:
-    from workbench.engine.engine import Engine
-
-    engine = Engine(project, settings, flows=False)
-    engine.start()
-    try:
-        broken = engine.check_data()
-    finally:
-        engine.stop()
-    for line in broken:
-        out.line(line)
-    out.note(f"{len(broken)} broken" if broken else "Every record is accounted for, once.")
-    return FlowError.exit_code if broken else 0
-
-
 def run(arguments: Arguments, out: Output) -> int:
     """Run the pipelines without a screen: for good, or once over what is there."""
     project, settings = project_of(arguments)
@@ -97,6 +68,8 @@ def run(arguments: Arguments, out: Output) -> int:
     for name, counts in summary.counts.items():
         filtered = f", {counts.filtered:,} filtered" if counts.filtered else ""
         out.note(f"{name}: {counts.rows_in:,} in, {counts.accepted:,} accepted, {counts.rejected:,} rejected{filtered}")
+    for name, size in summary.unended.items():
+        out.note(f"{name}: the last {size:,} bytes have no newline yet; they wait for it")
     for name, why in (*summary.waiting.items(), *summary.failed.items()):
         out.note(f"{name}: {why}")
     if summary.problems:

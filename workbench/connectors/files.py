@@ -77,6 +77,7 @@ class FileSource:
         self._reported: set[str] = set()
         self._notices: list[str] = []
         self._lock = threading.RLock()
+        self._closed = False
 
     # -- reading
 
@@ -87,6 +88,8 @@ class FileSource:
             limit: about how many bytes; a longer record still comes whole.
         """
         with self._lock:
+            if self._closed:
+                return None
             if not self._looked:
                 self.rescan()
             looked_at = []
@@ -258,6 +261,7 @@ class FileSource:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._handles.close_all()
 
 

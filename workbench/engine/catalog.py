@@ -81,20 +81,16 @@ class Catalog:
         if running is None:
             raise UsageError(f"{view.name} does not run", "The problems say why; once they are mended it is rebuilt by itself.")
         rebuilt = rebuild(session, view.running, self.entries[view.running.stream.lower()].columns)
-        session.execute("BEGIN")
-        try:
+        with session.transaction():
             store_rebuilt(session, view.name, view.running.stream, rebuilt, self._pump.assembler.commit_id)
-            session.execute("COMMIT")
-        except BaseException:
-            session.execute("ROLLBACK")
-            raise
         running.event_time, running.late = rebuilt.event_time, rebuilt.late_total
         running.partials = running.groups = rebuilt.partials.num_rows
         self._events.add("info", f"{view.name} was rebuilt from the stored rows of {view.running.stream}")
 
     def drop(self, session: Session, name: str) -> None:
         """Remove a dataset with everything that is stored of it; the caller reloads."""
-        book.drop(session, self.entries[name.lower()])
+        with session.transaction():
+            book.drop(session, self.entries[name.lower()])
         self._events.add("info", f"{name} was dropped")
 
     def stream(self, name: str) -> StreamingTable:

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from workbench import __version__
@@ -78,21 +79,25 @@ class Engine:
         self._triggers = Triggers(Graph(()))
 
     def start(self) -> None:
-        """Open the project and let it run."""
+        """Open the project and let it run; when that fails, everything is given back."""
         result_limit = _bytes(self.settings.result_limit)
         self._lock = EngineLock(self.project.lock)
         # DuckDB judges relative paths, such as read_csv('countries.csv'), by the process's folder.
         self._came_from = os.open(".", os.O_RDONLY)
         os.chdir(self.project.root)
-        try:
+        with ExitStack() as opened:
+            opened.callback(self._lock.release)
+            opened.callback(self._go_back)
             self._log_handler = write_log(self.project.log)
+            opened.callback(self._end_log)
             self._database = open_database(
                 self.project.database, self.settings.memory_limit, self.settings.query_memory_limit, (self.project.root, self.project.state)
             )
-        except BaseException:
-            self._go_back()
-            self._lock.release()
-            raise
+            opened.callback(self._database.close)
+            self._begin(result_limit)
+            self._close_all = opened.pop_all().close
+
+    def _begin(self, result_limit: int) -> None:
         writer = self._database.writer
         self._events = EventLog(self._clock, _last_id(writer, "events"))
         self._inspector = Inspector(self._database.session())
@@ -140,11 +145,7 @@ class Engine:
             self._events.save(self._database.writer)
         except WorkbenchError as error:
             log.warning("the last events were not stored: %s", error)
-        self._database.close()
-        self._go_back()
-        self._lock.release()
-        logging.getLogger("workbench").removeHandler(self._log_handler)
-        self._log_handler.close()
+        self._close_all()
 
     def run_once(self) -> Summary:
         """Read all that is there, refresh what that triggers, and return when everything is stored.
@@ -350,6 +351,10 @@ class Engine:
         self._pump.wake()
         self._touch()
         return f"{flow.name} is {'paused; what arrives waits in its files' if paused else 'running'}"
+
+    def _end_log(self) -> None:
+        logging.getLogger("workbench").removeHandler(self._log_handler)
+        self._log_handler.close()
 
     def _go_back(self) -> None:
         os.fchdir(self._came_from)

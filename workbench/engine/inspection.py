@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from workbench.engine.sources import csv_header
 from workbench.errors import NotFound
 from workbench.language.definitions import Column, StreamingTable
@@ -86,7 +88,7 @@ class Inspector:
             selected = ", ".join(quote(names[i]) for i in order)
             types = self._session.arrow(f"SELECT {selected} FROM {public(view.name)} LIMIT 0").schema
             numeric = format.numeric_columns(types)
-            amount = _amount(order, len(keys), numeric)
+            amount = _amount(order, len(keys), numeric, types)
             ordering = [f"{quote(names[window])} DESC NULLS LAST"] if window >= 0 else []
             ordering += [f"{amount + 1} DESC NULLS LAST"] if amount >= 0 else []
             by = f" ORDER BY {', '.join(ordering)}" if ordering else ""
@@ -170,9 +172,16 @@ class Inspector:
         return int(self._session.execute(sql)[0][0])
 
 
-def _amount(order: list[int], keys: int, numeric: tuple[bool, ...]) -> int:
-    """The column that the bar shows: the last number that is no key; -1 when there is none."""
-    return next((i for i in range(len(order) - 1, keys - 1, -1) if numeric[i]), -1)
+def _amount(order: list[int], keys: int, numeric: tuple[bool, ...], types: pa.Schema) -> int:
+    """The column that the bar shows: the first amount (a fraction) that is no key, else the first count; -1 when there is none."""
+    numbers = [i for i in range(keys, len(order)) if numeric[i]]
+    fractions = [i for i in numbers if not pa.types.is_integer(types.field(i).type) and not _whole(types.field(i).type)]
+    return next(iter(fractions or numbers), -1)
+
+
+def _whole(kind: pa.DataType) -> bool:
+    """A HUGEINT, such as a sum of whole numbers."""
+    return bool(pa.types.is_decimal(kind) and kind.scale == 0)
 
 
 def _in_order(found: list[tuple[int, int, TailRow]]) -> list[tuple[int, int, TailRow]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from workbench.batch import RESERVED_RULES, Offset
@@ -80,7 +79,7 @@ class Planner:
 
     def _carry_out(self, session: Session, change: Change, assembler: Assembler, planned: Planned, at: float) -> bool:
         """One definition, stored and built; whether it had rows of its stream to catch up with."""
-        with _transaction(session):
+        with session.transaction():
             self._store(session, change, assembler.commit_id)
         self._build(session, change, assembler.plan, planned)
         definition = change.definition
@@ -164,21 +163,10 @@ class Planner:
             derived.advance(delta)
 
 
-@contextmanager
-def _transaction(session: Session) -> Iterator[None]:
-    session.execute("BEGIN")
-    try:
-        yield
-        session.execute("COMMIT")
-    except BaseException:
-        session.execute("ROLLBACK")
-        raise
-
-
 def _set_aside(session: Session, entry: Entry) -> None:
     """A definition that is gone from the pipelines: what is stored stays; should it return, its state is rebuilt."""
     if entry.kind == "temporary view":
-        with _transaction(session):
+        with session.transaction():
             catalog.drop(session, entry)
     elif entry.kind == "running state" and entry.digest:
         session.execute("UPDATE _system.catalog SET digest = '' WHERE name = ?", [entry.name])
@@ -207,7 +195,7 @@ def _leave_out(session: Session, change: Change, plan: Plan) -> None:
         if change.old.kind == "running state":
             _set_aside(session, change.old)
     elif (entry := catalog.entries(session).get(change.definition.name.lower())) is not None:
-        with _transaction(session):
+        with session.transaction():
             catalog.drop(session, entry)
 
 

@@ -166,16 +166,10 @@ def load_runs(session: Session) -> list[RunStatus]:
 
 
 def _store(session: Session, run: JobRun, result: pa.Table) -> None:
-    session.execute("BEGIN")
-    try:
+    with session.transaction(), session.relation("_result", result):
         session.execute(f"DELETE FROM {stored(run.view.name)}")
-        with session.relation("_result", result):
-            session.execute(f"INSERT INTO {stored(run.view.name)} SELECT * FROM _result")
+        session.execute(f"INSERT INTO {stored(run.view.name)} SELECT * FROM _result")
         _insert_run(session, run)
-        session.execute("COMMIT")
-    except BaseException:
-        session.execute("ROLLBACK")
-        raise
 
 
 def _insert_run(session: Session, run: JobRun) -> None:

@@ -24,8 +24,8 @@ class Triggers:
     def __init__(self, graph: Graph, before: Triggers | None = None) -> None:
         self._views = {d.name: d for d in graph.definitions if isinstance(d, MaterializedView) and d.trigger and not d.running}
         self._inputs = {name: _inputs(view, graph) for name, view in self._views.items()}
-        self._due = {name: cause for name, cause in (before._due if before else {}).items() if name in self._views}
-        self._ran = dict(before._ran) if before else {}
+        self._due: dict[str, str] = {name: cause for name, cause in (before._due if before else {}).items() if name in self._views}
+        self._ran: dict[str, float] = dict(before._ran) if before else {}
 
     def updated(self, names: Iterable[str]) -> None:
         """Some datasets have new content."""

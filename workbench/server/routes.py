@@ -54,6 +54,7 @@ def application(calls: Calls) -> Starlette:
         ("GET", "/v1/queries/{id}/rows", page),
         ("GET", "/v1/queries/{id}/arrow", arrow),
         ("POST", "/v1/queries/{id}/cancel", cancel),
+        ("POST", "/v1/check", check_data),
         ("GET", "/v1/log", read_log),
         ("POST", "/v1/stop", stop),
     ]
@@ -162,6 +163,10 @@ async def refresh(calls: Calls, request: Request) -> Response:
     if not isinstance(full, bool):
         raise UsageError('"full" is neither true nor false')
     return await calls.answer(lambda: Reply(calls.engine.refresh(request.path_params["name"], full)))
+
+
+async def check_data(calls: Calls, _: Request) -> Response:
+    return await calls.answer(lambda: {"broken": calls.engine.check_data()})
 
 
 async def read_log(calls: Calls, request: Request) -> Response:

@@ -41,7 +41,23 @@ def entries(session: Session) -> dict[str, Entry]:
     rows = session.execute(
         "SELECT name, kind, comment, file, line, text, digest, columns, input, state, commit, options FROM _system.catalog"
     )
-    found = [Entry(*row[:7], *map(_columns, row[7:10]), row[10], tuple((o["name"], o["type"]) for o in row[11] or ())) for row in rows]
+    found = [
+        Entry(
+            name,
+            kind,
+            comment,
+            file,
+            line,
+            text,
+            digest,
+            _columns(columns),
+            _columns(reads),
+            _columns(state),
+            commit,
+            tuple((o["name"], o["type"]) for o in options or ()),
+        )
+        for name, kind, comment, file, line, text, digest, columns, reads, state, commit, options in rows
+    ]
     return {entry.name.lower(): entry for entry in found}
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from workbench.batch import Offset
-from workbench.errors import StoreError
 from workbench.store.names import quote, stored
 from workbench.store.session import Session
 
@@ -110,8 +109,7 @@ def write(session: Session, commit: Commit, probe: Probe = lambda step: None) ->
     """
     at = f"to_timestamp({commit.at!r})"
     probe(1)
-    session.execute("BEGIN")
-    try:
+    with session.transaction():
         for delta in commit.streams:
             probe(2)
             _insert_rows(session, delta, commit.id)
@@ -128,19 +126,7 @@ def write(session: Session, commit: Commit, probe: Probe = lambda step: None) ->
             probe(7)
             _set_counters(session, delta, commit.id, at)
         probe(8)
-        session.execute("COMMIT")
-    except BaseException:
-        _rollback(session)
-        raise
     probe(9)
-
-
-def _rollback(session: Session) -> None:
-    try:
-        session.execute("ROLLBACK")
-    except Exception as error:
-        if "no transaction is active" not in str(error):
-            raise StoreError(f"A failed commit could not be undone: {error}", "Restart the engine; what was committed is safe.") from error
 
 
 def _insert_rows(session: Session, delta: StreamDelta, commit: int) -> None:

@@ -84,6 +84,27 @@ class Session:
         return [(str(row[0]), str(row[1])) for row in self.execute(f"DESCRIBE {sql}")]
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is executed inside. After an error DuckDB answers OK to COMMIT and stores nothing: so it is
+        rolled back, and the error goes on."""
+        self.execute("BEGIN")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        try:
+            self.execute("ROLLBACK")
+        except Exception as error:  # a COMMIT that failed has rolled back by itself
+            if "no transaction is active" not in str(error):
+                raise StoreError(
+                    f"A failed transaction could not be undone: {error}", "Restart the engine; what was committed is safe."
+                ) from error
+
+    @contextmanager
     def relation(self, name: str, table: Any) -> Iterator[None]:
         """Make an Arrow table (or reader) readable under a name, for a while."""
         self.connection.register(name, table)

@@ -68,28 +68,21 @@ def partial_rows(session: Session, view: str) -> int:
 def compact(session: Session, view: str, state: RunningState, commit: int) -> int:
     """Replace partial aggregates by one row a group; gives how many are left. Runs between commits, as their thread."""
     combined = session.arrow(f"WITH _state AS (FROM {stored(view)}) SELECT * FROM ({state.combine})", large=True)
-    replace(session, view, combined, commit)
+    with session.transaction():
+        replace(session, view, combined, commit)
     return int(combined.num_rows)
 
 
 def replace(session: Session, view: str, partials: pa.Table, commit: int) -> None:
-    """Put other partial aggregates in the place of those stored, in a transaction of its own or the caller's."""
-    session.execute("BEGIN")
-    try:
-        session.execute(f"DELETE FROM {stored(view)}")
-        with session.relation("_partials", partials):
-            session.execute(f"INSERT INTO {stored(view)} SELECT *, {commit}::BIGINT FROM _partials")
-        session.execute("COMMIT")
-    except BaseException:
-        session.execute("ROLLBACK")
-        raise
+    """Put other partial aggregates in the place of those stored, inside the caller's transaction."""
+    session.execute(f"DELETE FROM {stored(view)}")
+    with session.relation("_partials", partials):
+        session.execute(f"INSERT INTO {stored(view)} SELECT *, {commit}::BIGINT FROM _partials")
 
 
 def store_rebuilt(session: Session, view: str, stream: str, rebuilt: Rebuilt, commit: int) -> None:
     """Store a rebuilt running state with its watermark and late rows, inside the caller's transaction."""
-    session.execute(f"DELETE FROM {stored(view)}")
-    with session.relation("_partials", rebuilt.partials):
-        session.execute(f"INSERT INTO {stored(view)} SELECT *, {commit}::BIGINT FROM _partials")
+    replace(session, view, rebuilt.partials, commit)
     session.execute("DELETE FROM _system.late WHERE view = ?", [view])
     if rebuilt.late is not None:
         with session.relation("_late", rebuilt.late):

@@ -98,6 +98,6 @@ def _row(table: pa.Table, row: int) -> dict[str, Any]:
 def _values(column: pa.ChunkedArray) -> list[Any]:
     """As Python has them; times that Python has none for as microseconds."""
     try:
-        return column.to_pylist()
+        return list(column.to_pylist())
     except (OverflowError, ValueError):
-        return column.cast(pa.int64()).to_pylist()
+        return list(column.cast(pa.int64()).to_pylist())

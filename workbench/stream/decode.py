@@ -13,6 +13,7 @@ from workbench.store.session import Session
 from workbench.stream.csv_decode import CsvDecoder
 from workbench.stream.decode_lines import Lines, Positions
 from workbench.stream.decode_types import typed
+from workbench.stream.drift import MOST, Drift
 from workbench.stream.json_decode import JsonDecoder
 from workbench.stream.json_exact import RESCUED
 from workbench.stream.parquet_decode import ParquetDecoder
@@ -32,6 +33,7 @@ class Decoder:
         rules: expectations to judge at once; only for a flow without a SELECT of its own.
         inferred: the columns were inferred: fields beyond them go to `_rescued_data` (JSON).
         exact: take the exact way only (it is the only one where there is no memfd).
+        drift: the new fields that were told already; threads that decode one stream share it.
     """
 
     def __init__(
@@ -44,12 +46,13 @@ class Decoder:
         inferred: bool = False,
         exact: bool = False,
         stream: str = "",
+        drift: Drift | None = None,
     ) -> None:
         self._session = session
         self._stream = stream
         self._reject = np.uint64(reject_bits(rules))
         self._rescue = inferred and format == "json"
-        self._known: set[str] = set()
+        self._drift = drift or Drift()
         kinds = typed(session, columns)
         empty = ", ".join(f"CAST(NULL AS {kind.type}) AS {kind.sql}" for kind in kinds)
         self._schema = session.arrow(f"SELECT {empty}{f', NULL::VARCHAR AS {RESCUED}' if self._rescue else ''} LIMIT 0").schema
@@ -121,11 +124,11 @@ class Decoder:
                 "SELECT field, min(row) FROM (SELECT row, unnest(json_keys(rest)) AS field FROM _rescued WHERE known AND rest IS NOT NULL)"
                 " GROUP BY field ORDER BY min(row), field"
             )
-        fresh = [(str(field), int(row)) for field, row in found if field not in self._known]
-        self._known.update(field for field, _ in fresh)
+        fresh, ends = self._drift.fresh((str(field), int(row)) for field, row in found)
         where = f"{self._stream}: " if self._stream else ""
         line = batch.raw.start.line + 1
-        return [f"{where}new field `{field}` at line {line + row:,} is kept in {RESCUED}" for field, row in fresh]
+        told = [f"{where}new field `{field}` at line {line + row:,} is kept in {RESCUED}" for field, row in fresh]
+        return told + ([f"{where}more than {MOST} new fields: all are kept in {RESCUED}, no more are told"] if ends else [])
 
 
 def _places(starts: Positions, raw: RawBatch) -> Positions:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workbench.batch import Batch, RawBatch
 from workbench.language.definitions import Column, ReadFiles, StreamingTable
 from workbench.store.session import Session
 from workbench.stream.decode import Decoder
+from workbench.stream.drift import Drift
 from workbench.stream.rejections import RuleBook
 from workbench.stream.select import Selector
 
@@ -23,6 +24,7 @@ class Recipe:
     book: RuleBook
     options: tuple[tuple[str, str], ...] = ()
     exact: bool = False
+    drift: Drift = field(default_factory=Drift)
 
     @property
     def marks(self) -> bool:
@@ -48,6 +50,7 @@ class FlowSteps:
             inferred=source.schema is None and not table.columns,
             exact=recipe.exact,
             stream=table.name,
+            drift=recipe.drift,
         )
         self._selector = (
             None if plain else Selector(session, table.query, recipe.columns, table.expectations, table.name, f"read_files {source.glob}")

@@ -52,9 +52,9 @@ def judge(times: np.ndarray, window: EventWindow, event_time: int | None) -> Jud
 
 
 def event_times(column: pa.ChunkedArray) -> np.ndarray:
-    """A time column as int64 microseconds, NULL as NEVER. DATE and any timestamp unit are taken."""
+    """A time column as int64 microseconds, NULL as NEVER. Any unit is taken."""
     if not pa.types.is_timestamp(column.type) or column.type.unit != "us":
-        column = column.cast(pa.timestamp("us"))
+        column = column.cast(pa.timestamp("us"), safe=False)  # nanoseconds are cut off, as epoch_us does
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     numbers = whole.view(pa.int64()) if not isinstance(whole, pa.ChunkedArray) else whole.cast(pa.int64())
     if numbers.null_count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -577,3 +578,15 @@ def test_a_file_deleted_before_its_turn_leaves_nothing_behind(reader: Reader, tm
     file.write_bytes(lines(9, 10))
     assert reader.take(source) == numbers(9, 10)
     assert "a.ndjson was deleted with 8 bytes unread" in source.notices()
+
+
+def test_a_closed_source_opens_nothing_again(reader: Reader, tmp_path: Path) -> None:
+    add(tmp_path / "a.ndjson", lines(0, 5))
+    source = reader.source()
+    source.rescan()
+    source.close()
+    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    assert source.read(reader.buffer) is None
+    source.rewind()
+    assert source.read(reader.buffer) is None
+    assert before == (len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0)

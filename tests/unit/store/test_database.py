@@ -43,7 +43,10 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_database_that_another_process_has_names_it(tmp_path: Path) -> None:
     path = tmp_path / "data.duckdb"
     database = open_database(path, "256MB", "64MB", ())
-    code = f"from pathlib import Path; from workbench.store.database import open_database; open_database(Path({str(path)!r}), '256MB', '64MB', ())"
+    code = (
+        "from pathlib import Path; from workbench.store.database import open_database;"
+        f"open_database(Path({str(path)!r}), '256MB', '64MB', ())"
+    )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     database.close()
     assert DatabaseLocked.__name__ in other.stderr

@@ -126,6 +126,23 @@ def two_streams(root: Path) -> Engine:
     return Engine(open_project(root, settings), settings)
 
 
+def test_an_engine_that_cannot_start_gives_everything_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path.cwd()
+    engine = two_streams(tmp_path / "shop")
+
+    def fail(*_: object) -> None:
+        raise StoreError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("workbench.engine.planner.Planner.apply", fail)
+        with pytest.raises(StoreError, match="no room"):
+            engine.start()
+    assert Path.cwd() == here
+    again = Engine(engine.project, engine.settings)
+    again.start()
+    again.stop()
+
+
 def test_an_observer_that_fails_after_the_commit_does_not_store_it_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("the tail cannot show it")
