@@ -30,6 +30,10 @@ PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
+SHARE = 0.25
+"""Of a core: what small commits may take; where each takes longer than a quarter of the tick, they come less often."""
+MOST_PACE = 0.25
+"""Seconds; however dear commits are, rows are not held longer than this."""
 NO_TICK = 0.002
 """Seconds between looks when the tick is set to 0."""
 RETRY = 1.0
@@ -73,6 +77,7 @@ class Pump:
         self._stopped = False
         self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
         self._committed_at = 0.0
+        self._cost = 0.0
         self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
 
     @property
@@ -172,7 +177,7 @@ class Pump:
     def _idle_time(self, now: float) -> float:
         times = [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
         if any(flow.has_ready for flow in self.flows) and not self._busy:
-            times.append(self._committed_at + self._tick / 2 - now)
+            times.append(self._committed_at + self._pace / 2 - now)
         return max(0.001, min(times, default=self._poll))
 
     # Commits
@@ -184,18 +189,20 @@ class Pump:
         full = any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > QUEUE_BYTES // 2 for flow in ready)
         waited = now - self._committed_at
         filling = any(flow.behind and (flow.hungry or flow.in_flight) and flow.runs for flow in ready)
-        coming = not filling and any(flow.in_flight for flow in self.flows) and waited < 2 * self._tick
-        if not full and (coming or waited < (PATIENCE if filling else self._tick / 2)):
+        coming = not filling and any(flow.in_flight for flow in self.flows) and waited < 2 * self._pace
+        if not full and (coming or waited < (PATIENCE if filling else self._pace / 2)):
             return []
         cuts = [(flow, flow.cut(FULL_COMMIT)) for flow in ready]
         return [(flow, pieces) for flow, pieces in cuts if pieces]
 
     def _run_commit(self, tick: Tick) -> None:
+        began = time.monotonic()
         try:
             self._commit(tick)
         finally:
             with self._lock:
                 self._busy = False
+                self._cost += (min(time.monotonic() - began, MOST_PACE) - self._cost) / 8
                 self._lock.notify_all()
         self._checkpoint_when_due()
 
@@ -356,7 +363,12 @@ class Pump:
 
     def _next_tick(self, now: float) -> float:
         """Ticks are the same moments for all flows, so that one commit takes what came to each of them."""
-        return now + self._tick - now % self._tick if self._tick else now + NO_TICK
+        return now + self._pace - now % self._pace if self._tick else now + NO_TICK
+
+    @property
+    def _pace(self) -> float:
+        """Seconds between commits while following: the tick, or longer where commits are dear, so that most of a core stays free."""
+        return min(MOST_PACE, max(self._tick, self._cost / SHARE)) if self._tick else 0.0
 
 
 def _stopped(flow: Flow, error: Exception) -> FlowError:
