@@ -13,7 +13,10 @@ import pytest
 from tests.conftest import wait_until
 from workbench.config import Settings, open_files, open_project
 from workbench.engine.engine import Engine
-from workbench.errors import PipelineError, UsageError
+from workbench.errors import DiskFull, PipelineError, StoreError, UsageError
+from workbench.store.commit import Commit, Probe
+from workbench.store.commit import write as durable
+from workbench.store.session import Session
 
 ORDERS = """
 CREATE STREAMING TABLE orders (order_id BIGINT NOT NULL, country VARCHAR, amount DOUBLE,
@@ -399,3 +402,55 @@ def test_event_times_at_the_ends_of_time_are_judged_as_a_recomputation_judges_th
     bench.start()
     bench.until("SELECT sum(n) FROM m", [("8",)])
     assert bench.engine.check_data() == []
+
+
+def test_a_column_that_is_defined_no_more_stays_readable(bench: Bench) -> None:
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.append(order(1) | {"coupon": "X"})
+    bench.write(ORDERS.replace("amount DOUBLE,", "amount DOUBLE, coupon VARCHAR,") + BY_COUNTRY)
+    bench.start()
+    bench.until("SELECT coupon FROM orders", [("X",)])
+    bench.write(ORDERS + BY_COUNTRY)
+    wait_until(lambda: "orders changed" in bench.notices(), "the new definition")
+    bench.append(order(2) | {"coupon": "Y"})
+    bench.until("SELECT order_id, coupon FROM orders ORDER BY order_id", [("1", "X"), ("2", None)])
+    bench.until("SELECT n FROM by_country", [("2",)])
+    assert bench.engine.check_data() == []
+
+
+def test_a_full_disk_stops_nothing_but_commits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.write(ORDERS + BY_COUNTRY)
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT n FROM by_country", [("1",)])
+    full = True
+
+    def write(session: Session, commit: Commit, probe: Probe) -> None:
+        if full:
+            raise DiskFull("The disk is full")
+        durable(session, commit, probe)
+
+    monkeypatch.setattr("workbench.stream.pump.write", write)
+    bench.append(*(order(i) for i in range(2, 50)))
+    status = wait_until(lambda: found if (found := bench.engine.snapshot().streams[0]).state == "WAIT" else None, "the stall")
+    assert "disk is full" in status.detail
+    bench.engine.pause("orders")
+    bench.engine.resume("orders")
+    assert bench.ask("SELECT n FROM by_country") == [("1",)]
+    with pytest.raises(StoreError, match="disk is full"):
+        bench.engine.run_once()
+    full = False
+    bench.until("SELECT n FROM by_country", [("49",)])
+    assert bench.engine.check_data() == []
+
+
+def test_what_a_source_said_last_is_an_event_after_the_engine_ended(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.start()
+    flow = bench.engine._pump.flows[0]
+    bench.engine._housekeeper.stop()
+    with bench.engine._pump.lock:
+        flow.notices.append("in/a.gz ends in the middle")
+    bench.engine.stop()
+    bench.start()
+    assert bench.ask("SELECT count(*) FROM workbench.events WHERE text = 'in/a.gz ends in the middle'") == [("1",)]

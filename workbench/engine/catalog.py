@@ -50,6 +50,10 @@ class Catalog:
         changed, self._texts = texts != self._texts, texts
         return changed
 
+    def look_again(self) -> None:
+        """Take the pipelines for changed at the next look."""
+        self._texts = None
+
     def reload(self, session: Session, extra: str = "") -> tuple[MaterializedView, ...]:
         """Let run what the pipelines say now; gives the batch views whose results are due.
 

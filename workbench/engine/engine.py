@@ -141,6 +141,7 @@ class Engine:
         self._inspector.close()
         for flow in self._pump.flows:
             flow.source.close()
+        self._take_notices()
         try:
             self._events.save(self._database.writer)
         except WorkbenchError as error:
@@ -156,9 +157,11 @@ class Engine:
         plan, since = self._pump.assembler.plan, self._clock()
         before = totals(plan)
         if not self.problems:
-            self._pump.drain()
+            self._pump.drain(until=lambda: bool(self._pump.stalled))
             if self._pump.died:
                 raise StoreError("The engine broke down: a thread of it died", f"The log tells why: {self.project.log}")
+            if self._pump.stalled:
+                raise StoreError(self._pump.stalled, "Mend that and run it again: it goes on after what is committed.")
             self._settle_jobs()
         return summarize(plan, before, self._jobs.statuses(), since, self._catalog.waiting, self.problems)
 
@@ -295,20 +298,33 @@ class Engine:
     # Housekeeping
 
     def _do_chores(self) -> None:
-        for flow in self._pump.flows:
-            with self._pump.lock:
-                notices, flow.notices = flow.notices, []
-            for text in notices:
-                self._events.add("warning", text, flow.name)
+        self._take_notices()
         look, self._look_due = self._look_due, False
         if self._reads and (self._catalog.changed_on_disk() if look else bool(self._catalog.waiting)):
-            self.reload()
-            self._watcher.watch(self._watched())
+            self._reload_or_say()
         if self._reads:
             self._triggers.run_due(time.monotonic(), self._jobs.enqueue)
         if self._events.unsaved and not self._stopping:
             self._pump.control(self._events.save).result()
             self._touch()
+
+    def _reload_or_say(self) -> None:
+        """A reload that fails is an event, and tried again in the next round that looks."""
+        try:
+            self.reload()
+            self._watcher.watch(self._watched())
+        except WorkbenchError as error:
+            self._events.add("error", f"the pipelines were not read again: {error.message}")
+            self._catalog.look_again()
+            self._look_due = True
+
+    def _take_notices(self) -> None:
+        """What sources had to say becomes events."""
+        for flow in self._pump.flows:
+            with self._pump.lock:
+                notices, flow.notices = flow.notices, []
+            for text in notices:
+                self._events.add("warning", text, flow.name)
 
     def _settle_jobs(self) -> None:
         """Run what is due until a refresh makes nothing else due."""

@@ -92,8 +92,9 @@ class Inspector:
             ordering = [f"{quote(names[window])} DESC NULLS LAST"] if window >= 0 else []
             ordering += [f"{amount + 1} DESC NULLS LAST"] if amount >= 0 else []
             by = f" ORDER BY {', '.join(ordering)}" if ordering else ""
-            table = self._session.arrow(f"SELECT {selected} FROM {public(view.name)}{by} LIMIT {limit}")
-            groups = self._one(f"SELECT count(*) FROM {public(view.name)}")
+            table = self._session.arrow(f"SELECT {selected}, count(*) OVER () AS _groups FROM {public(view.name)}{by} LIMIT {limit}")
+        groups = table["_groups"][0].as_py() if table.num_rows else 0
+        table = table.drop_columns("_groups")
         amounts = [_number(table.column(amount)[i].as_py()) for i in range(table.num_rows)] if amount >= 0 else [0.0] * table.num_rows
         cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
         looked = self._look(client, view.name, {row[: len(keys)]: value for row, value in zip(cells, amounts, strict=True)})

@@ -36,6 +36,10 @@ class Planned:
     plan: Plan
     refresh: list[MaterializedView] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    filled: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each stream, in lower case, the columns that new rows fill."""
+    readers: dict[str, list[str]] = field(default_factory=dict)
+    """For each stream, in lower case, the running states over it."""
 
 
 class Planner:
@@ -53,7 +57,9 @@ class Planner:
 
     def apply(self, session: Session, changes: Iterable[Change], removed: Iterable[Entry], assembler: Assembler, at: float) -> Planned:
         """Make the database fit the definitions and build what runs; flows that did not change go on as they are."""
-        planned = Planned(Plan())
+        changes = tuple(changes)
+        filled = {change.definition.name.lower(): tuple(c.name for c in change.defined) for change in changes}
+        planned = Planned(Plan(), filled=filled, readers=_readers(changes))
         behind: set[str] = set()
         failed: set[str] = set()
         for entry in removed:
@@ -84,7 +90,8 @@ class Planner:
         self._build(session, change, assembler.plan, planned)
         definition = change.definition
         derived = isinstance(definition, StreamingTable) and isinstance(definition.source, StreamRef)
-        return derived and self._catch_up(session, planned.plan.derived[-1], assembler, at)
+        readers = planned.readers.get(definition.name.lower(), ())
+        return derived and self._catch_up(session, planned.plan.derived[-1], readers, assembler, at)
 
     def _store(self, session: Session, change: Change, commit: int) -> None:
         definition, entry = change.definition, change.entry
@@ -118,7 +125,7 @@ class Planner:
             else:
                 plan.derived.append(self._derived(session, change, plan.books[definition.name]))
         elif isinstance(definition, MaterializedView) and definition.running:
-            plan.views.append(_running_view(session, definition))
+            plan.views.append(_running_view(session, definition, planned.filled[definition.running.stream.lower()], change, old))
         elif isinstance(definition, MaterializedView) and (change.step != "keep" or not _was_refreshed(session, definition.name)):
             planned.refresh.append(definition)
 
@@ -146,7 +153,7 @@ class Planner:
         totals, _, _ = _totals(session, table.name)
         return Derived(table, stream, tuple(c.name for c in defined), book, selector.select_rows, totals, len(plain) < len(defined))
 
-    def _catch_up(self, session: Session, derived: Derived, assembler: Assembler, at: float) -> bool:
+    def _catch_up(self, session: Session, derived: Derived, readers: Iterable[str], assembler: Assembler, at: float) -> bool:
         """Bring a streaming table over a stream up to the rows that its stream has stored; whether there were any."""
         began = derived.totals.rows_in
         source = _columns_of(session, derived.stream)
@@ -156,11 +163,19 @@ class Planner:
             rows = session.arrow(f"SELECT {names} FROM {stored(derived.stream)} ORDER BY rowid LIMIT {BACKFILL_ROWS} OFFSET {done}")
             if not rows.num_rows:
                 return done > began
+            if done == began:
+                _disown(session, readers)
             delta, _ = derived.delta(rows, at, assembler.quarantine_id + 1)
             write(session, Commit(assembler.commit_id + 1, at, (delta,)))
             assembler.commit_id += 1
             assembler.quarantine_id += delta.counts.rejected
             derived.advance(delta)
+
+
+def _disown(session: Session, views: Iterable[str]) -> None:
+    """Should the engine die between a catch-up and the rebuild of the states that read it, the next start rebuilds them."""
+    for view in views:
+        session.execute("UPDATE _system.catalog SET digest = '' WHERE name = ?", [view])
 
 
 def _set_aside(session: Session, entry: Entry) -> None:
@@ -170,6 +185,15 @@ def _set_aside(session: Session, entry: Entry) -> None:
             catalog.drop(session, entry)
     elif entry.kind == "running state" and entry.digest:
         session.execute("UPDATE _system.catalog SET digest = '' WHERE name = ?", [entry.name])
+
+
+def _readers(changes: Iterable[Change]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for change in changes:
+        stream = _stream_of(change.definition)
+        if stream is not None and isinstance(change.definition, MaterializedView):
+            found.setdefault(stream, []).append(change.definition.name)
+    return found
 
 
 def _stream_of(definition: Definition) -> str | None:
@@ -208,9 +232,13 @@ def _retire(old: Plan, new: Plan) -> None:
                 flow.source.close()
 
 
-def _running_view(session: Session, view: MaterializedView) -> RunningView:
+def _running_view(session: Session, view: MaterializedView, columns: tuple[str, ...], change: Change, old: Plan) -> RunningView:
+    """The view as it runs already, where neither it nor its stream's columns changed; else one that begins at what is stored."""
     assert view.running is not None
-    columns = tuple(c.name for c in _columns_of(session, view.running.stream))
+    running = next((v for v in old.views if v.name == view.name and v.columns == columns), None)
+    if running is not None and change.step == "keep":
+        running.view = view
+        return running
     rows = session.execute("SELECT event_time, late FROM _system.watermarks WHERE view = ?", [view.name])
     event_time, late = rows[0] if rows else (None, 0)
     partials = partial_rows(session, view.name)

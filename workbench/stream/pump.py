@@ -37,7 +37,7 @@ MOST_PACE = 0.25
 NO_TICK = 0.002
 """Seconds between looks when the tick is set to 0."""
 RETRY = 1.0
-"""Seconds between tries of a commit that found the disk full."""
+"""Seconds in which nothing is read or committed after a commit that found the disk full; commands are served meanwhile."""
 
 
 class Pump:
@@ -77,6 +77,7 @@ class Pump:
         self._stopped = False
         self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
         self._committed_at = 0.0
+        self._held_until = 0.0
         self._cost = 0.0
         self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
 
@@ -165,10 +166,10 @@ class Pump:
                     work, future = self._controls.popleft()
                     self._busy = True
                     return lambda session, buffer: self._run_control(work, future)
-                if cuts := self._commit_due(now):
+                if now >= self._held_until and (cuts := self._commit_due(now)):
                     self._busy, self._committed_at = True, now
                     return lambda session, buffer: self._run_commit(Tick(cuts))
-            if flow := self._readable(now):
+            if now >= self._held_until and (flow := self._readable(now)):
                 flow.reading = True
                 return lambda session, buffer: self._run_read(flow, session, buffer)
             self._lock.wait(self._idle_time(now))
@@ -178,7 +179,7 @@ class Pump:
         times = [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
         if any(flow.has_ready for flow in self.flows) and not self._busy:
             times.append(self._committed_at + self._pace / 2 - now)
-        return max(0.001, min(times, default=self._poll))
+        return max(0.001, self._held_until - now, min(times, default=self._poll))
 
     # Commits
 
@@ -224,16 +225,17 @@ class Pump:
             self._take_over(tick)
 
     def _write(self, tick: Tick) -> bool:
-        """Make a tick durable, waiting while there is no room; False when the pump was stopped meanwhile."""
-        while True:
-            try:
-                commit = self.assembler.assemble(self._database.writer, tick, self._clock())
-                write(self._database.writer, commit, self._probe)
-                break
-            except StoreError as error:
-                self._stall(error)
-                if self._stopped:
-                    return False
+        """Make a tick durable; False when the database has no room now, and the tick's records are to be read again."""
+        try:
+            commit = self.assembler.assemble(self._database.writer, tick, self._clock())
+            write(self._database.writer, commit, self._probe)
+        except StoreError as error:
+            with self._lock:
+                for flow in tick.flows:
+                    flow.reset()
+                self._held_until = time.monotonic() + RETRY
+            self._stall(error)
+            return False
         self._stall(None)
         return True
 
@@ -253,9 +255,6 @@ class Pump:
             self.stalled = text
             log.error("commits wait: %s", text) if text else log.info("commits go on")
             self._on_change()
-        if error:
-            with self._lock:
-                self._lock.wait_for(lambda: self._stopped, RETRY)
 
     def _compact_when_due(self, tick: Tick) -> None:
         assert tick.commit is not None
