@@ -454,3 +454,12 @@ def test_what_a_source_said_last_is_an_event_after_the_engine_ended(bench: Bench
     bench.engine.stop()
     bench.start()
     assert bench.ask("SELECT count(*) FROM workbench.events WHERE text = 'in/a.gz ends in the middle'") == [("1",)]
+
+
+def test_a_csv_file_with_another_delimiter_is_told(bench: Bench) -> None:
+    bench.write(
+        "CREATE STREAMING TABLE people (id BIGINT NOT NULL, name VARCHAR) AS SELECT * FROM STREAM read_files('in/*.csv', format => 'csv');"
+    )
+    (bench.root / "in" / "a.csv").write_text("id;name\n1;Ada\n")
+    bench.start()
+    wait_until(lambda: "no column of the header `id;name`" in bench.notices(), "the notice")

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 COLUMN_GAP = "  "
+WIDEST = 120
+"""Characters that one cell may make all others of its column as wide as."""
 
 
 class Output:
@@ -76,8 +78,8 @@ class Output:
 
 
 def widths_of(rows: Iterable[Sequence[str]]) -> list[int]:
-    """The widest cell of every column."""
-    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+    """The widest cell of every column, very long ones aside: they push the rest of their own row along."""
+    return [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
 
 
 def aligned(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ class Reference:
 
     name: str
     token: Token
+
+
+_CLASS = re.compile(r"<class '[\w.]*\.(\w+)'>")
+"""How sqlglot names a part of its tree to its own developers."""
 
 
 def parse(text: Text, tokens: list[Token]) -> tuple[exp.Query | exp.Pivot | exp.Values, Draft]:
@@ -48,7 +53,7 @@ def _unreadable(text: Text, tokens: list[Token], draft: Draft, error: ParseError
     column = details.get("col")
     token = draft.token_at(max(0, int(column) - len(highlight))) if column is not None else None
     token = token or tokens[-1]
-    message = str(details.get("description") or "the query cannot be read").rstrip(".")
+    message = _CLASS.sub(lambda found: f"an operand of {found[1].upper()}", str(details.get("description") or "it breaks off")).rstrip(".")
     near = f" at {token.sql}" if len(token.sql) < 40 else ""
     return text.mistake(
         token,

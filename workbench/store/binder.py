@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -287,6 +288,9 @@ class _Source:
             offset = len(f"DESCRIBE {draft.sql}".encode()[: int(position)].decode("utf-8", "ignore")) - len("DESCRIBE ")
             if token := draft.token_at(max(0, offset)):
                 return self._at(token, message, hint)
+        named = message.rpartition(" ")[2].lower()
+        if token := next((t for t in whole if t.key == named), None):
+            return self._at(token, message, hint)
         return self.text.problem(whole[0].start, whole[-1].stop, message, hint)
 
     def _at(self, token: Token, message: str, hint: str) -> Problem:
@@ -303,12 +307,18 @@ def _said(error: QueryError) -> dict[str, str]:
     return {str(k): str(v) for k, v in found.items()} or {"exception_message": error.message}
 
 
+_AS_ALIAS = re.compile(r'Alias with name "+([^"]+)"+ exists|Column "([^"]+)" referenced that exists in the SELECT')
+"""What DuckDB says of an unknown column that is also an item of the SELECT, since an item without AS is named by its column."""
+
+
 def _worded(said: dict[str, str]) -> tuple[str, str]:
     """DuckDB's error as a message and a hint, without its lists of functions and its own names."""
     lines = [line.strip() for line in said["exception_message"].split("\n") if line.strip()]
     message, _, advice = lines[0].partition(". You might need to ")
     if said.get("error_subtype") == "COLUMN_NOT_FOUND" and "name" in said:
         message = f"there is no column {said['name']}"
+    if missing := _AS_ALIAS.match(message):
+        return f"there is no column {missing[1] or missing[2]}", "A key is a column of what is read, or an expression over its columns."
     if advice:
         return message, f"You might need to {advice}"
     if "must appear in the GROUP BY" in message:

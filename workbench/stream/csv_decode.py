@@ -42,6 +42,8 @@ class CsvDecoder:
         self._records = Records(self._dialect.quote, self._dialect.delimiter)
         self._headers: dict[str, Header] = {}
         self._judges: dict[Header, tuple[Feed, Judge]] = {}
+        self.notices: list[str] = []
+        """What its user should know and was not told yet."""
 
     def needs_header(self, file_id: str) -> bool:
         return self._dialect.header and file_id not in self._headers
@@ -72,6 +74,8 @@ class CsvDecoder:
         elif raw.header_line and self.needs_header(raw.start.file_id):
             self.set_header(raw.start.file_id, raw.header_line)
         names = self._names(raw)
+        if raw.header and not self._wanted(names):
+            self.notices.append(self._strange(raw, names))
         table, malformed = self._cut(lines, names)
         if names not in self._judges:
             self._judges[names] = self._judge(names)
@@ -89,6 +93,15 @@ class CsvDecoder:
                 "Refresh the table, or set header => 'false'.",
             )
         return self._headers[raw.start.file_id]
+
+    def _strange(self, raw: RawBatch, names: Header) -> str:
+        """A header that fits nothing is nearly always read with the wrong delimiter."""
+        shown = self._dialect.delimiter.join(names)[:80]
+        wanted = ", ".join(column.name for column in self._columns)
+        return (
+            f"no column of the header `{shown}` of {raw.start.file} is declared ({wanted}); the delimiter is"
+            f" {self._dialect.delimiter!r}: write delimiter => '…' if it is another, or header => 'false' if there is none"
+        )
 
     def _wanted(self, names: Header) -> list[tuple[Typed, int]]:
         """The declared columns that the file has, and their places in it."""

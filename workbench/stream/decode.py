@@ -85,6 +85,8 @@ class Decoder:
         batch = Batch(raw, judged.table, verdict, judged.mask, _places(lines.starts, raw), rejected, lines.take(rejected))
         if self._rescue:
             batch.notices = self._new_fields(batch)
+        if self._csv:
+            batch.notices, self._csv.notices = self._csv.notices, []
         return batch
 
     def needs_header(self, file_id: str) -> bool:

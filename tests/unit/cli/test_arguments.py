@@ -22,7 +22,7 @@ def picked(arguments: Arguments, *names: str) -> tuple[object, ...]:
         (["demo"], "screen:demo"),
         (["--project", "shop", "run", "--once"], "project:run"),
         (["run", "--project", "shop"], "project:run"),
-        (["check", "--data"], "project:check"),
+        (["check", "--data"], "check:check"),
         (["sql", "select 1", "--format", "csv"], "query:sql"),
         (["quarantine", "list", "--stream", "orders"], "ask:quarantine_list"),
         (["quarantine", "show", "7"], "ask:quarantine_show"),
