@@ -40,10 +40,6 @@ class Tick:
     def flows(self) -> list[Flow]:
         return [flow for flow, _ in self.cuts]
 
-    @property
-    def accepted(self) -> int:
-        return sum(int(np.count_nonzero(c.verdict == 0)) for _, cuts in self.cuts for c in cuts)
-
 
 class Assembler:
     """Turns pieces into a Commit: merged rows, rejections, partial aggregates; touches no memory that outlives a failure.
