@@ -26,6 +26,8 @@ PATIENCE = 30.0
 STEP = 0.02
 
 LAST_LINES = 12
+NOISE = ("nanobind: ", " - leaked ", " - ... skipped ", "See https://nanobind.")
+"""Beginnings of what DuckDB's binding prints when a process ends in the middle of its work: it would hide why."""
 
 
 def attach_or_start(project: Project, flags: Sequence[str] = (), patience: float = PATIENCE) -> Hello:
@@ -200,7 +202,8 @@ def _said(log: Path, begin: int) -> str:
     try:
         with log.open("rb") as file:
             file.seek(begin if begin <= _size(log) else 0)
-            lines = file.read()[-8192:].decode(errors="replace").strip().splitlines()
+            lines = file.read()[-32768:].decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return "".join(f"\n  {line}" for line in lines[-LAST_LINES:])
+    said = [line for line in lines if not line.startswith(NOISE)]
+    return "".join(f"\n  {line}" for line in said[-LAST_LINES:])

@@ -172,8 +172,11 @@ class FileSource:
             if 0 <= began - self._look_began < 20 * self._look_took:
                 return
             look = self._listing.look()
+            ended, known = self._clock(), len(self._roster.files)
             for file in self._roster.update(look, self._at_end):
                 self._turns.push(file)
+            if len(self._roster.files) == known:  # to meet new files takes long once, and must not put the next look off
+                ended = self._clock()
             self._at_end = False
             self._looked = True
             if not self._roster.files and not look.problems:
@@ -182,7 +185,7 @@ class FileSource:
                 self._told.pop(self.glob, None)
             self._collect(self._roster.said)
             self._tell()
-            took = self._clock() - began
+            took = ended - began
             self._look_began, self._look_took = began, took if took > SLOW_LOOK else 0.0
 
     @property

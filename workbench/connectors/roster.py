@@ -44,6 +44,8 @@ class Roster:
         self._truncated: dict[str, float] = {}
         self._first_seen: dict[tuple[int, int], tuple[tuple[int, int], float]] = {}
         self._looked = False
+        self._present: list[FollowedFile] | None = None
+        self._absent: list[FollowedFile] | None = None
         for offset in offsets:
             self.store(offset)
 
@@ -72,12 +74,14 @@ class Roster:
         """Take in what a look found; the files that have news. `at_end`: new ones begin at their end."""
         now = self._reading.clock()
         self.problems, self._waiting = dict(look.problems), {}
+        self._sorted_anew()
         new = [found for key, found in look.found.items() if key not in self.files]
         for key, file in list(self.files.items()):
             if key in look.found:
                 file.seen(look.found[key], now)
             else:
                 self._missing(file, now)
+        self._sorted_anew()
         for file in [file for file in self.files.values() if file.unjudged and file.found.size]:
             self._judge(file, look, now)
         unknown = [found for found in new if not self._recalled(found, now)]
@@ -146,6 +150,8 @@ class Roster:
     def _enter(self, file: FollowedFile) -> None:
         self.files[file.found.key] = file
         self.by_id[file.file_id] = file
+        if file.read.byte:
+            self._sorted_anew()
         file.growth.saw(min(self._reading.clock(), file.found.mtime_ns / 1e9), file.found.size)
 
     def _move(self, file: FollowedFile, found: Found) -> None:
@@ -195,7 +201,7 @@ class Roster:
         """
         packed = found.path.endswith(PACKED)
         ended = self._ended(look, packed, now)
-        present = [file for key, file in self.files.items() if key in look.found and file.read.byte and self._reading.follow]
+        present = self._read_and_present(look)
         if not found.size or not (ended or present):
             return None
         content = open_content(found.path, parquet=False)
@@ -219,15 +225,32 @@ class Roster:
         """Files that are no longer there under their own inode: all of them, or those truncated a moment ago; shortest first."""
         recent = {file_id for file_id, when in self._truncated.items() if now - when <= GRACE}
         files = []
-        for file_id, offset in self._stored.items():
-            if file_id not in self.by_id and (packed or file_id in recent):
+        for file_id in self._stored if packed else self._stored.keys() & recent:
+            if file_id not in self.by_id:
+                offset = self._stored[file_id]
                 identity = Identity.from_mark(offset.mark)
                 files.append(self._restore(Found(offset.file, offset.file, identity.device, identity.inode, 0, 0), offset))
-        for file in self.by_id.values():
-            lives = self.has(file)
-            if (not lives and file.file_id in recent) or (packed and lives and file.found.key not in look.found):
-                files.append(file)
+        replaced = [self.by_id[file_id] for file_id in recent if file_id in self.by_id]
+        files += [file for file in replaced if not self.has(file)]
+        if packed:
+            files += [file for file in self._gone_from(look) if self.has(file)]
         return sorted(files, key=lambda file: file.identity.tail.stop)
+
+    # With thousands of new files these must not be gathered for each of them.
+
+    def _read_and_present(self, look: Look) -> list[FollowedFile]:
+        if self._present is None:
+            follow = self._reading.follow
+            self._present = [file for key, file in self.files.items() if key in look.found and file.read.byte and follow]
+        return self._present
+
+    def _gone_from(self, look: Look) -> list[FollowedFile]:
+        if self._absent is None:
+            self._absent = [file for key, file in self.files.items() if key not in look.found]
+        return self._absent
+
+    def _sorted_anew(self) -> None:
+        self._present = self._absent = None
 
     def _quiet(self, found: Found, now: float) -> bool:
         """The file has not changed for a while since it was first seen."""

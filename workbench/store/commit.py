@@ -195,9 +195,20 @@ def _set_counters(session: Session, delta: StreamDelta, commit: int, at: str) ->
         [commit, *delta.totals.as_tuple(), delta.offset, delta.stream],
     )
     if delta.rules:
-        rows = ", ".join("(?, ?::BIGINT, ?::BIGINT)" for _ in delta.rules)
-        session.execute(
-            f"UPDATE _system.rules r SET total = total + v.n, first_seen = coalesce(first_seen, {at}), last_seen = {at},"
-            f" last_id = coalesce(v.id, last_id) FROM (VALUES {rows}) v(rule, n, id) WHERE r.stream = ? AND r.rule = v.rule",
-            [*(value for rule in delta.rules for value in (rule.rule, rule.count, rule.last_id)), delta.stream],
-        )
+        _count_rules(session, delta, at)
+
+
+def _count_rules(session: Session, delta: StreamDelta, at: str) -> None:
+    """One UPDATE for all rules; joined with VALUES it took twice as long."""
+    counts = " ".join("WHEN ? THEN ?" for _ in delta.rules)
+    keys = ", ".join("?" for _ in delta.rules)
+    session.execute(
+        f"UPDATE _system.rules SET total = total + CASE rule {counts} END, first_seen = coalesce(first_seen, {at}), last_seen = {at},"
+        f" last_id = coalesce(CASE rule {counts} END::BIGINT, last_id) WHERE stream = ? AND rule IN ({keys})",
+        [
+            *(value for rule in delta.rules for value in (rule.rule, rule.count)),
+            *(value for rule in delta.rules for value in (rule.rule, rule.last_id)),
+            delta.stream,
+            *(rule.rule for rule in delta.rules),
+        ],
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer, DiskFull, StoreError
 from workbench.store.duck import duckdb
 from workbench.store.names import literal
-from workbench.store.session import Session
+from workbench.store.session import START_ANEW, Session
 
 FORMAT = 1
 """Version of schema.sql; a database with a higher one is refused."""
@@ -152,6 +152,6 @@ def _opening_error(path: Path, error: duckdb.Error) -> StoreError:
     if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException):
         return DatabaseDamaged(
             f"{path} cannot be read: {text.splitlines()[0]}",
-            "The file is damaged or no database. Move it away and start again: sources are read anew; or restore a copy.",
+            f"The file is damaged or no database. {START_ANEW}",
         )
     return StoreError(f"{path}: {text.splitlines()[0]}")

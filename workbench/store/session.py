@@ -6,19 +6,23 @@ import errno
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from workbench.errors import DiskFull, QueryCancelled, QueryError, StoreError
+from workbench.errors import DatabaseDamaged, DiskFull, QueryCancelled, QueryError, StoreError
 from workbench.store.duck import duckdb
 
 warnings.filterwarnings("ignore", "Arrow output on a DB-API")
 
 LARGE = 1 << 20
 """Bytes of input from which planning a query twice (+2 ms) is cheaper than copying its result."""
+
+DAMAGE = re.compile(r"Corrupt database file|Could not read enough bytes from file \"[^\"]*\.duckdb\"")
+"""What DuckDB says when a block of its own file is not as it was written."""
+START_ANEW = "Move it away and start again: sources are read anew; or restore a copy."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +111,16 @@ class Session:
     @contextmanager
     def relation(self, name: str, table: Any) -> Iterator[None]:
         """Make an Arrow table (or reader) readable under a name, for a while."""
-        self.connection.register(name, table)
+        with _translated():
+            self.connection.register(name, table)
         try:
             yield
-        finally:
+        except BaseException:
+            # After an error in a transaction this fails too, and must not hide that error; the next table takes the name.
+            with suppress(duckdb.Error):
+                self.connection.unregister(name)
+            raise
+        with _translated():
             self.connection.unregister(name)
 
     def interrupt(self) -> None:
@@ -153,6 +163,8 @@ def _translated() -> Iterator[None]:
     except duckdb.Error as error:
         if "No space left" in str(error):
             raise DiskFull(f"The disk is full: {_first_line(error)}", "Free some room; the engine goes on by itself.") from error
+        if DAMAGE.search(str(error)):
+            raise DatabaseDamaged(f"The database file is damaged: {_first_line(error)}", START_ANEW) from error
         raise QueryError(_message(error), position=_position(error)) from error
 
 

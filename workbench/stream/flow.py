@@ -52,6 +52,7 @@ class Flow:
         self.behind = False
         self.dry = False
         self.due_at = 0.0
+        self.last_file = ""
         self.queued = 0
         self.active_until = 0.0
         self.error: WorkbenchError | None = None

@@ -30,8 +30,8 @@ PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
-SHARE = 0.25
-"""Of a core: what small commits may take; where each takes longer than a quarter of the tick, they come less often."""
+SHARE = 0.4
+"""Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often."""
 MOST_PACE = 0.25
 """Seconds; however dear commits are, rows are not held longer than this."""
 NO_TICK = 0.002
@@ -78,7 +78,9 @@ class Pump:
         self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
         self._committed_at = 0.0
         self._held_until = 0.0
+        self._decoding = 0.0
         self._cost = 0.0
+        """Seconds that a small commit took lately, with the decoding that led to it."""
         self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
 
     @property
@@ -203,7 +205,8 @@ class Pump:
         finally:
             with self._lock:
                 self._busy = False
-                self._cost += (min(time.monotonic() - began, MOST_PACE) - self._cost) / 8
+                self._cost += (min(time.monotonic() - began + self._decoding, MOST_PACE) - self._cost) / 8
+                self._decoding = 0.0
                 self._lock.notify_all()
         self._checkpoint_when_due()
 
@@ -334,7 +337,9 @@ class Pump:
                 now = time.monotonic()
                 number = flow.begin(raw)
                 flow.active_until = now + ACTIVE_FOR
-                flow.hungry = more
+                # What a live file grew by meanwhile waits for the next tick: each little read costs as much as a larger one.
+                flow.hungry = more and (flow.behind or raw.start.file_id != flow.last_file)
+                flow.last_file = raw.start.file_id
                 flow.due_at = self._next_tick(now)
             self._lock.notify_all()
         if error:
@@ -342,12 +347,14 @@ class Pump:
         if raw is None:
             return
         result: Batch | FlowError
+        began = time.monotonic()
         try:
             result = flow.steps(session).run(raw)
         except Exception as caught:
             result = _stopped(flow, caught)
         with self._lock:
             failed = flow.error
+            self._decoding += time.monotonic() - began
             flow.finish(epoch, number, result)
             self._lock.notify_all()
         if flow.error is not failed:
