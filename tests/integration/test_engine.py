@@ -67,7 +67,7 @@ class Bench:
             return bool(answers[0] == expected)
 
         try:
-            wait_until(look, sql, 10.0)
+            wait_until(look, sql)
         except pytest.fail.Exception as error:
             pytest.fail(f"{error}: wanted {expected}, it is {answers[0]}")
 

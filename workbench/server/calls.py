@@ -34,7 +34,9 @@ class Calls:
 
 
 def encoded(message: Any) -> bytes:
-    return json.dumps(message if isinstance(message, dict) else to_json(message), separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(message if isinstance(message, dict) else to_json(message), separators=(",", ":"), ensure_ascii=False).encode(
+        errors="replace"  # half a surrogate pair in a text that was sent
+    )
 
 
 def json_response(content: bytes | str, status: int = 200) -> Response:

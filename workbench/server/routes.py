@@ -189,7 +189,7 @@ async def _body(request: Request) -> dict[str, Any]:
             raise HTTPException(413, "The request is larger than 1 MB")
     try:
         body = json.loads(received or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"The body is not JSON: {error}") from None
     if not isinstance(body, dict):
         raise UsageError("The body is not a JSON object")
