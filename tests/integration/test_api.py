@@ -417,6 +417,7 @@ async def test_errors_cross_the_wire(server: Server, client: EngineClient, engin
         ("POST", "/v1/queries", b'"select 1"', 400),
         ("POST", "/v1/queries", b'{"sql": 1}', 400),
         ("POST", "/v1/queries", b"\xff\x00", 400),
+        pytest.param("POST", "/v1/queries", b"[" * 200_000, 400, id="too deep"),
         pytest.param("POST", "/v1/queries", b'{"sql": "' + b" " * (1 << 20) + b'"}', 413, id="too large"),
         ("POST", "/v1/datasets/v/refresh", b'{"full": "yes"}', 400),
         ("GET", "/v1/streams/orders/tail?limit=-1", b"", 400),

@@ -140,6 +140,16 @@ def test_an_engine_that_ends_is_quoted(project: Project, monkeypatch: pytest.Mon
     assert str(project.log) in caught.value.hint
 
 
+def test_what_hides_the_reason_is_left_out(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = "print('nanobind: leaked 99 functions!' + chr(10) + (' - leaked function \"x\"' + chr(10)) * 99)"
+    monkeypatch.setattr(f"{__name__}.ENGINE", f"import sys; print('the reason', flush=True); {noise}; sys.exit(3)")
+
+    with pytest.raises(EngineUnavailable, match="the reason") as caught:
+        launch.attach_or_start(project)
+
+    assert "leaked" not in caught.value.message
+
+
 def test_an_engine_that_never_answers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{__name__}.ENGINE", "import time; print('thinking', flush=True); time.sleep(60)")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -10,7 +11,7 @@ from typing import cast
 
 from workbench.cli.arguments import Arguments, parse
 from workbench.cli.output import Output
-from workbench.errors import WorkbenchError
+from workbench.errors import DiskFull, WorkbenchError
 
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
@@ -30,11 +31,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         # The reader (head, less) has had enough. What is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_rest()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _discard_rest()
+        full = DiskFull(f"The disk is full: {error.strerror}", "Free some room and run it again; what is printed so far is not all.")
+        out.error(full)
+        return full.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _discard_rest() -> None:
+    """What is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(path: str) -> Command:

@@ -23,12 +23,19 @@ def copy_sample(target: Path) -> None:
     """Copy the sample project into a folder that is new, empty, or an earlier copy (which is left as it is).
 
     Raises:
-        UsageError: the folder holds something else.
+        UsageError: the folder holds something else, or cannot be written.
     """
     if (target / MARK).exists():
         return
     if target.is_dir() and any(target.iterdir()):
         raise UsageError(f"{target} is not empty", "Give the demo a folder of its own, or none: then it makes one.")
+    try:
+        _copy(target)
+    except OSError as error:  # also shutil.Error, which has no text of its own for each file
+        raise UsageError(f"{target}: {error.strerror or error}", "Choose a folder that you may write to.") from error
+
+
+def _copy(target: Path) -> None:
     source = sample_project()
     for part in PARTS:
         shutil.copytree(source / part, target / part, ignore=shutil.ignore_patterns("*.tmp"))

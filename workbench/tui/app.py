@@ -205,13 +205,16 @@ class WorkbenchApp(App[ExitChoice]):
             self.main.footer.say("There is no stream to pause.", "warning")
         elif chosen.state == "PAUSE":
             await self._ingest(chosen.name, False)
+        elif chosen.state == "FAIL":
+            sheet = questions.resume_sheet(self.picture, chosen.name)
+            self.push_screen(sheet, lambda answer: self._after_pause(chosen.name, answer))
         else:
             sheet = questions.pause_sheet(self.picture, chosen.name)
             self.push_screen(sheet, lambda answer: self._after_pause(chosen.name, answer))
 
     def _after_pause(self, stream: str, answer: str | None) -> None:
-        if answer == "pause":
-            self.run_worker(self._ingest(stream, True), group="ingest")
+        if answer in ("pause", "resume"):
+            self.run_worker(self._ingest(stream, answer == "pause"), group="ingest")
 
     async def _ingest(self, stream: str, pause: bool) -> None:
         engine = self.link.engine

@@ -47,6 +47,19 @@ def pause_sheet(picture: Picture, stream: str) -> Sheet:
     )
 
 
+def resume_sheet(picture: Picture, stream: str) -> Sheet:
+    """A stream that stopped on an error: going on is a choice, since the same record may stop it again."""
+    return Sheet(
+        picture,
+        f"Go on with {stream}? It stopped on an error.",
+        note="a rule or record that stopped it stops it again while it is as it was",
+        answers=(
+            Answer("esc", "leave it", "", "stay"),
+            Answer("p", "go on", "it reads on at its last commit; nothing is lost", "resume"),
+        ),
+    )
+
+
 def lost_sheet(picture: Picture, reason: str, log: Sequence[str], can_start: bool) -> Sheet:
     """The engine is gone: why, its last words, and a restart."""
     body = [Words(reason, "text"), *(Words(line, "muted") for line in log[-LOG_LINES:])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,21 @@ def test_a_demo_never_goes_into_a_folder_with_other_things(folder: Path, capsys:
     assert main(["demo", str(folder), "--no-screen"]) == 2
     assert "is not empty" in capsys.readouterr().err
     assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_a_full_disk_behind_standard_output_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    discarded: list[bool] = []
+    monkeypatch.setattr("workbench.cli.main._command", lambda path: fail)
+    monkeypatch.setattr("workbench.cli.main._discard_rest", lambda: discarded.append(True))
+    assert main(["status"]) == 3
+    assert "The disk is full" in capsys.readouterr().err
+    assert discarded
+
+
+def test_a_demo_that_cannot_be_copied_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["demo", str(tmp_path / "file" / "below"), "--no-screen"]) == 2
+    assert "Choose a folder" in capsys.readouterr().err

@@ -580,6 +580,21 @@ def test_a_file_deleted_before_its_turn_leaves_nothing_behind(reader: Reader, tm
     assert "a.ndjson was deleted with 8 bytes unread" in source.notices()
 
 
+def test_new_files_do_not_put_the_next_look_off(reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meeting many takes long once; the next look must not wait twenty times that."""
+    add(tmp_path / "a.ndjson", lines(0, 5))
+    source = reader.source()
+    update = source._roster.update
+
+    def slowly(*given: Any) -> Any:
+        reader.now += 5
+        return update(*given)
+
+    monkeypatch.setattr(source._roster, "update", slowly)
+    source.rescan()
+    assert source._look_took == 0
+
+
 def test_a_closed_source_opens_nothing_again(reader: Reader, tmp_path: Path) -> None:
     add(tmp_path / "a.ndjson", lines(0, 5))
     source = reader.source()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from workbench.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer, QueryError, StoreError
@@ -71,3 +73,24 @@ def test_files_outside_the_project_and_settings_are_out_of_reach(tmp_path: Path)
                 database.writer.execute(sql)
     finally:
         database.close()
+
+
+def test_a_file_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    database = open_database(path, "256MB", "64MB", ())
+    database.writer.execute("CREATE TABLE _store.t AS SELECT hash(range) AS a FROM range(500000)")
+    database.close()
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(DatabaseDamaged, match=r"data\.duckdb"), closing(open_database(path, "256MB", "64MB", ())) as opened:
+        opened.writer.execute("SELECT sum(a::DOUBLE) FROM _store.t")
+
+
+def test_a_table_in_a_broken_transaction_does_not_hide_what_broke_it(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "data.duckdb", "256MB", "64MB", ())
+    with (
+        pytest.raises(QueryError, match="nowhere"),
+        database.writer.transaction(),
+        database.writer.relation("_t", pa.table({"a": [1]})),
+    ):
+        database.writer.execute("INSERT INTO _store.nowhere SELECT * FROM _t")
+    database.close()

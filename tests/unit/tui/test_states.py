@@ -100,6 +100,10 @@ async def test_failed_and_waiting_streams_say_why() -> None:
         await stage.shows("amount >= 0 broke in line 17")
         assert stage.sees("nothing matches clicks/*.ndjson yet")
         assert stage.sees("✗ 1 failed")
+        await stage.press("p")
+        await stage.shows("It stopped on an error.")
+        await stage.press("p")
+        await stage.until(lambda: stage.engine.asked("resume") == [("resume", failed.name)])
 
 
 async def test_empty_panes_say_what_to_do() -> None:
