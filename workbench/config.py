@@ -36,7 +36,7 @@ class Settings:
     query_memory_limit: str = "512MB"
     result_limit: str = "4GB"
     threads: int = 0
-    tick: float = 0.05
+    tick: float = 0.03
     poll: float = 0.25
     chunk: int = 16 << 20
     nice: int = 5
