@@ -20,6 +20,8 @@ Start = Callable[[], Awaitable[None]]
 
 DETAILS = 0.2
 """Seconds between two looks at tail and state: 5 Hz."""
+SEARCHES = 0.6
+"""Seconds between two looks with a filter: each searches the latest 200,000 records."""
 RETRY = 2.0
 """Seconds between knocks at an engine that is gone."""
 HELD_ROWS = 500
@@ -160,7 +162,7 @@ class Link:
             if self.engine is not None and self.picture.connection == "live":
                 await self._fetch(self.engine)
                 self._post(Frame())
-            await asyncio.sleep(DETAILS)
+            await asyncio.sleep(SEARCHES if self.picture.filter else DETAILS)
 
     async def _fetch(self, engine: EngineApi) -> None:
         with contextlib.suppress(WorkbenchError, OSError):

@@ -89,6 +89,16 @@ async def test_the_filter_works_while_paused() -> None:
         assert stage.sees("PAUSED")
 
 
+async def test_shift_g_resumes_a_paused_view_from_the_list_too() -> None:
+    async with staged() as stage:
+        chosen = stage.app.picture.stream
+        await stage.press("space")
+        await stage.until(lambda: stage.app.picture.paused)
+        await stage.press("G")
+        await stage.until(lambda: not stage.app.picture.paused)
+        assert stage.app.picture.stream == chosen
+
+
 async def test_space_pauses_the_view_and_says_what_came_meanwhile() -> None:
     async with staged() as stage:
         await stage.press("space")

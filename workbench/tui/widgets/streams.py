@@ -11,6 +11,7 @@ from workbench.protocol import StreamStatus
 from workbench.tui.glyphs import STREAM_STATES
 from workbench.tui.line import Line
 from workbench.tui.listing import Listing
+from workbench.tui.messages import Opened
 from workbench.tui.numbers import count, duration, rate, step_above
 from workbench.tui.picture import Picture
 from workbench.tui.text import wrap_words
@@ -44,6 +45,13 @@ class Streams(Listing):
         if rows:
             self.picture.choose(rows[max(0, min(place, len(rows) - 1))])
         super().go(place)
+
+    def action_last(self) -> None:
+        """G resumes a view that is paused, wherever the cursor is: that is what the tail's title says."""
+        if self.picture.paused:
+            self.post_message(Opened("tail", "resume"))
+        else:
+            super().action_last()
 
     def build(self, cells: int) -> list[Line]:
         picture, p = self.picture, self.palette
