@@ -37,12 +37,3 @@ def duration(text: str) -> int | None:
             return None
         total += round(float(count) * micros)
     return total
-
-
-def spelled(micros: int) -> str:
-    """The same length in the largest unit that divides it."""
-    for name, size in reversed(UNITS.items()):
-        if micros % size == 0 and micros:
-            count = micros // size
-            return f"{count} {name.lower()}{'' if count == 1 else 's'}"
-    return f"{micros} microseconds"

@@ -30,7 +30,7 @@ PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
-SHARE = 0.6
+SHARE = 0.4
 """Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often."""
 MOST_PACE = 0.25
 """Seconds; however dear commits are, rows are not held longer than this."""

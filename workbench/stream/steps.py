@@ -23,7 +23,6 @@ class Recipe:
     columns: tuple[Column, ...]
     book: RuleBook
     options: tuple[tuple[str, str], ...] = ()
-    exact: bool = False
     drift: Drift = field(default_factory=Drift)
 
     @property
@@ -48,7 +47,6 @@ class FlowSteps:
             recipe.options,
             table.expectations if plain else (),
             inferred=source.schema is None and not table.columns,
-            exact=recipe.exact,
             stream=table.name,
             drift=recipe.drift,
         )
