@@ -64,6 +64,7 @@ class ChunkBuffer:
         self.capacity = capacity
         self.path: str | None = None
         self._fd = -1
+        self._scratch = bytearray()
         if sys.platform == "linux":
             self._fd = os.memfd_create("workbench-chunk")
             os.ftruncate(self._fd, capacity)
@@ -82,6 +83,13 @@ class ChunkBuffer:
         """Let a reader of `path` see `length` bytes and no more; memory beyond must not be touched until `open`."""
         if self._fd >= 0:
             os.ftruncate(self._fd, length)
+
+    @property
+    def scratch(self) -> bytearray:
+        """As many bytes again, for flags about the chunk's bytes: new memory for each chunk would cost as much as the flags."""
+        if not self._scratch:
+            self._scratch = bytearray(self.capacity)
+        return self._scratch
 
     def close(self) -> None:
         """Give the memory back; where something still looks at it, with that."""
@@ -115,6 +123,13 @@ class RawBatch:
     """CSV: the first record of this batch is the file's header (counted as blank, never a row)."""
     header_line: bytes = b""
     """CSV with a header: the file's header record, for batches that begin after it."""
+    starts: np.ndarray | None = None
+    """int64[n + 1]: where the records begin in `buffer`, when newlines do not tell (a record may hold some); each is still
+    followed by 0x0A. None: every 0x0A ends a record."""
+    peers: tuple[tuple[int, str], ...] = ()
+    """(first record, peer) of each run of records that came from one peer, ascending; empty: no peers."""
+    arrivals: tuple[tuple[int, float], ...] = ()
+    """(first record, time) of each run of records that arrived together, ascending; empty: all `arrived_at`."""
 
 
 @dataclass(slots=True)
@@ -160,3 +175,11 @@ class Lag:
     seconds: float = 0.0
     waiting: int = 0
     files: int = 0
+    held: int = 0
+    """Bytes that are received and kept outside the database until they are committed (a spool)."""
+    hold_limit: int = 0
+    """The most bytes that may be held."""
+    dropped: int = 0
+    """Records that were lost before they could be kept (UDP), since the source was first opened."""
+    peers: int = 0
+    """Senders that are connected now."""

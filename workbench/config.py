@@ -27,6 +27,8 @@ class Settings:
         tick: seconds between commits while following.
         poll: seconds between looks at quiet files.
         chunk: bytes that are decoded at once.
+        idle_timeout: seconds without news after which a source no longer holds back the watermark of what it shares with others.
+        spool_limit: the most that a socket, or stdin, may keep on disk before it is committed.
         nice: how far the engine steps back for other programs, 0 to 19.
         theme: dark, light, or auto.
         state_dir: where the database lives; empty means `.workbench` in the project.
@@ -39,6 +41,8 @@ class Settings:
     tick: float = 0.03
     poll: float = 0.25
     chunk: int = 16 << 20
+    idle_timeout: float = 30.0
+    spool_limit: str = "256MB"
     nice: int = 5
     theme: str = "dark"
     state_dir: str = ""

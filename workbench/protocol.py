@@ -8,12 +8,15 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised whenever a message changes its meaning; client and engine must agree."""
 
 T = TypeVar("T")
 
-StreamState = Literal["RUN", "LAG", "PAUSE", "FAIL", "WAIT", "DONE"]
+StreamState = Literal["RUN", "LAG", "PAUSE", "STOP", "FAIL", "WAIT", "DONE"]
+Slow = Literal["", "source", "decode", "commit", "disk", "limit"]
+Action = Literal["pause", "resume", "stop", "rewind", "end", "limit", "column"]
+DriftKind = Literal["new", "vanished", "retyped"]
 RunState = Literal["waiting", "running", "done", "failed", "cancelled"]
 QueryState = Literal["running", "done", "failed", "cancelled"]
 
@@ -60,6 +63,92 @@ class StreamStatus:
     commit: int = 0
     views: tuple[str, ...] = ()
     """Running states over it."""
+    flows: tuple[FlowStatus, ...] = ()
+    """Each of its sources."""
+    lag_bytes: int = 0
+    catch_up: float | None = None
+    """Seconds until nothing is unread, at the rate of the last seconds; None when it is not behind, or not getting nearer."""
+    slow: Slow = ""
+    """Who it waits for while it is behind: the source, decoding, the commit, the disk, or its own rate limit."""
+    queue_bytes: int = 0
+    queue_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStatus:
+    """One source of a streaming table, now. `held`: bytes received and kept until they are committed (sockets, stdin), of at most
+    `hold_limit`; `dropped`: records that were lost before they could be kept (UDP); `peers`: senders connected now;
+    `limit`: rows/s asked for, None without one; `event_time`: the newest committed, `watermark_idle`: it holds no watermark now.
+    """
+
+    name: str
+    source: str
+    state: StreamState
+    rate: float = 0.0
+    lag_seconds: float = 0.0
+    lag_rows: int = 0
+    lag_bytes: int = 0
+    rows_in: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    held: int = 0
+    hold_limit: int = 0
+    dropped: int = 0
+    peers: int = 0
+    limit: float | None = None
+    event_time: float | None = None
+    watermark_idle: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """A running state (or a join, or a deduplication) and its event time. Times are event time, seconds since 1970.
+
+    `kind`: tumbling, hopping, session, groups, join, distinct. `open_windows`, `closed_windows`, `late` are counts since it was built;
+    `on_late`: list, update or drop. `state_rows`, `state_bytes`: what it keeps; `expires`: in words, when that is let go.
+    """
+
+    name: str
+    stream: str
+    kind: str
+    watermark: float | None
+    open_windows: int = 0
+    closed_windows: int = 0
+    late: int = 0
+    on_late: str = "list"
+    state_rows: int = 0
+    state_bytes: int = 0
+    expires: str = ""
+    waits_for: tuple[str, ...] = ()
+    """Sources that hold the watermark back."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftStatus:
+    """A field that no longer fits the columns: new, vanished or of another type. `type`: the column that would hold it;
+    `sample`: a line that has it; `addable`: `add_column` can do it."""
+
+    stream: str
+    field: str
+    kind: DriftKind
+    type: str
+    sample: str
+    count: int
+    at: float
+    addable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlan:
+    """What a command on a stream would do, said before it is done. `says`: sentences for the user; `possible`: False when it cannot be
+    done, `says` then tells why; `token`: to be given back with the command, so that what was shown is what is done."""
+
+    stream: str
+    action: Action
+    says: tuple[str, ...]
+    possible: bool = True
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +233,8 @@ class Snapshot:
     """Share of one core that the engine took lately, 1.0 = a whole core."""
     memory: int = 0
     """Bytes resident."""
+    views: tuple[ViewStatus, ...] = ()
+    drifts: tuple[DriftStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

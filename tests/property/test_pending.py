@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from workbench.batch import ACCEPTED, REJECTED, Batch, Offset, RawBatch
 from workbench.store.commit import Counts
-from workbench.stream.pending import Pending
+from workbench.stream.pending import Pending, PendingRead
 
 
 def batch_of(rows_per_record: list[list[int]]) -> Batch:
@@ -70,3 +70,20 @@ def test_nothing_from_the_limit_on_is_cut(records: list[list[int]], limit: int) 
     while not pending.exhausted:
         seen += pending.cut(3).counts().rows_in
     assert seen == limit
+
+
+@given(st.lists(st.tuples(verdicts, st.lists(st.sampled_from([0, 1, 2]), max_size=3)), min_size=1, max_size=30), st.data())
+def test_two_outputs_of_one_read_are_cut_at_the_same_records(records: list[tuple[int, list[int]]], data: st.DataObject) -> None:
+    one, other = batch_of([[v] for v, _ in records]), batch_of([rows for _, rows in records])
+    read = PendingRead((one, other))
+    counts = [Counts(), Counts()]
+    at = 0
+    while not read.exhausted:
+        pieces = read.cut(data.draw(st.integers(1, 8)))
+        assert {(piece.first, piece.stop) for piece in pieces} == {(at, pieces[0].stop)}
+        at = pieces[0].stop
+        counts = [total + piece.counts() for total, piece in zip(counts, pieces, strict=True)]
+    assert at == len(records)
+    assert counts[0].rows_in == counts[1].rows_in == len(records)
+    assert all(total.balanced for total in counts)
+    assert counts[1].accepted == sum(row == 0 for _, rows in records for row in rows)

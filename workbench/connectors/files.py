@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Literal
 
 from workbench.batch import MAX_LINE, ChunkBuffer, Lag, Offset, RawBatch
 from workbench.connectors.compressed import CompressedContent
-from workbench.connectors.followed import BOM, FollowedFile, Reading, Replaced
+from workbench.connectors.followed import BOM, FollowedFile, Position, Reading, Replaced
 from workbench.connectors.handles import Handles, open_content
 from workbench.connectors.identity import Identity, Peek
 from workbench.connectors.lines import Lines
@@ -101,6 +102,8 @@ class FileSource:
                 if raw is None and file.drained is None and file.file_id not in self._failed:
                     looked_at.append(file)
                 self._collect(file.said)
+            if raw is None and (over := self._roster.farewell()):
+                raw = self._over(over, buffer)
             for file in looked_at:
                 self._queue(file)
             self._collect(self._roster.said)
@@ -113,6 +116,10 @@ class FileSource:
         except Replaced:
             for begun in self._roster.replaced(file):
                 self._turns.push(begun)
+            return None
+        except FileNotFoundError:
+            if self._roster.vanished(file):
+                self._turns.push(file)
             return None
         except OSError as error:
             file.broken = file.found.stamp if error.errno is None else None
@@ -128,6 +135,12 @@ class FileSource:
         if raw is not None and file.has_news(self._clock()):
             self._turns.push(file)
         return raw
+
+    def _over(self, offset: Offset, buffer: ChunkBuffer) -> RawBatch:
+        """A batch without records: it stores that a file is over."""
+        buffer.open()
+        buffer.seal(0)
+        return RawBatch(buffer, 0, offset, offset, self._clock())
 
     def _queue(self, file: FollowedFile) -> None:
         if self._roster.has(file):
@@ -163,6 +176,25 @@ class FileSource:
                     )
                     file.rewind()
 
+    # -- places
+
+    def place(self, file_id: str, file: str, byte: int, line: int) -> Offset | None:
+        """An offset after record `line` of what was read under `file_id`, also when it was renamed or compressed since.
+
+        For Parquet `byte` counts row groups. None when the content cannot be found again or no record ends there.
+        """
+        with self._lock:
+            if not self._looked:
+                self.rescan()
+            return self._roster.place(file_id, file, Position(byte, line))
+
+    def ends(self) -> tuple[Offset, ...]:
+        """The offsets after the last whole record of each file that is there now, and of each that is over."""
+        with self._lock:
+            self._look_began = self._look_took = 0.0
+            self.rescan()
+            return tuple(self._roster.ends())
+
     # -- looking
 
     def rescan(self) -> None:
@@ -192,18 +224,20 @@ class FileSource:
     def idle(self) -> bool:
         """Nothing whole was unread at the last look."""
         with self._lock:
-            return self._looked and not self._turns and not self._roster.undecided
+            return self._looked and not (self._turns or self._roster.undecided or self._roster.farewells)
 
     @property
     def ended(self) -> bool:
         """`follow => false` and all is read; files that cannot be read have been named in a notice."""
         with self._lock:
-            return not self._follow and self._looked and not self._turns
+            return not self._follow and self._looked and not (self._turns or self._roster.farewells)
 
     def directories(self) -> set[Path]:
         """Directories where news can show up, for a Watcher."""
         with self._lock:
-            return self._listing.directories() | {Path(file.found.path).parent for file in self._roster.files.values()}
+            return self._listing.directories() | {
+                Path(folder) for folder in {os.path.dirname(file.found.path) for file in self._roster.files.values()}
+            }
 
     def lag(self) -> Lag:
         """How far the committed offsets are behind; an unfinished last line waits and is no lag."""

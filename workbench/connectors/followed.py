@@ -11,7 +11,7 @@ from workbench.batch import ChunkBuffer, Offset, Overlong, RawBatch
 from workbench.connectors.content import Content
 from workbench.connectors.growth import Growth
 from workbench.connectors.identity import Identity
-from workbench.connectors.lines import NEWLINE, Cut, Cutter, count_lines, find_newline
+from workbench.connectors.lines import NEWLINE, Cut, Cutter, find_newline, last_newline
 from workbench.connectors.listing import Found
 from workbench.connectors.overlong import OverlongScan
 from workbench.connectors.parquet import ParquetContent
@@ -19,12 +19,16 @@ from workbench.connectors.parquet import ParquetContent
 BOM = b"\xef\xbb\xbf"
 GRACE = 2.0
 """Seconds without growth after which a file that is gone has ended."""
-OPEN_QUOTE = 5.0
+OPEN_QUOTE = 2.0
 """Seconds that a quoted record may take to arrive; then its first line stands alone."""
 HEADER = 1 << 20
 """Bytes that a CSV header may take."""
 COUNTED = 256 << 20
 """Bytes whose lines are counted when `start => 'end'` skips them."""
+
+
+PIECE = 4 << 20
+"""Bytes that are looked at at once where no buffer is given."""
 
 
 class Replaced(Exception):
@@ -86,10 +90,19 @@ class FollowedFile:
     at_end: int | None = None
     """`start => 'end'`: the file's size at the first look, where reading begins."""
     gone_since: float | None = None
+    held: bool = False
+    """It was open when its name went: no other file can have its inode."""
     moved: bool = False
     """It was moved to another file, and no stored offset says so yet."""
     unjudged: bool = False
     """It was empty when it was found: whether its content is that of a known file is still to be seen."""
+    sighting: bool = False
+    """Nothing of it was read yet: the next batch only stores that it was found, so that a restart knows it."""
+    sighted: bool = False
+    met: float = 0.0
+    """When it was found."""
+    resting: Found | None = None
+    """What a stat saw when a read could give nothing, now or later."""
     broken: tuple[int, int] | None = None
     """The stamp under which it was unreadable for good."""
     done: bool = False
@@ -129,13 +142,20 @@ class FollowedFile:
 
     def has_news(self, now: float) -> bool:
         """Whether a read could give something."""
+        if self.sighting:
+            return True
+        news = self._has_news(now)
+        self.resting = None if news or self.waiting or self.gone_since is not None else self.found
+        return news
+
+    def _has_news(self, now: float) -> bool:
         if self.unjudged or self.broken == self.found.stamp:
             return False
         if self.drained is None or (self.reading.follow and self.found.stamp != self.drained):
             return True
         if self.content is not None and self.content.trouble:
             return False
-        return bool(self.waiting) and not self.done and (self._final(now) or (self._open is not None and now - self._open[1] >= OPEN_QUOTE))
+        return bool(self.waiting) and not self.done and (self._final(now) or self._quote_given_up(now))
 
     def _final(self, now: float) -> bool:
         """Whether a last line without a newline counts."""
@@ -159,8 +179,11 @@ class FollowedFile:
         status = content.status()
         stamp = status.st_size, status.st_mtime_ns
         self.growth.saw(self.reading.clock(), status.st_size)
-        if self.skips:
-            raw: RawBatch | None = self._skip(content, buffer, status.st_size)
+        met = self.identity if isinstance(content, ParquetContent) else self.identity.met(content.peek)
+        if self.sighting:
+            raw: RawBatch | None = self._empty(buffer, self.read, self._offset(replace(met, stamp=stamp), self.read))
+        elif self.skips:
+            raw = self._skip(content, buffer, status.st_size)
         elif isinstance(content, ParquetContent):
             raw = self._table(content)
         elif self._scan is not None:
@@ -170,6 +193,7 @@ class FollowedFile:
         if not content.same(self.identity):
             raise Replaced
         if raw is None and self._scan is None:
+            self.identity = met
             if not self.moved:
                 self.drained, self.behind = stamp, False
                 return None
@@ -183,6 +207,7 @@ class FollowedFile:
         self.identity = Identity.from_mark(raw.offset.mark)
         self.done = raw.offset.done
         self.moved, self._skipped = False, True
+        self.sighting, self.resting = False, None
         self.waiting = 0
         self._scan = self._open = None
         self.drained = None
@@ -191,17 +216,21 @@ class FollowedFile:
         """Read on from what is stored."""
         self.read, self.done, self.drained, self.waiting = self.kept, False, None, 0
         self._skipped = self.kept != BEGINNING
+        self.sighted, self.resting = False, None
         self._scan = self._open = None
 
-    def leave(self, now: float) -> None:
-        """Its name is gone: what the open handle or another name still gives is read to its end."""
+    def leave(self, now: float, held: bool = False) -> None:
+        """Its name is gone: what the open handle (`held`) or another name still gives is read to its end."""
+        self.held = held
         self.gone_since, self.behind, self.drained, self.unjudged = now, True, None, False
+        self.sighting, self.resting = False, None
 
     def move(self, found: Found) -> None:
         """The same content goes on in another file (a compressed or plain copy)."""
         self.found, self.gone_since, self.moved = found, None, True
         self.identity = replace(self.identity, device=found.device, inode=found.inode)
         self.waiting, self.drained, self.behind, self.done = 0, None, True, False
+        self.sighting, self.resting = False, None
         self._scan = self._open = None
         self.growth.restart()
 
@@ -248,12 +277,16 @@ class FollowedFile:
         return at
 
     def _open_too_long(self, taken: Taken) -> bool:
-        """A quote that nobody closes: after a while its line is let through."""
-        now = self.reading.clock()
+        """A quote that nobody closes: a while after its line was first seen, that is let through."""
         if not taken.cut.open:
             self._open = None
         elif self._open is None or self._open[0] != taken.start:
-            self._open = taken.start, now
+            now = self.reading.clock()
+            since = None if self.content is None or self.content.packed else self.growth.since(taken.start)
+            self._open = taken.start, now if since is None else max(since, self.met)
+        return self._quote_given_up(self.reading.clock())
+
+    def _quote_given_up(self, now: float) -> bool:
         return self._open is not None and now - self._open[1] >= OPEN_QUOTE
 
     def _batch(self, content: Content, buffer: ChunkBuffer, taken: Taken) -> RawBatch:
@@ -320,27 +353,68 @@ class FollowedFile:
         return self._empty(buffer, stop, self._offset(identity, stop))
 
     def _end(self, content: Content, buffer: ChunkBuffer, size: int) -> Position:
-        """Just after the last newline, and the lines before it."""
-        memory, at, line, last = buffer.open(), 0, 0, 0
-        count_all = content.packed or size <= COUNTED
-        at = 0 if count_all else size - buffer.capacity
-        while content.packed or at < size:
-            want = buffer.capacity if content.packed else min(buffer.capacity, size - at)
-            with memoryview(memory) as view, view[:want] as part:
-                count = content.read_into(part, at)
-            end = memory.rfind(b"\n", 0, count) + 1
-            last = at + end if end else last
-            line += count_lines(memory, count)
-            at += count
-            if count < want:
-                break
-        if not count_all:
+        """Just after the last whole record, and the records before it."""
+        if not content.packed and size > COUNTED:
             self.said.append(f"{self.name}: its line numbers count from where reading began")
-            return Position(last or size, 0)
-        return Position(last, line)
+            return Position(last_newline(content, buffer.open(), size), 0)
+        return self._last(content, buffer.open(), BEGINNING, size)
+
+    def _last(self, content: Content, memory: mmap.mmap, at: Position, size: int) -> Position:
+        """Just after the last whole record of the first `size` bytes (all, where they are packed), counted from a record's begin."""
+        while content.packed or at.byte < size:
+            want = len(memory) if content.packed else min(len(memory), size - at.byte)
+            with memoryview(memory) as view, view[:want] as part:
+                count = content.read_into(part, at.byte)
+            cut = self.reading.cutter.cut(memory, count, False, len(memory))
+            at = Position(at.byte + cut.length, at.line + cut.records)
+            if not cut.length and count == len(memory):
+                scan = OverlongScan(at.byte, at.line, at.byte)
+                while (told := scan.advance(content, memory)) == (False, False):
+                    pass
+                if not told[0]:
+                    break
+                at = Position(scan.at + 1, at.line + 1)
+            elif not cut.length or count < want:
+                break
+        return at
+
+    def last(self, content: Content) -> Offset:
+        """The offset after the last whole record that is there now."""
+        if isinstance(content, ParquetContent):
+            stop = Position(content.groups, content.lines)
+            return self._offset(replace(self.identity, head=content.head, tail=content.tail), stop)
+        status = content.status()
+        with mmap.mmap(-1, PIECE) as memory:
+            far = not content.packed and status.st_size - self.read.byte > COUNTED
+            stop = (
+                Position(last_newline(content, memory, status.st_size), self.read.line)
+                if far
+                else self._last(content, memory, self.read, status.st_size)
+            )
+        identity = self.identity.met(content.peek)
+        return self._offset(identity if stop == self.read else self._grown(content, stop.byte, False, base=identity), stop)
+
+    def place(self, content: Content, at: Position) -> Offset | None:
+        """The offset at a record's end in what was read; None when there is none, or the content is another one."""
+        if isinstance(content, ParquetContent):
+            fits = at.byte <= content.groups and content.within(at.byte, at.line)
+            return self._offset(replace(self.identity, head=content.head, tail=content.tail), at) if fits else None
+        if not content.same(self.identity):
+            return None
+        unended = self.identity.unended and at.byte == self.identity.tail.stop
+        marked = at.byte == len(BOM) and content.peek(0, len(BOM)) == BOM
+        if at.byte and not (unended or marked) and content.peek(at.byte - 1, 1) != b"\n":
+            return None
+        return self._offset(self._grown(content, at.byte, unended, base=self.identity.met(content.peek)), at)
 
     def _grown(
-        self, content: Content, position: int, unended: bool, taken: Taken | None = None, memory: mmap.mmap | None = None
+        self,
+        content: Content,
+        position: int,
+        unended: bool,
+        taken: Taken | None = None,
+        memory: mmap.mmap | None = None,
+        base: Identity | None = None,
     ) -> Identity:
         """The identity after a read up to `position`; the bytes that were taken speak for themselves."""
 
@@ -350,7 +424,7 @@ class FollowedFile:
             return memory[start - taken.start : start - taken.start + length]
 
         status = content.status()
-        return replace(self.identity.grown(peek, position), unended=unended, stamp=(status.st_size, status.st_mtime_ns))
+        return replace((base or self.identity).grown(peek, position), unended=unended, stamp=(status.st_size, status.st_mtime_ns))
 
     def _offset(self, identity: Identity, at: Position, done: bool = False) -> Offset:
         return Offset(self.file_id, self.name, at.byte, at.line, done, identity.mark())

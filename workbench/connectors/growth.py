@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 MOST = 512
 """Samples kept for one file; more are merged in pairs, the older time winning."""
 
@@ -12,7 +10,7 @@ class Growth:
     """(time, size) samples of one growing file; `since(position)` is never later than the byte there was first seen."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, int]] = deque()
+        self._samples: list[tuple[float, int]] = []
         self.last = 0.0
         """When the file was last seen to grow."""
 
@@ -22,8 +20,8 @@ class Growth:
         self._samples.append((now, size))
         self.last = now
         if len(self._samples) > MOST:
-            pairs = list(self._samples)
-            self._samples = deque((earlier[0], later[1]) for earlier, later in zip(pairs[::2], pairs[1::2], strict=False))
+            pairs = self._samples
+            self._samples = [(earlier[0], later[1]) for earlier, later in zip(pairs[::2], pairs[1::2], strict=False)]
             if len(pairs) % 2:
                 self._samples.append(pairs[-1])
 
@@ -32,13 +30,15 @@ class Growth:
         return self._samples[-1][1] if self._samples else 0
 
     def since(self, position: int) -> float | None:
-        """When the byte at `position` was first seen; None when the file never was that long.
-
-        Positions only go forward: older samples are forgotten, the last one never.
-        """
-        while len(self._samples) > 1 and self._samples[0][1] <= position:
-            self._samples.popleft()
+        """When the byte at `position` was first seen; None when the file never was that long."""
         return next((when for when, size in self._samples if size > position), None)
+
+    def forget(self, position: int) -> None:
+        """Nobody will ask about the bytes before `position` any more; the last sample stays."""
+        old = 0
+        while old + 1 < len(self._samples) and self._samples[old][1] <= position:
+            old += 1
+        del self._samples[:old]
 
     def restart(self) -> None:
         """Forget it all: the content is another one."""

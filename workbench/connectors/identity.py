@@ -45,7 +45,8 @@ class Identity:
 
     The evidence may reach beyond an offset in the middle of a batch: those bytes were seen too. `since` is the mtime
     when the file was found (it orders files), `stamp` the size and mtime_ns when the offset was taken, `unended` says
-    that the last record before the offset had no newline, `first_look` how many files `start => 'end'` skipped.
+    that the last record before the offset had no newline, `first_look` how many files `start => 'end'` skipped,
+    `target` where the file really is when its name is a link.
     """
 
     device: int
@@ -56,6 +57,7 @@ class Identity:
     stamp: tuple[int, int] = (0, 0)
     unended: bool = False
     first_look: int = 0
+    target: str = ""
 
     def same_content(self, peek: Peek) -> bool:
         return self.head.holds(peek) and self.tail.holds(peek)
@@ -68,9 +70,17 @@ class Identity:
         start = max(0, position - TAIL)
         return replace(self, head=head, tail=Evidence.of(start, peek(start, position - start)))
 
+    def met(self, peek: Peek) -> Identity:
+        """The identity with as much of the head as there is now, read or not."""
+        if self.head.length >= HEAD:
+            return self
+        data = peek(0, HEAD)
+        return replace(self, head=Evidence.of(0, data)) if len(data) > self.head.length else self
+
     def mark(self) -> str:
         told: dict[str, object] = {"device": self.device, "inode": self.inode, "since": self.since, "stamp": self.stamp}
         told |= {"head": self.head.parts, "tail": self.tail.parts, "unended": self.unended, "first_look": self.first_look}
+        told["target"] = self.target
         return json.dumps({name: value for name, value in told.items() if value}, separators=(",", ":"))
 
     @classmethod

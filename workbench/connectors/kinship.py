@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from workbench.connectors.content import Content
+from workbench.connectors.followed import FollowedFile
 from workbench.connectors.identity import HEAD, Evidence, Identity
 
 
@@ -16,12 +18,15 @@ class Resemblance:
         self._head = content.peek(0, HEAD)
         self._digests: dict[int, str] = {}
 
-    def begins_as(self, identity: Identity) -> bool:
-        """The heads are equal, as far as both are known."""
-        length = identity.head.length
+    def digest(self, length: int) -> str:
+        """Of the first `length` bytes."""
         if length not in self._digests:
             self._digests[length] = Evidence.of(0, self._head[:length]).digest
-        return length > 0 and self._digests[length] == identity.head.digest
+        return self._digests[length]
+
+    def begins_as(self, identity: Identity) -> bool:
+        """The heads are equal, as far as both are known."""
+        return identity.head.length > 0 and self.digest(identity.head.length) == identity.head.digest
 
     def short_of(self, identities: Iterable[Identity]) -> bool:
         """What is there so far does not tell the file apart from all of these."""
@@ -35,3 +40,28 @@ class Resemblance:
     def holds(self, identity: Identity) -> bool:
         """The file has everything that was read under that identity."""
         return self.begins_as(identity) and identity.tail.holds(self._content.peek)
+
+
+class Kin:
+    """Files by their heads: which of thousands some content may come from, without a comparison with each."""
+
+    def __init__(self, files: Sequence[FollowedFile]) -> None:
+        self.files = files
+        self._by_path = {file.found.path: file for file in files}
+        self._by_head: dict[int, dict[str, list[FollowedFile]]] = defaultdict(lambda: defaultdict(list))
+        for file in files:
+            if file.identity.head.length:
+                self._by_head[file.identity.head.length][file.identity.head.digest].append(file)
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+    def named_before(self, path: str) -> list[FollowedFile]:
+        """Those whose path `path` begins with, as rotated names do."""
+        begun = (path[:length] for length in range(path.rfind("/") + 2, len(path)))
+        return [file for before in begun if (file := self._by_path.get(before))]
+
+    def held_by(self, content: Resemblance) -> list[FollowedFile]:
+        """The files all of whose evidence is in that content too; the one that was read furthest last."""
+        like = [file for length, heads in self._by_head.items() for file in heads.get(content.digest(length), ())]
+        return [file for file in sorted(like, key=lambda file: (file.identity.tail.stop, file.read)) if content.holds(file.identity)]

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from workbench.connectors.content import Content
+
 BLOCK = 1 << 18
 """Bytes counted at once: they and their mask stay in the cache."""
 NEWLINE = 0x0A
@@ -82,3 +84,17 @@ def find_newline(memory: mmap.mmap, length: int) -> int:
         if hit.any():
             return at + int(hit.argmax())
     return -1
+
+
+def last_newline(content: Content, memory: mmap.mmap, size: int) -> int:
+    """Just after the last newline of the first `size` bytes of a plain file, found from the end backwards; 0 without one."""
+    stop = size
+    while stop:
+        start = max(0, stop - len(memory))
+        with memoryview(memory) as view, view[: stop - start] as part:
+            count = content.read_into(part, start)
+        end = memory.rfind(b"\n", 0, count) + 1
+        if end:
+            return start + end
+        stop = start
+    return 0

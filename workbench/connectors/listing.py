@@ -1,12 +1,25 @@
-"""Which files a glob names now, by one stat each."""
+"""Which files a glob names now, by as few looks at the disk as that takes."""
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
+import re
 import stat
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+FEW = 512
+"""So many files are looked at each time, whatever they did before."""
+SHARE = 8
+"""Of more files, those that were quiet for long are looked at one in so many at a time."""
+HOT = 60.0
+"""Seconds after a change in which a file is looked at each time."""
+SETTLED = 2_000_000_000
+"""Nanoseconds after its last change when a folder's mtime can be trusted to tell the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +44,7 @@ class Found:
 
 @dataclass(slots=True)
 class Look:
-    """One look at a glob: each file once, whatever links lead to it, and what was in the way (name → sentence)."""
+    """One look at a glob: each file once, whatever links lead to it, and what was in the way (path → sentence)."""
 
     found: dict[tuple[int, int], Found] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
@@ -42,36 +55,104 @@ class NotRegular(OSError):
 
 
 class Listing:
-    """A glob under a root directory; a name that exists as it is written is that file, whatever signs are in it."""
+    """A glob under a root directory; a name that exists as it is written is that file, whatever signs are in it.
 
-    def __init__(self, pattern: str, root: Path) -> None:
+    Promises: a new, renamed, deleted or replaced file is seen at the next look; of more than FEW files in one folder,
+    growth of a file that was quiet for HOT seconds at the latest after SHARE looks.
+    """
+
+    def __init__(self, pattern: str, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.pattern = pattern
         self.root = os.path.abspath(root)
+        self._clock = clock
         self._below = self.root.rstrip(os.sep) + os.sep
         self._full = os.path.normpath(os.path.join(self.root, pattern))
         self._magic = glob.has_magic(self._full)
+        self._folder, last = os.path.split(self._full)
+        plain = glob.has_magic(self._folder) or last == "**"
+        self._matching = None if plain else re.compile(fnmatch.translate(last))
+        self._hidden = last.startswith(".")
+        self._listed_at = (0, 0)
+        self._paths: list[str] = []
+        self._seen: dict[str, Found] = {}
+        self._found: dict[tuple[int, int], Found] = {}
+        self._hot: dict[str, float] = {}
+        self._turn = 0
 
     def look(self) -> Look:
-        look = Look()
-        for path in self._paths():
+        look, now = Look(), self._clock()
+        changed = self._list(look)
+        for path in self._due(changed, now):
             name = self.name(path)
             try:
-                found = stat_of(path, name)
-                look.found.setdefault(found.key, found)
-            except FileNotFoundError:
+                told = os.stat(path)  # noqa: PTH116 (thousands of files at every look)
+                before = self._seen.get(path)
+                if before is None or not _as_before(before, told):
+                    changed |= self._saw(_found(path, name, told), now)
                 continue
+            except FileNotFoundError:
+                pass
             except IsADirectoryError:
                 look.problems[path] = f"{name} is a directory: left out (its files are {name}/*)"
             except NotRegular:
                 look.problems[path] = f"{name} is not a regular file: left out"
             except OSError as error:
-                look.problems[path] = f"{name}: {error.strerror}; it is tried again"
+                folder = os.path.dirname(path)
+                look.problems[folder] = f"{self.name(folder)}: {error.strerror} when looking at {os.path.basename(path)}; it is tried again"
+            changed |= self._seen.pop(path, None) is not None
+        if changed:
+            self._seen = {path: found for path in self._paths if (found := self._seen.get(path))}
+            self._found = {}
+            for found in self._seen.values():
+                self._found.setdefault(found.key, found)
+        look.found = self._found
         return look
 
-    def _paths(self) -> list[str]:
+    def _saw(self, found: Found, now: float) -> bool:
+        """Keep what one stat saw; whether another file has that name now."""
+        before = self._seen.get(found.path)
+        self._seen[found.path], self._hot[found.path] = found, now
+        if before is None or before.key != found.key:
+            return True
+        self._found[found.key] = found
+        return False
+
+    def _due(self, changed: bool, now: float) -> Iterable[str]:
+        """The paths that are looked at this time."""
+        if changed or len(self._paths) <= FEW:
+            return self._paths
+        self._turn = (self._turn + 1) % SHARE
+        self._hot = {path: when for path, when in self._hot.items() if now - when < HOT}
+        missing = () if len(self._seen) == len(self._paths) else (path for path in self._paths if path not in self._seen)
+        return {*self._paths[self._turn :: SHARE], *self._hot, *missing}
+
+    def _list(self, look: Look) -> bool:
+        """Bring the paths up to date; whether any file may have been replaced."""
         if not self._magic or os.path.lexists(self._full):
-            return [self._full]
-        return sorted(glob.glob(self._full, recursive=True))
+            self._paths = [self._full]
+        elif self._matching is None:
+            self._paths = sorted(glob.glob(self._full, recursive=True))
+        else:
+            return self._list_folder(look, self._matching)
+        return True
+
+    def _list_folder(self, look: Look, matching: re.Pattern[str]) -> bool:
+        """A large folder is listed again only when it changed: to make, rename or delete a file sets its mtime."""
+        try:
+            mtime = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 (as below)
+            if len(self._paths) > FEW and self._listed_at[0] == mtime and self._listed_at[1] - mtime > SETTLED:
+                return False
+            self._listed_at = mtime, time.time_ns()
+            with os.scandir(self._folder) as entries:
+                names = [entry.name for entry in entries if matching.match(entry.name)]
+        except OSError as error:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                look.problems[self._folder] = f"{self.name(self._folder)}: {error.strerror}; it is tried again"
+                return False
+            names = []
+        below = self._folder.rstrip(os.sep) + os.sep
+        self._paths = [below + name for name in sorted(names) if self._hidden or not name.startswith(".")]
+        return True
 
     def name(self, path: str) -> str:
         return path.removeprefix(self._below)
@@ -110,7 +191,14 @@ def stat_of(path: str, name: str) -> Found:
     Raises:
         IsADirectoryError, NotRegular, OSError: it is none, or cannot be looked at.
     """
-    told = os.stat(path)  # noqa: PTH116 (thousands of files at every look)
+    return _found(path, name, os.stat(path))  # noqa: PTH116 (as above)
+
+
+def _found(path: str, name: str, told: os.stat_result) -> Found:
     if stat.S_ISREG(told.st_mode):
         return Found(path, name, told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)
     raise IsADirectoryError(path) if stat.S_ISDIR(told.st_mode) else NotRegular(path)
+
+
+def _as_before(found: Found, told: os.stat_result) -> bool:
+    return found.size == told.st_size and found.mtime_ns == told.st_mtime_ns and found.inode == told.st_ino and found.device == told.st_dev

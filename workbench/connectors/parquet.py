@@ -48,6 +48,10 @@ class ParquetContent:
     def lines(self) -> int:
         return self._before[-1]
 
+    def within(self, group: int, line: int) -> bool:
+        """Whether row `line` is where row group `group` begins, or in it."""
+        return self._before[group] <= line <= self._before[min(group + 1, self.groups)]
+
     def rows(self, group: int, line: int) -> tuple[pa.Table, int, int] | None:
         """The rows from `line` on, and the position after them; None at the end."""
         while group < self.groups and line >= self._before[group + 1]:

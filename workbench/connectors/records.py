@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from workbench.connectors.lines import NEWLINE, Cut, before_overlong, count_line
 
 MAX_QUOTED = 1 << 20
 """Bytes; a quoted record that does not end within them is no record: its first line stands alone."""
+FELLOWS = 16
+"""So many lines after an opened quote that look like the line before them are records, not the text of one."""
 
 Bytes = bytes | bytearray | memoryview | mmap.mmap
 
@@ -20,7 +23,8 @@ class Records:
     """CSV with RFC 4180 quotes: they open at a field's start and close before a delimiter or the line's end.
 
     A line with an even number of quotes is a record of its own. From a line with an odd number on, the record is read
-    by the grammar; if it does not fit, that line alone is a record (the decoder will reject it).
+    by the grammar; if it does not fit, that line alone is a record (the decoder will reject it). So it is when the next
+    FELLOWS lines have no quotes and as many delimiters as that line: it forgot its quote, they are not its text.
     So the same bytes are cut the same way wherever a chunk ends.
 
     Args:
@@ -31,6 +35,7 @@ class Records:
     def __init__(self, quote: str = '"', delimiter: str = ",", most: int = MAX_QUOTED) -> None:
         self._quote = quote.encode()[:1]
         self._most = most
+        self._delimiter = re.compile(re.escape(delimiter.encode()) or rb"[,;\t|]")
         self._record, self._prefix = _grammar(self._quote or b'"', delimiter.encode())
 
     def cut(self, memory: mmap.mmap, length: int, final: bool, longest: int, /) -> Cut:
@@ -66,6 +71,8 @@ class Records:
                 continue
             start = int(ends[line - 1]) if line else 0
             stop = min(length, start + self._most)
+            if self._forgot_its_quote(data, ends, line, start):
+                continue
             whole = self._record.match(data, start, stop)
             if whole:
                 last = int(np.searchsorted(ends, whole.end()))
@@ -74,6 +81,17 @@ class Records:
             elif not final and start + self._most > length and self._prefix.match(data, start, stop):
                 return ends[:line][keep[:line]], True
         return ends[keep], False
+
+    def _forgot_its_quote(self, data: Bytes, ends: NDArray[np.int64], line: int, start: int) -> bool:
+        """Whether the lines after it show that the odd quote of this line opens nothing."""
+        stops = ends[line : line + FELLOWS + 1].tolist()
+        if len(stops) <= FELLOWS or stops[-1] - start > self._most:
+            return False
+        signs = len(self._delimiter.findall(data, start, stops[0]))
+        return signs > 0 and all(
+            self._quote not in (text := bytes(data[begin:stop])) and len(self._delimiter.findall(text)) == signs
+            for begin, stop in pairwise(stops)
+        )
 
 
 def _grammar(quote: bytes, delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:

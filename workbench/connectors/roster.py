@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable
+import stat
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from workbench.batch import Offset
-from workbench.connectors.compressed import GZIP_ENDINGS, ZSTD_ENDINGS
-from workbench.connectors.followed import GRACE, FollowedFile, Position, Reading
+from workbench.connectors.followed import BEGINNING, GRACE, FollowedFile, Position, Reading
 from workbench.connectors.handles import Handles, open_content
 from workbench.connectors.identity import Identity
-from workbench.connectors.kinship import Resemblance
-from workbench.connectors.listing import Found, Look, by_inode, found_at, stat_of
+from workbench.connectors.kinship import Kin, Resemblance
+from workbench.connectors.listing import Found, Look, found_at, stat_of
+from workbench.connectors.remains import PACKED, Remains
 
 LINGER = 600.0
 """Seconds that a renamed file without news is kept open for a writer that has not noticed yet."""
-PACKED = (*GZIP_ENDINGS, *ZSTD_ENDINGS)
+SIGHT = 5.0
+"""Seconds that a file may wait to be read before it is stored that it was found."""
 
 
 class Undecided(Exception):
@@ -27,8 +30,14 @@ class Undecided(Exception):
 class Roster:
     """Every file that is read or was: by key (device, inode) while it lives, by its stored offset for good.
 
-    A file is recognised only when inode and content agree, after a restart too. A compressed file with the content of
-    one that is gone, and the copy that copytruncate leaves, go on where that one was read.
+    Invariants:
+    - A file is recognised only when inode and content agree, after a restart too; content under another inode is
+      recognised only when the file that had it is gone, was truncated, or is about to be (a copy, a compressed file).
+    - One content has one file id, whatever it is called; one file id never gets a second content.
+    - What could belong to several files goes to the one that was read furthest.
+    - A content that was met and is not to be found any more is told once in a notice, with the bytes that are known to
+      be unread; then its offset is stored as done.
+    - A folder that is gone takes nothing with it: what was read there waits until it is back.
     """
 
     def __init__(self, reading: Reading, handles: Handles, parquet: bool, root: str, offsets: Iterable[Offset]) -> None:
@@ -36,6 +45,8 @@ class Roster:
         self.by_id: dict[str, FollowedFile] = {}
         self.said: list[str] = []
         self.problems: dict[str, str] = {}
+        self.farewells: deque[Offset] = deque()
+        """Offsets of files that are over; to be stored as done."""
         self._waiting: dict[tuple[int, int], Found] = {}
         """New files that may turn out to be copies of known ones."""
         self._reading, self._handles, self._parquet, self._root = reading, handles, parquet, root
@@ -43,11 +54,15 @@ class Roster:
         self._by_inode: dict[int, set[str]] = defaultdict(set)
         self._truncated: dict[str, float] = {}
         self._first_seen: dict[tuple[int, int], tuple[tuple[int, int], float]] = {}
-        self._looked = False
-        self._present: list[FollowedFile] | None = None
-        self._absent: list[FollowedFile] | None = None
+        self._remains = Remains(root, self.files.__contains__)
+        self._unsighted: dict[str, FollowedFile] = {}
+        self._just_gone: list[FollowedFile] = []
+        self._there: dict[str, bool] = {}
+        self._folders: dict[str, str] = {}
+        self._kin: dict[str, Kin] = {}
         for offset in offsets:
             self.store(offset)
+        self._unsought = dict.fromkeys(self._stored)
 
     def has(self, file: FollowedFile) -> bool:
         """The file is read, and no other one has its place."""
@@ -57,9 +72,12 @@ class Roster:
         """An offset is durable."""
         self._stored[offset.file_id] = offset
         self._by_inode[Identity.from_mark(offset.mark).inode].add(offset.file_id)
+        self._unsighted.pop(offset.file_id, None)
         file = self.by_id.get(offset.file_id)
         if file is not None:
             file.kept = Position(offset.byte, offset.line)
+            if file.content is None or not file.content.packed:
+                file.growth.forget(offset.byte)
             if file.stored and not self.has(file):
                 del self.by_id[file.file_id]
 
@@ -73,27 +91,42 @@ class Roster:
     def update(self, look: Look, at_end: bool) -> list[FollowedFile]:
         """Take in what a look found; the files that have news. `at_end`: new ones begin at their end."""
         now = self._reading.clock()
-        self.problems, self._waiting = dict(look.problems), {}
-        self._sorted_anew()
+        self.problems, self._waiting, self._just_gone = dict(look.problems), {}, []
+        self._look_again()
         new = [found for key, found in look.found.items() if key not in self.files]
         for key, file in list(self.files.items()):
-            if key in look.found:
-                file.seen(look.found[key], now)
-            else:
+            found = look.found.get(key)
+            if found is None:
                 self._missing(file, now)
-        self._sorted_anew()
+            elif found is not file.found or file.gone_since is not None:
+                file.seen(found, now)
+        self._kin.clear()
         for file in [file for file in self.files.values() if file.unjudged and file.found.size]:
             self._judge(file, look, now)
         unknown = [found for found in new if not self._recalled(found, now)]
         for found in unknown:
             self._welcome(found, look, len(unknown) if at_end else 0, now)
-        if not self._looked:
-            self._looked = True
-            self._search_remains(now)
-        self._first_seen = {
-            key: seen for key, seen in self._first_seen.items() if key in look.found and (key not in self.files or self.files[key].unjudged)
-        }
-        return [file for file in self.files.values() if file.has_news(now)]
+        if self._unsought:
+            self._seek_unsought(now)
+        self._sight(now)
+        if self._first_seen:
+            self._first_seen = {
+                key: seen
+                for key, seen in self._first_seen.items()
+                if key in look.found and (key not in self.files or self.files[key].unjudged)
+            }
+        return [file for file in self.files.values() if file.resting is not file.found and file.has_news(now)]
+
+    def _look_again(self) -> None:
+        self._kin.clear()
+        self._there.clear()
+        self._remains.look_again()
+
+    def _sight(self, now: float) -> None:
+        """Have it stored which files were found and not read yet, for a restart after they were renamed."""
+        for file in self._unsighted.values():
+            if not (file.sighted or file.skips or file.read.byte) and (not file.found.size or now - file.met >= SIGHT) and self.has(file):
+                file.sighting = file.sighted = True
 
     def _recalled(self, found: Found, now: float) -> bool:
         """Known content under its inode: it goes on where its offset stands."""
@@ -103,7 +136,9 @@ class Roster:
             self.problems[found.path] = sentence(found.name, error)
             return True
         if offset is not None:
-            self._enter(self._restore(found, offset))
+            file = self._restore(found, offset)
+            file.unjudged = self._reading.follow and file.read == BEGINNING and not self._parquet
+            self._enter(file)
         elif ids := [i for i in self._by_inode.get(found.inode, ()) if i not in self.by_id and self._stored[i].file == found.name]:
             self._truncated |= dict.fromkeys(ids, now)
             self.said.append(f"{found.name} was replaced or truncated: it is read from its start")
@@ -121,10 +156,19 @@ class Roster:
         if file is not None:
             self._move(file, found)
             return
-        identity = Identity(found.device, found.inode, since=found.mtime_ns, first_look=at_end)
+        identity = replace(self._identity(found), first_look=at_end)
         file = FollowedFile(self._reading, self._fresh_id(found), found, identity, at_end=found.size if at_end else None)
         file.unjudged = self._reading.follow and not (found.size or at_end or self._parquet)
         self._enter(file)
+
+    def _identity(self, found: Found) -> Identity:
+        """Of a file that nothing was read of."""
+        folder = os.path.dirname(found.path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        linked = os.path.islink(found.path) or self._folders[folder] != folder  # noqa: PTH114 (thousands of files)
+        target = os.path.realpath(found.path) if linked else ""
+        return Identity(found.device, found.inode, since=found.mtime_ns, target=target)
 
     def _judge(self, file: FollowedFile, look: Look, now: float) -> None:
         """A file that was empty when it was found has content now."""
@@ -135,7 +179,7 @@ class Roster:
             return
         except OSError:
             known = None  # reading it will tell
-        file.unjudged = False
+        file.unjudged, file.resting = False, None
         if known is not None:
             self._move(known, file.found)
 
@@ -148,11 +192,16 @@ class Roster:
         return file
 
     def _enter(self, file: FollowedFile) -> None:
+        now = self._reading.clock()
         self.files[file.found.key] = file
         self.by_id[file.file_id] = file
+        self._unsought.pop(file.file_id, None)
+        if file.file_id not in self._stored and self._reading.follow and not self._parquet:
+            self._unsighted[file.file_id] = file
         if file.read.byte:
-            self._sorted_anew()
-        file.growth.saw(min(self._reading.clock(), file.found.mtime_ns / 1e9), file.found.size)
+            self._kin.clear()
+        file.met = now
+        file.growth.saw(min(now, file.found.mtime_ns / 1e9), file.found.size)
 
     def _move(self, file: FollowedFile, found: Found) -> None:
         self._handles.close(file)
@@ -161,9 +210,13 @@ class Roster:
         self.said.append(f"{found.name} has the content of {file.name}: it goes on where that was read")
         self._truncated.pop(file.file_id, None)
         if empty := self.files.get(found.key):
-            del self.by_id[empty.file_id]
+            self._drop(empty)
         file.move(found)
         self._enter(file)
+
+    def _drop(self, file: FollowedFile) -> None:
+        self.by_id.pop(file.file_id, None)
+        self._unsighted.pop(file.file_id, None)
 
     def _fresh_id(self, found: Found) -> str:
         number = 0
@@ -200,57 +253,69 @@ class Roster:
             Undecided: it may turn out to be one that is still there, or `found` is not written to its end yet.
         """
         packed = found.path.endswith(PACKED)
-        ended = self._ended(look, packed, now)
-        present = self._read_and_present(look)
-        if not found.size or not (ended or present):
+        ended, present = self._ended(look, packed, now), self._present(look)
+        gone = self._gone_now().named_before(found.path)
+        if not found.size or not (ended or present or gone):
             return None
+        namesakes = present.named_before(found.path)
+        if packed:
+            self._meet(namesakes)
         content = open_content(found.path, parquet=False)
         try:
             resemblance = Resemblance(content)
-            heirs = [file for file in ended if resemblance.holds(file.identity)]
+            heirs = [*(file for file in gone if resemblance.holds(file.identity)), *ended.held_by(resemblance)]
             quiet = self._quiet(found, now)
             if heirs:
-                return max(heirs, key=lambda file: file.read)
-            kin = [*present, *ended] if packed else [file for file in present if found.path.startswith(file.found.path)]
-            unfinished = resemblance.short_of(file.identity for file in kin) and (content.trouble or not packed)
-            if self._reading.follow and unfinished and not quiet:
+                return heirs[-1]
+            kin = [*present.files, *ended.files] if packed else namesakes
+            unfinished = not quiet and resemblance.short_of(file.identity for file in kin) and (content.trouble or not packed)
+            if self._reading.follow and unfinished:
                 raise Undecided
-            if (packed or not quiet) and any(resemblance.holds(file.identity) for file in present):
+            if (packed or not quiet) and (present.held_by(resemblance) or any(resemblance.holds(file.identity) for file in namesakes)):
                 raise Undecided
         finally:
             content.close()
         return None
 
-    def _ended(self, look: Look, packed: bool, now: float) -> list[FollowedFile]:
-        """Files that are no longer there under their own inode: all of them, or those truncated a moment ago; shortest first."""
-        recent = {file_id for file_id, when in self._truncated.items() if now - when <= GRACE}
-        files = []
-        for file_id in self._stored if packed else self._stored.keys() & recent:
-            if file_id not in self.by_id:
-                offset = self._stored[file_id]
-                identity = Identity.from_mark(offset.mark)
-                files.append(self._restore(Found(offset.file, offset.file, identity.device, identity.inode, 0, 0), offset))
-        replaced = [self.by_id[file_id] for file_id in recent if file_id in self.by_id]
-        files += [file for file in replaced if not self.has(file)]
-        if packed:
-            files += [file for file in self._gone_from(look) if self.has(file)]
-        return sorted(files, key=lambda file: file.identity.tail.stop)
+    def _meet(self, files: Iterable[FollowedFile]) -> None:
+        """Get the heads of files that nothing was read of yet."""
+        for file in files:
+            if not file.identity.head.length:
+                with suppress(OSError):
+                    file.identity = file.identity.met(self._handles.use(file).peek)
 
-    # With thousands of new files these must not be gathered for each of them.
+    def _ended(self, look: Look, packed: bool, now: float) -> Kin:
+        """Files that are no longer there under their own inode: all of them, or those truncated a moment ago."""
+        kind = "packed" if packed else "recent"
+        if kind not in self._kin:
+            recent = {file_id for file_id, when in self._truncated.items() if now - when <= GRACE}
+            files = [
+                self._remembered(self._stored[i]) for i in (self._stored if packed else self._stored.keys() & recent) if i not in self.by_id
+            ]
+            files += [file for file_id in recent if (file := self.by_id.get(file_id)) and not self.has(file)]
+            if packed:
+                files += [file for key, file in self.files.items() if key not in look.found]
+            self._kin[kind] = Kin(files)
+        return self._kin[kind]
 
-    def _read_and_present(self, look: Look) -> list[FollowedFile]:
-        if self._present is None:
+    def _gone_now(self) -> Kin:
+        """Files that lost their name at this look, or while nobody looked."""
+        if "gone" not in self._kin:
+            unsought = [self._remembered(self._stored[file_id]) for file_id in self._unsought if file_id not in self.by_id]
+            self._kin["gone"] = Kin([*self._just_gone, *unsought])
+        return self._kin["gone"]
+
+    def _remembered(self, offset: Offset) -> FollowedFile:
+        """A file that is known by its stored offset alone."""
+        identity = Identity.from_mark(offset.mark)
+        path = os.path.join(self._root, offset.file)
+        return self._restore(Found(path, offset.file, identity.device, identity.inode, 0, 0), offset)
+
+    def _present(self, look: Look) -> Kin:
+        if "present" not in self._kin:
             follow = self._reading.follow
-            self._present = [file for key, file in self.files.items() if key in look.found and file.read.byte and follow]
-        return self._present
-
-    def _gone_from(self, look: Look) -> list[FollowedFile]:
-        if self._absent is None:
-            self._absent = [file for key, file in self.files.items() if key not in look.found]
-        return self._absent
-
-    def _sorted_anew(self) -> None:
-        self._present = self._absent = None
+            self._kin["present"] = Kin([file for key, file in self.files.items() if key in look.found and follow])
+        return self._kin["present"]
 
     def _quiet(self, found: Found, now: float) -> bool:
         """The file has not changed for a while since it was first seen."""
@@ -264,47 +329,123 @@ class Roster:
 
     def _missing(self, file: FollowedFile, now: float) -> None:
         if file.gone_since is None:
-            self._gone(file, now)
+            if not self._away(file, now):
+                self._gone(file, now)
             return
-        status = None if file.content is None else file.content.status()
-        if status is not None:
-            file.found = replace(file.found, size=status.st_size, mtime_ns=status.st_mtime_ns)
-            file.growth.saw(now, status.st_size)
-        patience = LINGER if status is not None and status.st_nlink else GRACE
+        if file.content is not None:
+            self._look_at_open(file, now)
+        patience = LINGER if file.content is not None and file.content.status().st_nlink else GRACE
         if file.stored and not file.has_news(now) and now - max(file.gone_since, file.growth.last) >= patience:
+            if not file.done:
+                self.farewells.append(self._over(file))
             self._retire(file)
+
+    def _look_at_open(self, file: FollowedFile, now: float) -> None:
+        assert file.content is not None
+        status = file.content.status()
+        file.found = replace(file.found, size=status.st_size, mtime_ns=status.st_mtime_ns)
+        file.growth.saw(now, status.st_size)
+
+    def _away(self, file: FollowedFile, now: float) -> bool:
+        """Whether its whole folder is gone (unmounted, renamed), and it is not known to be deleted."""
+        folder = os.path.dirname(file.found.path)
+        if not self._reading.follow or self._is_there(folder):
+            return False
+        if file.content is not None:
+            if not file.content.status().st_nlink:
+                return False
+            self._look_at_open(file, now)
+            if now - file.growth.last >= LINGER:
+                self._handles.close(file)
+        name = folder.removeprefix(self._root.rstrip(os.sep) + os.sep)
+        self.problems[folder] = f"{name} is gone: its files are read on when it is back"
+        return True
+
+    def _is_there(self, folder: str) -> bool:
+        if folder not in self._there:
+            try:
+                self._there[folder] = stat.S_ISDIR(os.stat(folder).st_mode)  # noqa: PTH116 (as all of these)
+            except (FileNotFoundError, NotADirectoryError):
+                self._there[folder] = False
+            except OSError:
+                self._there[folder] = True
+        return self._there[folder]
 
     def _gone(self, file: FollowedFile, now: float) -> None:
         try:
-            if stat_of(file.found.path, file.name).key == file.found.key:
+            here = stat_of(file.found.path, file.name)
+            if here.key == file.found.key:
+                file.seen(here, now)
                 return
         except FileNotFoundError:
             pass
         except OSError as error:
-            self.problems[file.found.path] = sentence(file.name, error)
+            if os.path.dirname(file.found.path) not in self.problems:
+                self.problems[file.found.path] = sentence(file.name, error)
             return
-        file.leave(now)
-        other = by_inode(os.path.dirname(file.found.path)).get(file.found.inode)
+        file.leave(now, held=file.content is not None)
+        other = self._renamed(file)
+        if other is None:
+            self._just_gone.append(file)
         if other is not None:
-            self.said.append(f"{file.name} was renamed to {os.path.basename(other)}: it is read to its end")
-            file.found = replace(file.found, path=other)
+            where = os.path.basename(other.path)
+            how = f"leads to another file now: {where}" if file.identity.target == other.path else f"was renamed to {where}: it"
+            self.said.append(f"{file.name} {how} is read to its end")
+            file.found = replace(file.found, path=other.path)
         elif file.content is not None:
             self.said.append(f"{file.name} is gone from its place: it is read to its end")
-        else:
+        elif not (file.found.size > file.read.byte and self._goes_on(file, now)):
             self.said.append(f"{file.name} was deleted" + _lost(file, file.found.size))
+            if file.file_id in self._stored:
+                self.farewells.append(self._over(file))
             self._retire(file)
+
+    def _renamed(self, file: FollowedFile) -> Found | None:
+        """The same file under another name; inodes are used again at once where no handle holds them."""
+        other = self._remains.renamed(file)
+        if other is None or file.held:
+            return other
+        with suppress(OSError):
+            return other if self.files.get(other.key, file) is file and self._has(other, file.identity) else None
+        return None
+
+    def _goes_on(self, file: FollowedFile, now: float) -> bool:
+        """It has a copy outside the glob: that is read to its end."""
+        others = [self._remembered(offset) for file_id, offset in self._stored.items() if file_id not in self.by_id]
+        home = self._remains.copied([file], others).get(file.file_id)
+        if home is None:
+            return False
+        self._move(file, home)
+        file.leave(now)
+        return True
+
+    def vanished(self, file: FollowedFile) -> bool:
+        """It could not be opened: another file, or none, has its name. Whether it is worth another try."""
+        self._look_again()
+        if file.gone_since is None:
+            self._missing(file, self._reading.clock())
+            return self.has(file) and file.gone_since is not None
+        self.said.append(f"{file.name} was deleted" + _lost(file, file.found.size))
+        self._retire(file)
+        return False
 
     def _retire(self, file: FollowedFile) -> None:
         self._handles.close(file)
+        self._unsighted.pop(file.file_id, None)
         if self.has(file):
             del self.files[file.found.key]
         if file.stored:
             self.by_id.pop(file.file_id, None)
 
+    def _over(self, file: FollowedFile) -> Offset:
+        identity = file.identity if file.stored else Identity.from_mark(self._stored[file.file_id].mark)
+        return Offset(file.file_id, file.name, file.kept.byte, file.kept.line, True, identity.mark())
+
     def replaced(self, file: FollowedFile) -> list[FollowedFile]:
         """A read found other content than before: a new file begins, and the old one goes on in its copy, if there is one."""
-        before, gone = file.found, file.gone_since is not None
-        self._truncated[file.file_id] = self._reading.clock()
+        before, gone, now = file.found, file.gone_since is not None, self._reading.clock()
+        self._look_again()
+        self._truncated[file.file_id] = now
         self._retire(file)
         begun = []
         copy = self._copy_of(file)
@@ -312,17 +453,17 @@ class Roster:
             del self._waiting[copy.key]
             self._move(file, copy)
             begun.append(file)
-        lost = _lost(file, file.growth.size) if copy is None and before.size < file.read.byte else ""
-        self.said.append(
-            f"{before.name} was truncated{lost} after it was renamed"
-            if gone
-            else f"{before.name} was truncated or replaced{lost}: it is read from its start"
-        )
-        here = None if gone else found_at(before.path, before.name)
-        if here is not None and here.key == before.key:
-            identity = Identity(here.device, here.inode, since=here.mtime_ns)
-            begun.append(FollowedFile(self._reading, self._fresh_id(here), here, identity))
+        elif self._reading.follow and not self._parquet and self._goes_on(file, now):
+            begun.append(file)
+        lost = _lost(file, file.growth.size) if not begun and before.size < file.read.byte else ""
+        how = f"was renamed and truncated{lost}" if gone else f"was truncated or replaced{lost}"
+        self.said.append(f"{before.name} {how}: it is read from its start")
+        here = found_at(before.path, before.name)
+        if here is not None and here.key == before.key and (file.held or not gone):
+            begun.append(FollowedFile(self._reading, self._fresh_id(here), here, self._identity(here)))
             self._enter(begun[-1])
+            if gone:
+                begun[-1].leave(now, held=True)
         return begun
 
     def _copy_of(self, file: FollowedFile) -> Found | None:
@@ -339,33 +480,105 @@ class Roster:
                 content.close()
         return None
 
-    def _search_remains(self, now: float) -> None:
-        """After a restart: files that were renamed out of the glob with something unread."""
-        directories: dict[str, dict[int, str]] = {}
-        for offset in list(self._stored.values()):
-            identity = Identity.from_mark(offset.mark)
-            if offset.file_id in self.by_id or offset.file_id in self._truncated:
-                continue
-            directory = os.path.dirname(os.path.join(self._root, offset.file))
-            if directory not in directories:
-                directories[directory] = by_inode(directory)
-            path = directories[directory].get(identity.inode)
-            found = found_at(path, offset.file) if path else None
-            if (
-                found is None
-                or found.device != identity.device
-                or found.key in self.files
-                or (offset.done and found.stamp == identity.stamp)
-            ):
-                continue
+    def farewell(self) -> Offset | None:
+        """The offset of a file that is over and did not come back meanwhile."""
+        while self.farewells:
+            offset = self.farewells.popleft()
+            stored = self._stored.get(offset.file_id)
+            if offset.file_id not in self.by_id and stored is not None and (stored.byte, stored.line) == (offset.byte, offset.line):
+                return offset
+        return None
+
+    # -- places
+
+    def place(self, file_id: str, file: str, at: Position) -> Offset | None:
+        """An offset in what was read under that id, wherever it is now; None when it cannot be read from there."""
+        self._look_again()
+        known = self.by_id.get(file_id)
+        if known is None and file_id in self._stored:
+            known = self._remembered(self._stored[file_id])
+        if known is None or at > max(known.read, known.kept):
+            return None
+        for found in self._whereabouts(known):
+            with suppress(OSError):
+                content = open_content(found.path, self._parquet)
+                try:
+                    identity = replace(known.identity, device=found.device, inode=found.inode)
+                    placed = replace(known, found=replace(found, name=file), identity=identity).place(content, at)
+                finally:
+                    content.close()
+                if placed is not None:
+                    return placed
+        return None
+
+    def _whereabouts(self, known: FollowedFile) -> Iterator[Found]:
+        """Where the content of a file may be: under its name, under its inode, in a copy."""
+        here = found_at(known.found.path, known.name)
+        if here is not None and here.key == known.found.key:
+            yield here
+        if renamed := self._remains.renamed(known):
+            yield renamed
+        others = [self._remembered(offset) for i, offset in self._stored.items() if i not in self.by_id and i != known.file_id]
+        if not self._parquet:
+            yield from self._remains.copied([known], others).values()
+
+    def ends(self) -> list[Offset]:
+        """After all that is there now; what is there no longer is over."""
+        ends = [self._over(self._remembered(offset)) for i, offset in self._stored.items() if i not in self.by_id]
+        for file in self.files.values():
+            with suppress(OSError):
+                content = open_content(file.found.path, self._parquet)
+                try:
+                    status = content.status()
+                    if (status.st_dev, status.st_ino) == file.found.key and content.same(file.identity):
+                        ends.append(file.last(content))
+                finally:
+                    content.close()
+        return ends
+
+    def _seek_unsought(self, now: float) -> None:
+        """After a restart, once their folder is there: files that are not under their names, perhaps with something unread."""
+        files = [self._remembered(self._stored[file_id]) for file_id in self._unsought if file_id not in self.by_id]
+        files = [file for file in files if all(self._is_there(folder) for folder in self._remains.folders(file)[:1])]
+        lost = []
+        for file in files:
+            del self._unsought[file.file_id]
             try:
-                if found.size > offset.byte and self._has(found, identity):
-                    self.said.append(f"{offset.file} was renamed to {os.path.basename(found.path)}: it is read to its end")
-                    file = self._restore(found, offset)
-                    file.leave(now)
-                    self._enter(file)
+                if not self._resumed(file, now) and not self._stored[file.file_id].done:
+                    lost.append(file)
             except OSError as error:
-                self.problems[found.path] = sentence(os.path.basename(found.path), error)
+                self.problems[file.found.path] = sentence(file.name, error)
+        if lost:
+            self._seek_copies(lost, now)
+
+    def _resumed(self, file: FollowedFile, now: float) -> bool:
+        """It is there under another name; then what it has more is read."""
+        offset, found = self._stored[file.file_id], self._remains.renamed(file)
+        if found is None or found.key in self.files or (offset.done and found.stamp == file.identity.stamp):
+            return False
+        if not self._has(found, file.identity):
+            return False
+        if found.size > offset.byte or found.path.endswith(PACKED):
+            self.said.append(f"{offset.file} was renamed to {os.path.basename(found.path)}: it is read to its end")
+            file.found = found
+            file.leave(now)
+            self._enter(file)
+        return True
+
+    def _seek_copies(self, lost: list[FollowedFile], now: float) -> None:
+        ids = {file.file_id for file in lost}
+        others = [self._remembered(offset) for i, offset in self._stored.items() if i not in self.by_id and i not in ids]
+        homes = {} if self._parquet else self._remains.copied(lost, others)
+        given_up = []
+        for file in lost:
+            if file.file_id in homes:
+                self._move(file, homes[file.file_id])
+                file.leave(now)
+            elif file.file_id not in self._truncated or file.identity.stamp[0] > file.read.byte:
+                given_up.append(file)
+            if file.file_id not in homes:
+                self.farewells.append(self._over(file))
+        self.said += _missed(given_up)
 
 
 def sentence(name: str, error: OSError) -> str:
@@ -378,3 +591,18 @@ def _lost(file: FollowedFile, size: int) -> str:
     """What a file took with it, as far as the last size tells."""
     unread = size - file.read.byte
     return f" with {unread:,} bytes unread" if unread > 0 and not file.found.path.endswith(PACKED) else ""
+
+
+def _missed(files: list[FollowedFile]) -> list[str]:
+    """What is to be told about files that are not found again after a restart."""
+    known = {
+        file.name: unread
+        for file in files
+        if (unread := file.identity.stamp[0] - file.read.byte) > 0 and not file.found.path.endswith(PACKED)
+    }
+    told = [f"{name} is gone, with {unread:,} bytes unread" for name, unread in known.items()]
+    names = sorted({file.name for file in files if file.name not in known})
+    if names:
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+        told.append(f"{some} {'are' if len(names) > 1 else 'is'} gone: what was written there since the last read, if anything, is lost")
+    return told

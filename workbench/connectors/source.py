@@ -39,5 +39,12 @@ class Source(Protocol):
     def notices(self) -> list[str]:
         """What a user should know and was not told yet."""
 
+    def place(self, file_id: str, file: str, byte: int, line: int) -> Offset | None:
+        """An offset in content that was read before, fit to be given to a new source of the same kind; None when that
+        content can no longer be read from there."""
+
+    def ends(self) -> tuple[Offset, ...]:
+        """The offsets after all that is there now: where reading from the end begins."""
+
     def close(self) -> None:
         """Give back every handle; the source cannot be used afterwards."""

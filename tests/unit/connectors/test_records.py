@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.connectors.conftest import Reader
 from workbench.batch import ChunkBuffer
-from workbench.connectors.records import Records
+from workbench.connectors.records import FELLOWS, Records
 
 
 def memory_of(data: bytes) -> mmap.mmap:
@@ -58,11 +58,30 @@ def test_a_quote_may_not_reach_further_than_its_bound() -> None:
     assert records(far, Records(most=100))[0] == b'1,"x\n'
 
 
+def test_a_forgotten_quote_holds_nothing_up(reader: Reader) -> None:
+    """The lines after it show what it is, whether they end its text or not; a text of other lines is kept together."""
+    good = [b"%d,x" % n for n in range(FELLOWS)]
+    file = reader.root / "a.csv"
+    file.write_bytes(b'1,"open\n' + b"\n".join(good[1:]) + b"\n")
+    source = reader.source("*.csv", "csv", header=False)
+    assert reader.take(source) == []
+    with file.open("ab") as more:
+        more.write(good[0] + b"\n" + b'2,"b",\n3,"' + b"one, two\n" * FELLOWS + b'four"\n')
+    assert len(reader.take(source)) == FELLOWS + 3 + FELLOWS
+    assert reader.batches[-1].offset.line == FELLOWS + 3
+    closed = b'1,"open\n' + b"\n".join(good) + b'\n2,"\n3,x\n'
+    assert records(closed) == [line + b"\n" for line in closed.splitlines()]
+    assert len(records(b'1,"open\n' + b"\n".join(good[1:]) + b'\n2,"\n3,x\n')) == 2
+
+
 FIELDS = st.sampled_from([b"a", b"", b'"x"', b'"x\ny"', b'"x,""y\n"', b'x"y', b'"open', b'"x"z', b'"\n\n"'])
 ROWS = st.lists(st.lists(FIELDS, min_size=1, max_size=3).map(lambda fields: b",".join(fields) + b"\n"), max_size=12).map(b"".join)
 
 
-@given(ROWS, st.integers(1, 200))
+FORGETFUL = st.lists(st.sampled_from([b'1,"x\n', b"1,x\n" * (FELLOWS - 1), b"1,x\n" * FELLOWS, b'"y\nz",2\n']), max_size=8).map(b"".join)
+
+
+@given(st.one_of(ROWS, FORGETFUL), st.integers(1, 200))
 @settings(max_examples=300, deadline=None)
 def test_any_chunks_give_the_same_records(data: bytes, size: int) -> None:
     """A chunk that ends anywhere is cut at a record's end, and what is left comes with the next one."""
@@ -96,8 +115,8 @@ def test_a_csv_file(reader: Reader) -> None:
     assert reader.take(source) == [b'2,"b', b'c"']
     assert (reader.batches[-1].header, reader.batches[-1].header_line) == (False, b'id,"long\nname"\n')
     assert source.lag().waiting == 9
-    assert reader.later(source, 4) == []
-    assert reader.later(source, 4) == [b'3,"d', b"4,e"]
+    assert reader.later(source, 1) == []
+    assert reader.later(source, 1) == [b'3,"d', b"4,e"]
     file.write_bytes(b"id\n1\n")
     reader.take(source)
     assert reader.batches[-1].header

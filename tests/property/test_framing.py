@@ -1,0 +1,100 @@
+"""However the bytes of a peer are cut on their way, its records are the same."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.connectors.block import Piece
+from workbench.connectors.framing import Framing, framer
+
+LONGEST = 12
+
+Record = tuple[bytes, int]
+"""The bytes that are kept, and the length of an overlong record (else 0)."""
+
+streams = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\0", b"\r\n", b"x" * 11, b"y" * 12, b"z" * 13, b"12 ", b"1 a", b"3 a\nb"]), max_size=30)
+cuts = st.lists(st.integers(0, 120), max_size=12)
+
+
+def records_of(pieces: list[Piece]) -> list[Record]:
+    """What the pieces say, read in the plainest way."""
+    found: list[Record] = []
+    for piece in pieces:
+        data = b"".join(piece.parts)
+        if piece.overlong:
+            assert piece.records == 1
+            found.append((data, piece.overlong))
+            continue
+        if piece.lengths is None:
+            assert data.endswith(b"\n")
+            records = [(line, 0) for line in data[:-1].split(b"\n")]
+        else:
+            assert sum(piece.lengths.tolist()) == len(data)
+            records, at = [], 0
+            for length in piece.lengths.tolist():
+                assert data[at + length - 1 : at + length] == b"\n"
+                records.append((data[at : at + length - 1], 0))
+                at += length
+        assert piece.records == len(records)
+        found += records
+    return found
+
+
+def fed(framing: Framing, data: bytes, cuts: list[int], longest: int = LONGEST) -> tuple[list[Record], str]:
+    one = framer(framing, "p", longest)
+    found: list[Record] = []
+    edges = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
+    for start, stop in zip(edges, edges[1:], strict=False):
+        buffer = bytearray(b"\n\0 7" + data[start:stop] + b"\n\0 9")
+        found += records_of(one.feed(buffer, 4, 4 + stop - start))
+        assert one.waiting <= longest + len(data)
+        if one.broken:
+            break
+    return found + records_of(one.finish()), one.broken
+
+
+def delimited(data: bytes, delimiter: bytes) -> list[Record]:
+    """The same by definition."""
+    records = data.split(delimiter)
+    if not records[-1]:
+        records.pop()
+    return [(record, len(record) if len(record) > LONGEST else 0) for record in records]
+
+
+@given(streams, cuts)
+def test_newlines(parts: list[bytes], cuts: list[int]) -> None:
+    assert fed("newline", b"".join(parts), cuts)[0] == delimited(b"".join(parts), b"\n")
+
+
+@given(streams, cuts)
+def test_nuls(parts: list[bytes], cuts: list[int]) -> None:
+    assert fed("nul", b"".join(parts), cuts)[0] == delimited(b"".join(parts), b"\0")
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), max_size=8), cuts)
+def test_counted_records_come_out_as_they_went_in(records: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(b"%d %s" % (len(record), record) for record in records)
+    assert fed("octet", data, cuts) == ([(record, len(record) if len(record) > LONGEST else 0) for record in records], "")
+
+
+@given(streams, cuts)
+def test_counts_that_make_no_sense(parts: list[bytes], cuts: list[int]) -> None:
+    """What comes before them is the same for every cut, and all bytes before and of them are in some record."""
+    data = b"".join(parts)
+    whole, broken = fed("octet", data, [])
+    cut, cut_broken = fed("octet", data, cuts)
+    assert bool(broken) == bool(cut_broken)
+    if broken:
+        assert cut[:-1] == whole[:-1]
+        assert whole[-1][0].startswith(cut[-1][0])
+    else:
+        assert cut == whole
+
+
+@given(streams, cuts)
+def test_a_head_has_64_kilobytes(parts: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(parts) + b"q" * 70_000 + b"".join(parts).replace(b"\n", b"") + b"\n"
+    edges = [cut * 700 for cut in cuts]
+    heads = [record for record in fed("newline", data, edges)[0] if record[1]]
+    assert heads == [(line[: 64 << 10], len(line)) for line in data[:-1].split(b"\n") if len(line) > LONGEST]

@@ -1,0 +1,177 @@
+"""A clock that counts: row after row at an even rate, for demos and tests."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from workbench.batch import ChunkBuffer, Lag, Offset, RawBatch
+
+FILE_ID = "rate"
+RECORD = 16
+"""Bytes that a row counts for: two numbers of eight."""
+PIECE = 122_880
+"""Rows in one batch: a row group of DuckDB."""
+SECOND = 1_000_000
+SCHEMA = pa.schema([("timestamp", pa.timestamp("us", "UTC")), ("value", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """From row `row` on, which is due at `at` (microseconds since 1970), `rate` rows come a second."""
+
+    row: int
+    at: int
+    rate: int
+
+    def times(self, first: int, stop: int) -> np.ndarray:
+        """int64[stop - first]: when these rows are due."""
+        since = np.arange(first - self.row, stop - self.row, dtype=np.int64)
+        return np.asarray(self.at + since // self.rate * SECOND + since % self.rate * SECOND // self.rate)
+
+    def time(self, row: int) -> int:
+        return int(self.times(row, row + 1)[0])
+
+    def due(self, now: int) -> int:
+        """The first row that is not due yet."""
+        if now < self.at:
+            return self.row
+        # Row k is due at floor(k·second/rate): the last k with k·second < (elapsed + 1)·rate.
+        return self.row + ((now - self.at + 1) * self.rate - 1) // SECOND + 1
+
+
+class RateSource:
+    """Counts from 0: row `value` = i comes at its `timestamp`, i seconds divided by the rate after the first.
+
+    Promises: row i is the same whenever it is read, over cuts, pauses and restarts, for the moment of the first row is
+    part of every offset. Like Spark's rate source it catches up: after a pause or a downtime it gives, with their own
+    timestamps, the rows that were due meanwhile. When the rate was changed the count goes on, and the times too, from the
+    first row that is not stored. A clock that steps back gives nothing until it is where it was.
+
+    Offsets count rows in `line`, sixteen bytes each in `byte`.
+
+    Args:
+        rows: where it ends; None: never.
+        offsets: what is stored of this flow.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        rows: int | None = None,
+        *,
+        name: str = "read_rate",
+        offsets: Sequence[Offset] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._name, self._rows, self._clock = name, rows, clock
+        self._kept = next((offset for offset in offsets if offset.file_id == FILE_ID), Offset(FILE_ID, name))
+        self._read = self._kept
+        self._anchors = _anchors(self._kept.mark)
+        self._lock = threading.Lock()
+        self._idle = False
+        if not self._anchors:
+            self._anchors.append(_Anchor(0, self._now(), rate))
+        elif self._anchors[-1].rate != rate:
+            self._turn(rate)
+        self._mark = json.dumps([[a.row, a.at, a.rate] for a in self._anchors], separators=(",", ":"))
+
+    def _turn(self, rate: int) -> None:
+        """Another rate from the first row on that is not stored."""
+        last = self._anchors[-1]
+        while self._anchors and self._anchors[-1].row >= self._kept.line:
+            self._anchors.pop()
+        self._anchors.append(_Anchor(self._kept.line, last.time(max(last.row, self._kept.line)), rate))
+
+    def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:  # noqa: ARG002  a Source; rows need no buffer
+        """The rows that are due and were not read."""
+        with self._lock:
+            start, now = self._read, self._now()
+            due = self._due(now)
+            most = PIECE if limit is None else max(1, min(PIECE, limit // RECORD))
+            stop = min(due, start.line + most)
+            self._idle = stop == due
+            if stop <= start.line:
+                return None
+            self._read = self._offset(stop * RECORD, stop)
+            values = np.arange(start.line, stop, dtype=np.int64)
+            table = pa.table([pa.array(self._times(start.line, stop)).cast(SCHEMA.field(0).type), pa.array(values)], schema=SCHEMA)
+            return RawBatch(None, (stop - start.line) * RECORD, start, self._read, now / SECOND, table=table)
+
+    def _times(self, first: int, stop: int) -> np.ndarray:
+        edges = [anchor.row for anchor in self._anchors[1:]] + [stop]
+        parts = []
+        for anchor, end in zip(self._anchors, edges, strict=True):
+            if first < min(end, stop):
+                parts.append(anchor.times(first, min(end, stop)))
+                first = min(end, stop)
+        return np.concatenate(parts)
+
+    def offset_at(self, raw: RawBatch, byte: int, line: int) -> Offset:  # noqa: ARG002  a Source; `line` says it
+        return raw.offset if line >= raw.offset.line else self._offset(raw.start.byte, line)
+
+    def _offset(self, byte: int, line: int) -> Offset:
+        return Offset(FILE_ID, self._name, byte, line, line == self._rows, self._mark)
+
+    def committed(self, offset: Offset) -> None:
+        with self._lock:
+            self._kept = offset
+
+    def rewind(self) -> None:
+        with self._lock:
+            self._read, self._idle = self._kept, False
+
+    def lag(self) -> Lag:
+        """Rows that are due and not stored; a row has no age before it is due."""
+        with self._lock:
+            now = self._now()
+            rows = max(0, self._due(now) - self._kept.line)
+            oldest = int(self._times(self._kept.line, self._kept.line + 1)[0]) if rows else now
+            return Lag(rows * RECORD, rows, max(0, now - oldest) / SECOND)
+
+    def _due(self, now: int) -> int:
+        due = self._anchors[-1].due(now)
+        return due if self._rows is None else min(due, self._rows)
+
+    @property
+    def idle(self) -> bool:
+        """All that was due at the last look is read; what became due since is for the next one."""
+        with self._lock:
+            return self._idle
+
+    @property
+    def ended(self) -> bool:
+        with self._lock:
+            return self._rows is not None and self._read.line >= self._rows
+
+    def rescan(self) -> None:
+        """The clock is looked at by every read."""
+
+    def notices(self) -> list[str]:
+        return []
+
+    def place(self, file_id: str, file: str, byte: int, line: int) -> Offset | None:  # noqa: ARG002  a Source
+        """Any row can be counted again."""
+        return self._offset(byte, line) if file_id == FILE_ID else None
+
+    def ends(self) -> tuple[Offset, ...]:
+        with self._lock:
+            stop = max(self._kept.line, self._due(self._now()))
+            return (self._offset(stop * RECORD, stop),)
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+    def _now(self) -> int:
+        return int(self._clock() * SECOND)
+
+
+def _anchors(mark: str) -> list[_Anchor]:
+    return [_Anchor(*anchor) for anchor in json.loads(mark)] if mark else []

@@ -1,0 +1,152 @@
+"""The records of a spool as a source: sockets and standard input."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from workbench.batch import ChunkBuffer, Lag, Offset, RawBatch
+from workbench.connectors.block import Place
+from workbench.connectors.growth import Growth
+from workbench.connectors.intake import Intake
+from workbench.connectors.spool_reader import SpoolReader
+
+
+class SpoolSource:
+    """What an Intake receives, once and in order, from whatever offset is stored.
+
+    Promises: what is in the spool and not committed is read again after a restart; closing stops receiving (when no other
+    source is open over the intake) and keeps the segments. Every method may be called from any thread; none of them waits.
+
+    Args:
+        name: of the reader, unique among those of the intake and the same over restarts (the flow's).
+        file: what offsets and `_metadata.file` say: the URL.
+        offsets: what is stored of this flow; all of it.
+        wake: called from another thread, at least 5 ms apart, when there are new records.
+
+    Raises:
+        SourceError: the spool's folder cannot be made or read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        intake: Intake,
+        file: str,
+        *,
+        offsets: Sequence[Offset] = (),
+        wake: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._intake = intake
+        self._spool = intake.spool
+        self._file = file
+        self._wake = wake
+        self._monotonic = monotonic
+        self._lock = threading.RLock()
+        self._growth, self._growth_lock = Growth(), threading.Lock()
+        self._told: set[str] = set()
+        self._closed = False
+        intake.enter()
+        place = self._spool.resume(
+            {
+                generation: Place(offset.byte, offset.line)
+                for offset in offsets
+                if (generation := self._spool.generation_of(offset.file_id)) is not None
+            }
+        )
+        self._committed = place
+        self._spool.reads(name, place.byte)
+        self._reader = SpoolReader(self._spool, file, place, self._tell, clock)
+        self._spool.watch(wake, self._grew)
+
+    def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:
+        """The next whole records; None when there are none now. A batch of none only moves the offset."""
+        with self._lock:
+            return None if self._closed else self._reader.read(buffer, limit)
+
+    def offset_at(self, raw: RawBatch, byte: int, line: int) -> Offset:
+        """The offset after the record of `raw` that ends at `byte`; `line` records come before it."""
+        end = raw.offset
+        return end if byte >= end.byte else Offset(end.file_id, end.file, byte, line)
+
+    def committed(self, offset: Offset) -> None:
+        """Everything up to `offset` is durable; a segment that every reader is past is deleted."""
+        with self._lock:
+            if not self._closed and self._spool.generation_of(offset.file_id) is not None and offset.byte > self._committed.byte:
+                self._committed = Place(offset.byte, offset.line)
+                self._spool.reads(self.name, offset.byte)
+
+    def rewind(self) -> None:
+        """Forget the reads that were not committed."""
+        with self._lock:
+            self._reader.go(self._committed)
+
+    def lag(self) -> Lag:
+        """How far the committed offset is behind what was received."""
+        with self._lock:
+            place, end = self._committed, self._spool.end
+        with self._growth_lock:
+            since = self._growth.since(place.byte)
+        book = self._spool.book
+        return Lag(
+            bytes=max(0, end.byte - place.byte),
+            rows=max(0, end.line - place.line),
+            seconds=0.0 if since is None else max(0.0, self._monotonic() - since),
+            waiting=self._intake.receiver.waiting,
+            held=self._spool.waiting_for,
+            hold_limit=self._spool.limit,
+            dropped=book.dropped + book.dropped_by_kernel,
+            peers=self._intake.receiver.peers,
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Everything that was received is read."""
+        with self._lock:
+            return self._reader.place.byte >= self._spool.end.byte
+
+    @property
+    def ended(self) -> bool:
+        """The receiver has said that nothing more comes, and all is read."""
+        return self._spool.finished and self.idle
+
+    def rescan(self) -> None:
+        """Nothing to do: the receiver looks all the time."""
+
+    def notices(self) -> list[str]:
+        """What happened since the last call; what concerns the intake as a whole is told by one of its sources."""
+        return [f"{self._file}: {text}" for text in self._spool.take_notices()]
+
+    def place(self, file_id: str, file: str, byte: int, line: int) -> Offset | None:
+        """An offset that was committed before, while the segment that holds what follows it is there."""
+        if self._spool.generation_of(file_id) is None or not self._spool.start.byte <= byte <= self._spool.end.byte:
+            return None
+        return Offset(file_id, file, byte, line)
+
+    def ends(self) -> tuple[Offset, ...]:
+        """The offset after all that was received."""
+        end = self._spool.end
+        return (Offset(self._spool.file_id(self._spool.generation), self._file, *end),)
+
+    def close(self) -> None:
+        """Read no more; the last source over an intake stops receiving."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._reader.close()
+        self._spool.unwatch(self._wake, self._grew)
+        self._intake.leave()
+
+    def _grew(self, now: float, size: int) -> None:
+        with self._growth_lock:
+            self._growth.saw(now, size)
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._spool.notice(text)
