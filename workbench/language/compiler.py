@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 from workbench.errors import PipelineError
+from workbench.language.checks import refuse_versions
 from workbench.language.definitions import (
     Column,
+    InsertFlow,
     MaterializedView,
     ReadFiles,
     RunningState,
+    SourceSpec,
     Span,
     StreamingTable,
     StreamRef,
     TemporaryView,
 )
 from workbench.language.draft import Draft
-from workbench.language.flows import compile_flow
+from workbench.language.flows import Flow, compile_flow
 from workbench.language.references import Reference, parse, references
 from workbench.language.running import compile_running
 from workbench.language.sources import take_streams
@@ -30,6 +33,8 @@ from workbench.language.words import PLAIN, RESERVED
 
 VERSION = 1
 """Of the language: raised when the same text comes to mean something else."""
+_WINDOWS = 2
+"""Of the states of views with windows that close."""
 ZONE = "UTC"
 
 
@@ -52,7 +57,8 @@ def _compile(text: Text, tokens: list[Token], out: Parsed) -> None:
         out.name = head.name
         out.problems = read_body(text, head)
         out.body = head.body
-        if head.body:
+        out.target = Reference(head.target.text, head.target) if head.target else None
+        if head.body or (head.kind == "streaming table" and not out.problems):
             _definition(text, head, out)
     elif first.word("REFRESH"):
         out.statement = refresh(text, tokens)
@@ -65,14 +71,17 @@ def _compile(text: Text, tokens: list[Token], out: Parsed) -> None:
 def _start_hint(first: Token) -> str:
     if first.word("SELECT", "WITH", "FROM"):
         return "A query has no name here: write CREATE MATERIALIZED VIEW name AS …, or run it in the SQL pane."
-    return "Statements begin with CREATE STREAMING TABLE, CREATE MATERIALIZED VIEW, CREATE TEMPORARY VIEW, REFRESH or DROP."
+    return "Statements begin with CREATE STREAMING TABLE, FLOW, MATERIALIZED VIEW or TEMPORARY VIEW, with REFRESH or DROP."
 
 
 def _definition(text: Text, head: Head, out: Parsed) -> None:
     if head.columns:
         out.columns, out.rules = head.columns.tokens, head.columns.rules
+    refuse_versions(text, head.body)
     if head.kind == "streaming table":
         _streaming_table(text, head, out)
+    elif head.kind == "flow":
+        _insert_flow(text, head, out)
     elif head.kind == "materialized view":
         _materialized_view(text, head, out)
     else:
@@ -83,32 +92,59 @@ def _streaming_table(text: Text, head: Head, out: Parsed) -> None:
     if head.trigger_token:
         raise text.mistake(head.trigger_token, "a streaming table runs continuously", "Take TRIGGER out.")
     declared = head.columns.columns if head.columns else ()
-    flow = compile_flow(text, head.body, declared)
-    out.drafts["select"] = flow.draft
-    out.tables = flow.tables
-    if isinstance(flow.source, StreamRef):
-        out.stream = Reference(flow.source.name, flow.stream.name)
+    flow = _flow(text, head, out, declared) if head.body else None
     out.statement = StreamingTable(
         name=head.name.text,
         columns=declared,
         expectations=tuple(rule.expectation for rule in out.rules),
         comment=head.comment,
-        source=flow.source,
-        query=flow.query,
+        source=flow.source if flow else None,
+        query=flow.query if flow else None,
         text=_written(text, head.tokens),
         digest=_digest(
             head,
-            _source_parts(flow.source),
+            _source_parts(flow.source) if flow else None,
             declared,
             [[r.expectation.name, r.expectation.action, _folded(r.predicate)] for r in out.rules],
         ),
+        span=_span(text, head.tokens),
+        body=_span(text, head.body or head.tokens),
+    )
+
+
+def _insert_flow(text: Text, head: Head, out: Parsed) -> None:
+    if head.trigger_token:
+        raise text.mistake(head.trigger_token, "a flow runs continuously", "Take TRIGGER out.")
+    assert head.target is not None
+    flow = _flow(text, head, out, ())
+    plain = flow.query.identity and not isinstance(flow.source, StreamRef) and flow.source.schema is None
+    out.statement = InsertFlow(
+        name=head.name.text,
+        table=head.target.text,
+        source=flow.source,
+        query=replace(flow.query, identity=plain),
+        comment=head.comment,
+        text=_written(text, head.tokens),
+        digest=_digest(head, [head.target.text.lower(), _source_parts(flow.source)], (), []),
         span=_span(text, head.tokens),
         body=_span(text, head.body),
     )
 
 
-def _source_parts(source: ReadFiles | StreamRef) -> object:
-    return astuple(source)
+def _flow(text: Text, head: Head, out: Parsed, declared: tuple[Column, ...]) -> Flow:
+    """The compiled SELECT; what it reads goes to `out`."""
+    flow = compile_flow(text, head.body, declared)
+    out.drafts |= flow.drafts
+    out.tables, out.times = flow.tables, flow.times
+    if isinstance(flow.source, StreamRef):
+        out.stream = Reference(flow.source.name, flow.stream.name)
+    if flow.right is not None:
+        out.right = Reference(flow.right.source.name, flow.right.name) if isinstance(flow.right.source, StreamRef) else None
+    return flow
+
+
+def _source_parts(source: SourceSpec | StreamRef) -> object:
+    return astuple(source)[:6] if isinstance(source, ReadFiles) else astuple(source)
 
 
 def _materialized_view(text: Text, head: Head, out: Parsed) -> None:
@@ -119,10 +155,12 @@ def _materialized_view(text: Text, head: Head, out: Parsed) -> None:
         if head.trigger_token:
             hint = "Take TRIGGER out: a view over a STREAM is kept up to date in every commit."
             raise text.mistake(head.trigger_token, "TRIGGER has no place in a view over a STREAM", hint)
-        compiled = compile_running(text, head.body, declared)
+        compiled = compile_running(text, head.body, declared, head.on_late)
         running, out.drafts, out.aliases, out.time = compiled.state, compiled.drafts, compiled.aliases, compiled.time
         out.tables, out.stream = compiled.tables, Reference(compiled.state.stream, compiled.stream.name)
     else:
+        if head.on_late is not None:
+            raise text.mistake(head.on_late, "nothing is late in a view over tables", "Take ON LATE out, or write FROM STREAM … WATERMARK ….")
         out.drafts["query"], out.tables = _query(text, head.body, declared)
     names = ((out.stream.name,) if out.stream else ()) + tuple(table.name for table in out.tables)
     out.statement = MaterializedView(
@@ -134,10 +172,16 @@ def _materialized_view(text: Text, head: Head, out: Parsed) -> None:
         sql="" if running else out.drafts["query"].sql,
         tables=_unique(names),
         text=_written(text, head.tokens),
-        digest=_digest(head, None, declared, []),
+        digest=_digest(head, _window_parts(running), declared, []),
         span=_span(text, head.tokens),
         body=_span(text, head.body),
     )
+
+
+def _window_parts(running: RunningState | None) -> object:
+    """How windows are kept belongs to what can change the answers."""
+    window = running.window if running else None
+    return None if window is None or window.key is None else [_WINDOWS, window.on_late]
 
 
 def _view_columns(text: Text, head: Head) -> tuple[Column, ...]:

@@ -54,6 +54,76 @@ class ReadFiles:
     start: Literal["beginning", "end"] = "beginning"
     schema: tuple[Column, ...] | None = None
     options: tuple[tuple[str, str], ...] = ()
+    idle_timeout: float | None = None
+    """Seconds without news after which the source no longer holds a watermark; None: the setting `idle_timeout`."""
+
+    @property
+    def label(self) -> str:
+        return f"read_files {self.glob}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSocket:
+    """STREAM read_socket(url, …).
+
+    `url`: tcp://host:port, udp://host:port, unix:///path (stream) or unixgram:///path (datagrams). `max_line` in bytes.
+    `spool`: the most bytes that are kept before they are parsed; None: the default.
+    """
+
+    url: str
+    format: Format
+    mode: Literal["listen", "connect"] = "listen"
+    framing: Literal["newline", "octet", "nul"] = "newline"
+    schema: tuple[Column, ...] | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    idle_timeout: float | None = None
+    max_line: int | None = None
+    spool: int | None = None
+
+    @property
+    def label(self) -> str:
+        return f"read_socket {self.url}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStdin:
+    """STREAM read_stdin(…): what is piped into the command; its end is the end of the stream."""
+
+    format: Format
+    schema: tuple[Column, ...] | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    idle_timeout: float | None = None
+
+    @property
+    def label(self) -> str:
+        return "read_stdin"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRate:
+    """STREAM read_rate(rowsPerSecond => n): a clock that counts. Its columns: timestamp TIMESTAMPTZ, value BIGINT."""
+
+    rows_per_second: int
+    rows: int | None = None
+    """Where it ends; None: never."""
+    idle_timeout: float | None = None
+
+    @property
+    def label(self) -> str:
+        return f"read_rate {self.rows_per_second}/s"
+
+    @property
+    def format(self) -> Format:
+        """Its rows come typed, as Parquet's do."""
+        return "parquet"
+
+    @property
+    def schema(self) -> tuple[Column, ...]:
+        return (Column("timestamp", "TIMESTAMP WITH TIME ZONE"), Column("value", "BIGINT"))
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +133,48 @@ class StreamRef:
     name: str
 
 
+SourceSpec = ReadFiles | ReadSocket | ReadStdin | ReadRate
+"""A source of the outside world."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalJoin:
+    """A join of two streams whose rows lie near each other in time; the flow's `source` is the left one.
+
+    A pair is looked at when `low` <= right time - left time <= `high` (microseconds). `left_delay`, `right_delay`:
+    of their watermarks. The flow's SELECT reads `_input` (left rows, as ever) and `_right` (columns of the right stream, and `_row`),
+    and gives the latter's `_row` as `_k0`.
+    """
+
+    right: str
+    left_time: str
+    right_time: str
+    left_delay: int
+    right_delay: int
+    low: int
+    high: int
+    left_columns: tuple[str, ...] = ()
+    right_columns: tuple[str, ...] = ()
+    """Lower-case names that the SELECT may mean as columns, some of them no columns of that stream; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """SELECT DISTINCT ON (keys) … WITHIN INTERVAL: the first row of a key, and none of that key within `within` microseconds of a kept one.
+
+    `keys` are SQL expressions over the columns of the stream; `time` is one of its columns, `delay` its watermark's. The
+    flow's SELECT gives the keys as `_k0`… and the time as `_p0`.
+    """
+
+    keys: tuple[str, ...]
+    time: str
+    delay: int
+    within: int
+
+
 @dataclass(frozen=True, slots=True)
 class FlowQuery:
-    """The SELECT of a streaming table, ready for DuckDB.
+    """The SELECT of a flow, ready for DuckDB.
 
     `sql` reads the relation `_input`, which has the input columns, `_row BIGINT` (record number, 0-based in the
     batch) and `_metadata STRUCT(source, file, "offset", line, peer, arrived_at)`. Its first result column is `_row`,
@@ -78,6 +187,10 @@ class FlowQuery:
     identity: bool
     tables: tuple[str, ...]
     uses_metadata: bool = False
+    join: IntervalJoin | None = None
+    distinct: Distinct | None = None
+    extra: tuple[str, ...] = ()
+    """Columns that `sql` gives after the table's, for the runtime alone (of a join, of DISTINCT ON)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +202,9 @@ class StreamingTable:
     """Declared columns; empty when the SELECT decides."""
     expectations: tuple[Expectation, ...]
     comment: str
-    source: ReadFiles | StreamRef
-    query: FlowQuery
+    source: SourceSpec | StreamRef | None
+    """None: only flows write into it (CREATE FLOW)."""
+    query: FlowQuery | None
     text: str
     """The statement as written."""
     digest: str
@@ -101,17 +215,40 @@ class StreamingTable:
 
 
 @dataclass(frozen=True, slots=True)
-class EventWindow:
-    """window(time, size) in a running state, with its watermark.
+class InsertFlow:
+    """CREATE FLOW name AS INSERT INTO table BY NAME SELECT …: one more source of a streaming table.
 
-    `time` is a column of the stream; `size` and `delay` are microseconds. `key` is the index of the state's key that
-    holds the window's start, None when the state has a watermark but no window.
+    Its columns go to the table's of the same name; the table's others are NULL. The table's expectations judge its rows.
+    """
+
+    name: str
+    table: str
+    source: SourceSpec | StreamRef
+    query: FlowQuery
+    comment: str
+    text: str
+    digest: str
+    span: Span
+    body: Span
+
+
+@dataclass(frozen=True, slots=True)
+class EventWindow:
+    """The window of a running state over event time, with its watermark.
+
+    `time` is a column of the stream; all lengths are microseconds. `key` is the index of the state's key that holds
+    the window's start, None when the state has a watermark but no window. `kind`: a tumbling window has `slide` =
+    `size`; a hopping one begins every `slide`; a session ends `size` after its last row.
+    `on_late`: what becomes of late rows: listed in `workbench.late`, taken in all the same, or left out; counted in each case.
     """
 
     time: str
     size: int
     delay: int
     key: int | None
+    kind: Literal["tumbling", "hopping", "session"] = "tumbling"
+    slide: int = 0
+    on_late: Literal["list", "update", "drop"] = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +273,13 @@ class RunningState:
     tables: tuple[str, ...] = ()
     key_columns: tuple[int, ...] = ()
     """For each key, the view's column that shows it; -1 when none does."""
+    extras: tuple[Column, ...] = ()
+    """Columns that `_delta` and `_rows` have besides the stream's: `_window` (start of a hopping window: a row once for each of
+    them), `_late`; of sessions `_t` (event time, microseconds), `_b` (where a session must have ended to be closed), `_late`, `_row`."""
+    count: int = -1
+    """The partial aggregate that counts the rows of a window, those that came late left out; -1 without a window that closes."""
+    sessions: str = ""
+    """Reads `_state` and gives one row a session: `_key` (JSON of the other keys), `_start`, `_last` (microseconds), `_rows`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +335,13 @@ class Refresh:
 class Drop:
     """DROP STREAMING TABLE | MATERIALIZED VIEW | VIEW name."""
 
-    kind: Literal["streaming table", "materialized view", "temporary view"]
+    kind: Literal["streaming table", "flow", "materialized view", "temporary view"]
     name: str
     if_exists: bool
     span: Span
 
 
-Definition = StreamingTable | MaterializedView | TemporaryView
+Definition = StreamingTable | InsertFlow | MaterializedView | TemporaryView
 Statement = Definition | Refresh | Drop
 
 

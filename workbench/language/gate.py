@@ -63,6 +63,14 @@ def admit(sql: str) -> str:
     return _Statement(sql, 0).admit()
 
 
+def body_of(sql: str) -> int:
+    """Where the query begins of a statement that was admitted: after EXPLAIN."""
+    begin = _skip_space(sql, 0)
+    while explain := _EXPLAIN.match(sql, begin):
+        begin = _skip_space(sql, explain.end())
+    return begin
+
+
 @dataclass(frozen=True, slots=True)
 class _Statement:
     """A text from `begin` on; positions in errors count from the start of the whole text."""

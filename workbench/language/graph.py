@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from workbench.errors import Problem
-from workbench.language.definitions import Definition, Drop, Graph, Refresh, StreamingTable, StreamRef
+from workbench.language.definitions import Definition, Drop, Graph, InsertFlow, Refresh, StreamingTable, StreamRef, TemporaryView
 from workbench.language.references import Reference
 from workbench.language.spelling import respelled
 from workbench.language.statements import Parsed
@@ -29,7 +30,7 @@ def build(found: list[Parsed]) -> tuple[Graph, list[Problem]]:
             unsound.add(parsed.name.text.lower())
     unsound |= {name for name, parsed in named.items() if parsed.statement is None}
     for name, parsed in named.items():
-        wrong = _references(parsed, named, unsound)
+        wrong = _references(parsed, named, unsound) + _targets(parsed, named, unsound)
         problems += wrong
         if wrong:
             unsound.add(name)
@@ -38,16 +39,41 @@ def build(found: list[Parsed]) -> tuple[Graph, list[Problem]]:
 
 
 def reads(definition: Definition) -> tuple[str, ...]:
-    """Names of the project that a definition reads, its stream first."""
-    if not isinstance(definition, StreamingTable):
+    """Names of the project that a definition reads, its streams first."""
+    if not isinstance(definition, (StreamingTable, InsertFlow)):
         return definition.tables
+    if definition.query is None:
+        return ()
     stream = (definition.source.name,) if isinstance(definition.source, StreamRef) else ()
-    return (*stream, *definition.query.tables)
+    right = (definition.query.join.right,) if definition.query.join else ()
+    return (*stream, *right, *definition.query.tables)
+
+
+def stored_tables(graph: Graph, names: Iterable[str]) -> tuple[str, ...]:
+    """These names without temporary views: what they read, down to what is stored."""
+    found: dict[str, None] = {}
+    rest = list(names)
+    seen: set[str] = set()
+    while rest:
+        definition = graph.get(rest.pop(0))
+        if definition is None or definition.name in seen:
+            continue
+        seen.add(definition.name)
+        if isinstance(definition, TemporaryView):
+            rest += definition.tables
+        else:
+            found[definition.name] = None
+    return tuple(found)
 
 
 def _reads(parsed: Parsed) -> list[Reference]:
-    """Everything that a definition reads, the stream first."""
-    return ([parsed.stream] if parsed.stream else []) + list(parsed.tables)
+    """Everything that a definition reads, the streams first."""
+    return [reference for reference in (parsed.stream, parsed.right) if reference] + list(parsed.tables)
+
+
+def _writers(named: dict[str, Parsed], name: str) -> list[str]:
+    """The flows (CREATE FLOW) that write into a table."""
+    return [key for key, parsed in named.items() if parsed.target is not None and parsed.target.name.lower() == name]
 
 
 def _command(parsed: Parsed) -> Problem:
@@ -72,11 +98,39 @@ def _references(parsed: Parsed, named: dict[str, Parsed], unsound: set[str]) -> 
         target = named.get(reference.name.lower())
         if target is None:
             out.append(_unknown(parsed, reference, named))
-        elif reference is parsed.stream and reference.name.lower() not in unsound and not isinstance(target.statement, StreamingTable):
+        elif reference in (parsed.stream, parsed.right) and reference.name.lower() not in unsound and not isinstance(target.statement, StreamingTable):
             message = f"{reference.name} is no streaming table: only rows that are added once can be read as a STREAM"
             hint = f"Read it as a table: leave out STREAM (and write TRIGGER ON UPDATE), or read STREAM of what {reference.name} reads."
+            if isinstance(target.statement, InsertFlow):
+                message = f"{reference.name} is a flow: its rows are in {target.statement.table}"
+                hint = f"Read STREAM {target.statement.table}."
             out.append(_at(parsed, reference, message, hint))
+        elif isinstance(target.statement, InsertFlow):
+            message = f"{reference.name} is a flow: its rows are in {target.statement.table}"
+            out.append(_at(parsed, reference, message, f"Read {target.statement.table}."))
     return out
+
+
+def _targets(parsed: Parsed, named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
+    """What is wrong between flows and the tables that they write into."""
+    statement = parsed.statement
+    if parsed.name is not None and isinstance(statement, StreamingTable) and statement.source is None:
+        typed = parsed.text.file.startswith("<")  # its flow may be typed next
+        if typed or _writers(named, parsed.name.text.lower()):
+            return []
+        message = f"nothing writes into {parsed.name.text}: it has no query, and no flow names it"
+        hint = f"Write CREATE FLOW … AS INSERT INTO {parsed.name.sql} BY NAME SELECT …, or AS SELECT … FROM STREAM … in the table."
+        return [parsed.text.problem(parsed.name.start, parsed.name.stop, message, hint)]
+    if parsed.target is None or statement is None:
+        return []
+    target = named.get(parsed.target.name.lower())
+    if target is None:
+        return [_unknown(parsed, parsed.target, named)]
+    if parsed.target.name.lower() in unsound or isinstance(target.statement, StreamingTable):
+        return []
+    message = f"{parsed.target.name} is no streaming table: a flow can only add rows to one"
+    hint = "Declare CREATE STREAMING TABLE … (columns), and write into that."
+    return [_at(parsed, parsed.target, message, hint)]
 
 
 def _unknown(parsed: Parsed, reference: Reference, named: dict[str, Parsed]) -> Problem:
@@ -101,14 +155,13 @@ def _cycles(named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
     done: set[str] = set()
 
     def visit(name: str, path: list[str]) -> None:
-        for reference in _reads(named[name]):
-            target = reference.name.lower()
+        for parsed, reference, target in _needs(named, name):
             if target in path:
                 around = path[path.index(target) :]
                 unsound.update(around)
                 names = " → ".join(_spelled(named, key) for key in (*around, target))
                 hint = "A definition cannot read itself, not even through others: break the circle."
-                out.append(_at(named[name], reference, f"these definitions read each other in a circle: {names}", hint))
+                out.append(_at(parsed, reference, f"these definitions read each other in a circle: {names}", hint))
             elif target in named and target not in done:
                 visit(target, [*path, target])
         done.add(name)
@@ -117,6 +170,16 @@ def _cycles(named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
         if name not in done:
             visit(name, [name])
     return out
+
+
+def _needs(named: dict[str, Parsed], name: str) -> list[tuple[Parsed, Reference, str]]:
+    """Edges to all whose rows come before those of a definition: what it reads, and the flows that write into it."""
+    edges = [(named[name], reference, reference.name.lower()) for reference in _reads(named[name])]
+    for writer in _writers(named, name):
+        target = named[writer].target
+        assert target is not None
+        edges.append((named[writer], target, writer))
+    return edges
 
 
 def _spelled(named: dict[str, Parsed], key: str) -> str:
@@ -134,9 +197,14 @@ def _ordered(named: dict[str, Parsed], unsound: set[str]) -> tuple[Definition, .
             return False
         if name in out:
             return True
-        if not all(place(reference.name.lower()) for reference in _reads(named[name])):
+        read = [reference.name.lower() for reference in _reads(named[name])]
+        target = named[name].target
+        if not all(place(key) for key in (*([target.name.lower()] if target else []), *read)):
             bad.add(name)
             return False
+        for key in read:
+            for writer in _writers(named, key):
+                place(writer)
         statement = named[name].statement
         assert statement is not None
         assert not isinstance(statement, (Refresh, Drop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from sqlglot import exp
 
@@ -14,6 +15,7 @@ from workbench.language.draft import Draft
 from workbench.language.keys import Item, Keys, group_keys, merge_qualified
 from workbench.language.references import Reference, parse, references
 from workbench.language.select import Select, select
+from workbench.language.sessions import SessionShape
 from workbench.language.sources import Stream, renamed, take_streams
 from workbench.language.tokens import Text, Token, bare, quote, split
 from workbench.language.windows import WindowCall, replace_windows
@@ -59,6 +61,21 @@ class _Plan:
     items: list[Item]
     keys: Keys
     kept: dict[str, Kept] = field(default_factory=dict)
+    window: EventWindow | None = None
+    stream: str = DELTA
+    """The name by which the query knows its stream."""
+
+    @property
+    def session(self) -> SessionShape | None:
+        """How sessions are put together; None for all other states."""
+        window = self.window
+        if window is None or window.kind != "session" or window.key is None:
+            return None
+        return SessionShape(len(self.keys.expressions), self.partials, window.key, window.size, window.on_late == "update")
+
+    @property
+    def partials(self) -> int:
+        return sum(len(found.partial) for found in self.kept.values())
 
     def slot(self, key: str) -> int:
         """Number of the first partial column of an aggregate."""
@@ -70,14 +87,17 @@ class _Plan:
         return before
 
 
-def compile_running(text: Text, body: list[Token], declared: tuple[Column, ...]) -> Running:
+def compile_running(text: Text, body: list[Token], declared: tuple[Column, ...], on_late: Token | None = None) -> Running:
     """Compile the query of a materialized view over a STREAM.
+
+    Args:
+        on_late: the word UPDATE or DROP of ON LATE, where that is written.
 
     Raises:
         PipelineError: everything in it that cannot be kept, each with the expression and what to write instead.
     """
     tokens, streams = take_streams(text, bare(body), DELTA)
-    tokens, windows = replace_windows(text, tokens)
+    tokens, windows = replace_windows(text, tokens, (streams[0].alias if streams else None) or DELTA)
     tree, analysed = parse(text, tokens)
     parts = select(text, tokens)
     stream = one_stream(text, parts, streams)
@@ -88,22 +108,59 @@ def compile_running(text: Text, body: list[Token], declared: tuple[Column, ...])
     if problems:
         raise PipelineError(tuple(problems))
     plan = _plan(text, parts, tree, analysed, declared)
+    plan.stream = quote(stream.alias) if stream.alias else DELTA
+    plan.window, time = _event_window(text, plan.keys, windows, stream, on_late)
+    _refuse_in_where(text, parts)
+    count = _counted(plan)
     drafts = _drafts(plan, stream)
-    window, time = _event_window(text, plan.keys, windows, stream)
     tables = tuple(references(tree, analysed))
+    session = plan.session
     state = RunningState(
         stream=stream.source.name,
         keys=len(plan.keys.expressions),
-        partials=sum(len(k.partial) for k in plan.kept.values()),
+        partials=plan.partials,
         partial=drafts["partial"].sql,
         combine=drafts["combine"].sql,
         finish=drafts["finish"].sql,
         recompute=drafts["recompute"].sql,
-        window=window,
+        window=plan.window,
         tables=tuple(dict.fromkeys(table.name for table in tables)),
         key_columns=tuple(_shows(plan, key) for key in plan.keys.expressions),
+        extras=_extras(plan.window),
+        count=count,
+        sessions=session.closable(count) if session else "",
     )
     return Running(state, drafts, stream, tables, plan.keys.aliases, time)
+
+
+def _extras(window: EventWindow | None) -> tuple[Column, ...]:
+    """What `_delta` has besides the stream's columns, by the kind of window."""
+    if window is None:
+        return ()
+    late = Column("_late", "BOOLEAN")
+    if window.key is not None and window.kind == "session":
+        return (Column("_t", "BIGINT"), Column("_b", "BIGINT"), late, Column("_row", "BIGINT"))
+    if window.key is not None and window.kind == "hopping":
+        return (Column("_window", "TIMESTAMP WITH TIME ZONE"), late)
+    return (late,)
+
+
+def _counted(plan: _Plan) -> int:
+    """The partial aggregate that counts the rows of a window, which is added where the query has none; -1 where no window closes."""
+    if plan.window is None or plan.window.key is None:
+        return -1
+    late = f" FILTER (WHERE NOT {plan.stream}._late)" if plan.window.on_late == "update" and plan.session is None else ""
+    key = "count ( * )" + late
+    total = "coalesce(sum({0}), 0)::BIGINT"
+    plan.kept.setdefault(key, Kept((Draft().add(f"count(*){late}"),), (total,), total))
+    return plan.slot(key)
+
+
+def _refuse_in_where(text: Text, parts: Select) -> None:
+    for token in parts.where:
+        if token.kind == "call" and token.text.startswith("session_window"):
+            hint = "Filter by the time column, or by the session in HAVING."
+            raise text.mistake(token, "a session is known only after WHERE has chosen the rows", hint)
 
 
 def _shows(plan: _Plan, key: list[Token]) -> int:
@@ -187,7 +244,7 @@ def _items(
 def _item(text: Text, run: list[Token], found: exp.Expr, analysed: Draft) -> Item:
     if not isinstance(found, exp.Alias):
         single = run[0].kind == "call" and len(run) == 1
-        return Item(run, "window" if single else found.name if isinstance(found, exp.Column) else text.shown(run), False)
+        return Item(run, run[0].text.partition("(")[0] if single else found.name if isinstance(found, exp.Column) else text.shown(run), False)
     alias = analysed.token_at(int(found.args["alias"].meta.get("start", -1)))
     if alias is not None and run[0].start == alias.start:
         return Item(run[2:], found.alias, True)
@@ -196,23 +253,47 @@ def _item(text: Text, run: list[Token], found: exp.Expr, analysed: Draft) -> Ite
 
 
 def _drafts(plan: _Plan, stream: Stream) -> dict[str, Draft]:
-    keys, partials = len(plan.keys.expressions), sum(len(k.partial) for k in plan.kept.values())
+    keys, session = len(plan.keys.expressions), plan.session
     grouped = f" GROUP BY {', '.join(str(i + 1) for i in range(keys))}" if keys else ""
-    partial = Draft().add(plan.parts.prefix, " " if plan.parts.prefix else "", "SELECT ")
-    columns = [Draft().add(key, f" AS _k{i}") for i, key in enumerate(plan.keys.expressions)]
-    stored = [draft for found in plan.kept.values() for draft in found.partial]
-    partial.comma([*columns, *(Draft().extend(draft).add(f" AS _p{i}") for i, draft in enumerate(stored))])
-    _from(partial, plan.parts, plan.parts.sources).add(grouped)
     names = [f"_k{i}" for i in range(keys)]
-    combined = [sql.format(*_slots(plan, key)) for key, found in plan.kept.items() for sql in found.combine]
-    combine = f"SELECT {', '.join([*names, *(f'{sql} AS _p{i}' for i, sql in enumerate(combined))])} FROM {STATE}{grouped}"
-    assert len(combined) == partials
-    return {
-        "partial": partial,
-        "combine": Draft().add(combine),
-        "finish": _finish(plan, names, grouped),
-        "recompute": _recompute(plan, stream),
-    }
+    parts = [sql.format(*_slots(plan, key)) for key, found in plan.kept.items() for sql in found.combine]
+    combined = [f"{sql} AS _p{i}" for i, sql in enumerate(parts)]
+    each = _each(plan, grouped)
+    if session is None:
+        combine = f"SELECT {', '.join([*names, *combined])} FROM {STATE}{grouped}"
+        recompute = _recompute(plan, stream)
+    else:
+        each = _wrapped(each, session.partial("{}", combined))
+        combine = session.combine(combined)
+        recompute = _read_groups(plan, session.groups(_answers(plan), session.placed(_each(plan, grouped, ROWS).sql)))
+    groups = session.groups(_answers(plan)) if session else f"SELECT {', '.join([*names, *_answers(plan)])} FROM {STATE}{grouped}"
+    return {"partial": each, "combine": Draft().add(combine), "finish": _read_groups(plan, groups), "recompute": recompute}
+
+
+def _wrapped(inner: Draft, around: str) -> Draft:
+    """A query inside another one, which has `{}` in its place."""
+    before, after = around.split("{}")
+    return Draft().add(before).extend(inner).add(after)
+
+
+def _each(plan: _Plan, grouped: str, relation: str = DELTA) -> Draft:
+    """The partial aggregates of rows, one row a group; of sessions one row a group, time and `_b`."""
+    draft = Draft().add(plan.parts.prefix, " " if plan.parts.prefix else "", "SELECT ")
+    columns = [Draft().add(key, f" AS _k{i}") for i, key in enumerate(plan.keys.expressions)]
+    stored = [part for found in plan.kept.values() for part in found.partial]
+    draft.comma([*columns, *(Draft().extend(part).add(f" AS _p{i}") for i, part in enumerate(stored))])
+    s = plan.stream
+    if plan.session is not None:
+        draft.add(f", {s}._t AS _end, {s}._b AS _b, {s}._late AS _late, min({s}._row) AS _first")
+    sources = plan.parts.sources
+    if relation != DELTA:
+        sources = [renamed(sources[0], relation, DELTA), *sources[1:]]
+    _from(draft, plan.parts, sources).add(grouped)
+    return draft.add(f", {s}._t, {s}._b, {s}._late") if plan.session is not None else draft
+
+
+def _answers(plan: _Plan) -> list[str]:
+    return [f"{found.finish.format(*_slots(plan, key))} AS _a{i}" for i, (key, found) in enumerate(plan.kept.items())]
 
 
 def _slots(plan: _Plan, key: str) -> list[str]:
@@ -225,12 +306,11 @@ def _from(draft: Draft, parts: Select, sources: list[Token]) -> Draft:
     return draft.add(" WHERE ", parts.where) if parts.where else draft
 
 
-def _finish(plan: _Plan, names: list[str], grouped: str) -> Draft:
-    answers = [f"{found.finish.format(*_slots(plan, key))} AS _a{i}" for i, (key, found) in enumerate(plan.kept.items())]
-    inner = f"SELECT {', '.join([*names, *answers])} FROM {STATE}{grouped}"
+def _read_groups(plan: _Plan, groups: str) -> Draft:
+    """The view's columns, read off one row a group; HAVING applied."""
     draft = Draft().add("SELECT ")
     draft.comma(Draft().add(_read_off(plan, item.tokens), f" AS {quote(item.name)}") for item in plan.items)
-    draft.add(f" FROM ({inner}) AS _groups")
+    draft.add(f" FROM ({groups}) AS _groups")
     return draft.add(" WHERE ", _read_off(plan, plan.parts.having)) if plan.parts.having else draft
 
 
@@ -262,19 +342,33 @@ def _recompute(plan: _Plan, stream: Stream) -> Draft:
     return draft.add(" HAVING ", plan.parts.having) if plan.parts.having else draft
 
 
-def _event_window(text: Text, keys: Keys, windows: list[WindowCall], stream: Stream) -> tuple[EventWindow | None, Token | None]:
+def _event_window(
+    text: Text, keys: Keys, windows: list[WindowCall], stream: Stream, on_late: Token | None
+) -> tuple[EventWindow | None, Token | None]:
     different = list({call.token.text: call for call in windows}.values())
     if len(different) > 1:
         raise text.mistake(different[1].token, "a second window in one running state", "Make one view for each window.")
     timed = [_time(text, call.time, stream) for call in different]
+    call = different[0] if different else None
+    key = keys.index(call.token.key) if call else None
+    if call is not None and call.kind != "tumbling" and key is None:
+        raise text.mistake(call.token, "windows that hop, and sessions, are keys", "Write the same call in GROUP BY.")
     if stream.watermark is None:
+        if on_late is not None:
+            raise text.mistake(on_late, "nothing is late in a view without a watermark", f"Write FROM STREAM {stream.name.text} WATERMARK ts DELAY OF INTERVAL 30 SECONDS, or take ON LATE out.")
+        if call is not None and call.kind != "tumbling":
+            hint = f"Write FROM STREAM {stream.name.text} WATERMARK {timed[0].sql} DELAY OF INTERVAL 30 SECONDS."
+            raise text.mistake(call.token, "windows that hop, and sessions, need a watermark to end", hint)
         return None, timed[0] if timed else None
     time = _time(text, stream.watermark.time, stream)
     if timed and timed[0].key != time.key:
         raise text.mistake(timed[0], f"the window is on {timed[0].text}, the watermark on {time.text}", "Use the same column for both.")
-    key = keys.index(different[0].token.key) if different else None
-    size = different[0].size if different else 0
-    return EventWindow(time.text, size, stream.watermark.delay, key), time
+    taken: Literal["list", "update", "drop"] = "list"
+    if on_late is not None:
+        taken = "update" if on_late.word("UPDATE") else "drop"
+    if call is None:
+        return EventWindow(time.text, 0, stream.watermark.delay, None, on_late=taken), time
+    return EventWindow(time.text, call.size, stream.watermark.delay, key, call.kind, call.slide, taken), time
 
 
 def _time(text: Text, tokens: list[Token], stream: Stream) -> Token:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
-from workbench.language.definitions import ReadFiles, StreamRef
+from workbench.language.definitions import SourceSpec, StreamRef
 from workbench.language.durations import duration, unit
 from workbench.language.files import read_files
+from workbench.language.rate import read_rate
 from workbench.language.select import clause
+from workbench.language.sockets import read_socket
+from workbench.language.stdin import read_stdin
 from workbench.language.tokens import Text, Token, closing, quote
 from workbench.language.words import JOINING
 
-_NOT_YET = {
-    "READ_SOCKET": "Let the sender write to a file and read that: read_files('in/*.ndjson', format => 'json').",
-    "READ_STDIN": "Write the input to a file and read that: read_files('in/*.ndjson', format => 'json').",
-    "READ_KAFKA": "Let a consumer write files and read those: read_files('in/*.ndjson', format => 'json').",
-    "READ_RATE": "Let a script write files and read those: read_files('in/*.ndjson', format => 'json').",
+_READERS: dict[str, Callable[[Text, Token, list[Token]], SourceSpec]] = {
+    "READ_FILES": read_files,
+    "READ_SOCKET": read_socket,
+    "READ_STDIN": read_stdin,
+    "READ_RATE": read_rate,
 }
+_NOT_YET = {"READ_KAFKA": "Let a consumer write lines to a socket and read that: read_socket('tcp://localhost:5140')."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +35,10 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One STREAM of a query; `alias` is the name by which the query knows it, None for an unnamed file source."""
+    """One STREAM of a query; `alias` is the name by which the query knows it, None for an unnamed source of the outside world."""
 
     token: Token
-    source: ReadFiles | StreamRef
+    source: SourceSpec | StreamRef
     alias: str | None
     watermark: Watermark | None
     name: Token
@@ -104,7 +110,7 @@ class _Reader:
         )
         return Stream(token, source, alias, watermark, name), self.at
 
-    def _source(self, name: Token) -> ReadFiles | StreamRef:
+    def _source(self, name: Token) -> SourceSpec | StreamRef:
         if not name.names:
             raise self.text.mistake(name, "STREAM needs a source", "Write STREAM orders, or STREAM read_files('in/*.ndjson').")
         self.at += 1
@@ -117,13 +123,16 @@ class _Reader:
             raise self.text.mistake(name, "a streaming table has a name of one part", "Write STREAM orders.")
         return StreamRef(name.text)
 
-    def _function(self, name: Token) -> ReadFiles:
+    def _function(self, name: Token) -> SourceSpec:
         end = closing(self.tokens, self.at)
         inside, self.at = self.tokens[self.at + 1 : end], end + 1
-        if name.word("READ_FILES"):
-            return read_files(self.text, name, inside)
-        hint = _NOT_YET.get(name.text.upper(), "A stream is read from read_files(…) or from a streaming table.")
-        raise self.text.mistake(name, f"{name.text}() is not a source of this version", hint)
+        word = name.text.upper()
+        if name.kind == "word" and word in _READERS:
+            return _READERS[word](self.text, name, inside)
+        near = get_close_matches(word, _READERS, 1)
+        names = ", ".join(f"{reader.lower()}(…)" for reader in _READERS)
+        hint = f"Did you mean {near[0].lower()}?" if near else f"A stream is read from {names}, or from a streaming table."
+        raise self.text.mistake(name, f"{name.text}() is not a source of this version", _NOT_YET.get(word, hint))
 
     def _alias(self) -> str | None:
         if self.at < len(self.tokens) and self.tokens[self.at].word("AS") and self.at + 1 < len(self.tokens):

@@ -14,7 +14,7 @@ from workbench.language.references import Reference
 from workbench.language.sources import interval
 from workbench.language.tokens import Text, Token
 
-Kind = Literal["streaming table", "materialized view", "temporary view"]
+Kind = Literal["streaming table", "flow", "materialized view", "temporary view"]
 
 
 @dataclass(slots=True)
@@ -30,6 +30,10 @@ class Head:
     properties: tuple[tuple[str, str], ...] = ()
     trigger: Trigger | None = None
     trigger_token: Token | None = None
+    on_late: Token | None = None
+    """The word UPDATE or DROP of ON LATE."""
+    target: Token | None = None
+    """The streaming table that a flow writes into."""
     body: list[Token] = field(default_factory=list)
 
 
@@ -46,17 +50,22 @@ class Parsed:
     name: Token | None = None
     problems: tuple[Problem, ...] = ()
     stream: Reference | None = None
+    right: Reference | None = None
+    """The second stream, of a join of two."""
+    target: Reference | None = None
+    """The streaming table that a flow writes into."""
     tables: tuple[Reference, ...] = ()
     drafts: dict[str, Draft] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     columns: dict[str, Token] = field(default_factory=dict)
     aliases: tuple[Token, ...] = ()
     time: Token | None = None
+    times: tuple[Token, ...] = ()
+    """Of a flow: the event times of its streams, where they matter."""
     body: list[Token] = field(default_factory=list)
 
 
 _NOT_HERE = {
-    "FLOW": "Make one streaming table for each source; a TEMPORARY VIEW with UNION ALL brings them together.",
     "SINK": "Query the table through `workbench sql … --format ndjson`.",
     "LIVE": "Write CREATE STREAMING TABLE or CREATE MATERIALIZED VIEW.",
     "TABLE": "Write CREATE STREAMING TABLE for rows that arrive, CREATE MATERIALIZED VIEW for a stored result.",
@@ -105,7 +114,7 @@ def read_body(text: Text, head: Head) -> tuple[Problem, ...]:
     cursor.at = head.tokens.index(head.name) + 1
     problems: list[Problem] = []
     try:
-        if not cursor.ended and cursor.here.symbol("("):
+        if not cursor.ended and cursor.here.symbol("(") and head.kind != "flow":
             inside, end = cursor.take_brackets()
             try:
                 head.columns = column_list(text, inside, end, typed=head.kind == "streaming table")
@@ -113,7 +122,7 @@ def read_body(text: Text, head: Head) -> tuple[Problem, ...]:
                 problems += error.problems
         while not cursor.ended and not cursor.see("AS"):
             _clause(cursor, head)
-        head.body = _query(cursor, head.kind)
+        head.body = _query(cursor, head)
     except PipelineError as error:
         problems += error.problems
     return tuple(problems)
@@ -122,6 +131,8 @@ def read_body(text: Text, head: Head) -> tuple[Problem, ...]:
 def _kind(cursor: Cursor) -> Kind:
     if cursor.accept("STREAMING", "TABLE"):
         return "streaming table"
+    if cursor.accept("FLOW"):
+        return "flow"
     if cursor.accept("MATERIALIZED", "VIEW"):
         return "materialized view"
     if cursor.accept("TEMPORARY", "VIEW") or cursor.accept("TEMP", "VIEW"):
@@ -133,8 +144,8 @@ def _kind(cursor: Cursor) -> Kind:
         cursor.at += 1
         raise cursor.fail(f"expected {second} after CREATE {word}", hint)
     if cursor.ended:
-        raise cursor.fail("CREATE what?", "Write CREATE STREAMING TABLE, CREATE MATERIALIZED VIEW or CREATE TEMPORARY VIEW.")
-    hint = _NOT_HERE.get(cursor.here.text.upper(), "The language has CREATE STREAMING TABLE, MATERIALIZED VIEW and TEMPORARY VIEW.")
+        raise cursor.fail("CREATE what?", "Write CREATE STREAMING TABLE, FLOW, MATERIALIZED VIEW or TEMPORARY VIEW.")
+    hint = _NOT_HERE.get(cursor.here.text.upper(), "The language has CREATE STREAMING TABLE, FLOW, MATERIALIZED VIEW and TEMPORARY VIEW.")
     raise cursor.fail(f"CREATE {cursor.here.text.upper()} is no statement of this version", hint)
 
 
@@ -154,14 +165,29 @@ def _clause(cursor: Cursor, head: Head) -> None:
         head.properties = _properties(cursor)
     elif cursor.accept("TRIGGER"):
         head.trigger, head.trigger_token = _trigger(cursor), token
+    elif cursor.accept("ON", "LATE"):
+        head.on_late = _on_late(cursor, head, token)
     elif token.kind == "word" and word in _CLAUSES:
         raise cursor.fail(f"{word} is not kept here", _CLAUSES[word])
-    elif token.word("SELECT"):
-        raise cursor.fail("AS is missing before the query", "Write … ) AS SELECT ….")
+    elif head.kind == "flow" and token.symbol("("):
+        raise cursor.fail("a flow has no columns of its own", "Declare them on the streaming table that it writes into.")
+    elif token.word("SELECT", "INSERT"):
+        raise cursor.fail("AS is missing before the query", f"Write … AS {token.text.upper()} ….")
     else:
         raise cursor.fail(
-            f"{token.sql} cannot stand here", "After the name come columns in brackets, COMMENT '…', TRIGGER ON UPDATE, and AS SELECT …."
+            f"{token.sql} cannot stand here", "After the name come columns in brackets, COMMENT '…', TRIGGER ON UPDATE, ON LATE UPDATE, and AS SELECT …."
         )
+
+
+def _on_late(cursor: Cursor, head: Head, token: Token) -> Token:
+    if head.kind != "materialized view":
+        hint = "Write it on the materialized view that has the window."
+        raise cursor.text.mistake(token, f"no row is late for a {head.kind}", hint)
+    if cursor.ended or not cursor.here.word("UPDATE", "DROP"):
+        hint = "Write ON LATE UPDATE or ON LATE DROP; without it late rows are left out, and listed in workbench.late."
+        raise cursor.fail("ON LATE is followed by what becomes of late rows", hint)
+    cursor.at += 1
+    return cursor.tokens[cursor.at - 1]
 
 
 def _properties(cursor: Cursor) -> tuple[tuple[str, str], ...]:
@@ -186,15 +212,41 @@ def _trigger(cursor: Cursor) -> Trigger:
     return Trigger(micros / 1_000_000)
 
 
-def _query(cursor: Cursor, kind: Kind) -> list[Token]:
+def _query(cursor: Cursor, head: Head) -> list[Token]:
+    """The query's tokens; none for a streaming table that flows write into."""
+    if cursor.ended and head.kind == "streaming table":
+        if not head.columns or not head.columns.columns:
+            hint = "Write (order_id BIGINT, …) after the name for a table that flows write into, else AS SELECT … FROM STREAM …."
+            raise cursor.fail("a streaming table without a query declares its columns", hint)
+        return []
     if not cursor.accept("AS"):
-        hint = "A streaming table without a query needs CREATE FLOW, which this version has not: write AS SELECT … FROM STREAM …."
-        raise cursor.fail(f"the {kind} has no query", hint if kind == "streaming table" else "Write AS SELECT ….")
+        raise cursor.fail(f"the {head.kind} has no query", _FLOW if head.kind == "flow" else "Write AS SELECT ….")
+    if head.kind == "flow":
+        _target(cursor, head)
     body = cursor.rest
     if not body:
-        raise cursor.fail("nothing stands after AS", "Write AS SELECT ….")
+        raise cursor.fail(f"nothing stands after {cursor.tokens[-1].text.upper()}", "Write SELECT … FROM STREAM …." if head.target else "Write AS SELECT ….")
     _check_brackets(cursor.text, body)
     return body
+
+
+_FLOW = "Write CREATE FLOW shop AS INSERT INTO orders BY NAME SELECT … FROM STREAM …."
+
+
+def _target(cursor: Cursor, head: Head) -> None:
+    """INSERT INTO table BY NAME."""
+    if cursor.see("AUTO", "CDC") or cursor.see("APPLY", "CHANGES"):
+        hint = "Store the change records in a streaming table; a MATERIALIZED VIEW with arg_max(…, sequence) shows the latest of each key."
+        raise cursor.fail("AUTO CDC is not kept yet", hint)
+    if not cursor.accept("INSERT", "INTO"):
+        raise cursor.fail("a flow inserts into a streaming table", _FLOW)
+    if cursor.see("ONCE") and len(cursor.rest) > 1 and cursor.rest[1].names and not cursor.rest[1].word("BY"):
+        raise cursor.fail("ONCE is not kept: a flow goes on reading", "Leave it out; read_files(…, follow => false) reads what is there and ends.")
+    target = head.target = cursor.take_name("streaming table", "INSERT INTO orders BY NAME SELECT …")
+    if cursor.accept("BY", "NAME"):
+        return
+    message = f"BY NAME is missing after {target.sql}: columns are never matched by their position"
+    raise cursor.fail(message, f"Write INSERT INTO {target.sql} BY NAME SELECT …, and name the columns as the table does (… AS order_id).")
 
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -232,11 +284,12 @@ def refresh(text: Text, tokens: list[Token]) -> Refresh:
 
 
 def drop(text: Text, tokens: list[Token]) -> Drop:
-    """DROP STREAMING TABLE | MATERIALIZED VIEW | [TEMPORARY] VIEW [IF EXISTS] name."""
+    """DROP STREAMING TABLE | FLOW | MATERIALIZED VIEW | [TEMPORARY] VIEW [IF EXISTS] name."""
     cursor = Cursor(text, tokens)
     cursor.at = 1
     kinds: dict[tuple[str, ...], Kind] = {
         ("STREAMING", "TABLE"): "streaming table",
+        ("FLOW",): "flow",
         ("MATERIALIZED", "VIEW"): "materialized view",
         ("TEMPORARY", "VIEW"): "temporary view",
         ("TEMP", "VIEW"): "temporary view",
@@ -244,7 +297,7 @@ def drop(text: Text, tokens: list[Token]) -> Drop:
     }
     kind = next((kind for words, kind in kinds.items() if cursor.accept(*words)), None)
     if kind is None:
-        raise cursor.fail("DROP needs the kind of what it drops", "Write DROP STREAMING TABLE, DROP MATERIALIZED VIEW or DROP VIEW.")
+        raise cursor.fail("DROP needs the kind of what it drops", "Write DROP STREAMING TABLE, DROP FLOW, DROP MATERIALIZED VIEW or DROP VIEW.")
     if_exists = cursor.accept("IF", "EXISTS")
     name = cursor.take_name(kind, f"DROP {kind.upper()} orders")
     if not cursor.ended:

@@ -1,42 +1,50 @@
-"""window(time, size): from the call to arithmetic that DuckDB runs."""
+"""window(time, size, slide) and session_window(time, gap): from the call to what DuckDB runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from workbench.language.draft import written
 from workbench.language.durations import duration
-from workbench.language.tokens import Text, Token, closing, split
+from workbench.language.tokens import Text, Token, closing, quote, split
+
+Shape = Literal["tumbling", "hopping", "session"]
 
 
 @dataclass(frozen=True, slots=True)
 class WindowCall:
-    """One window(…) of a query; `time` are its tokens, `size` is in microseconds."""
+    """One window of a query; `time` are its tokens, `size` and `slide` are in microseconds. Of sessions, `size` is the gap."""
 
     token: Token
     time: list[Token]
     size: int
+    kind: Shape = "tumbling"
+    slide: int = 0
 
 
-def replace_windows(text: Text, tokens: list[Token]) -> tuple[list[Token], list[WindowCall]]:
-    """The tokens with every window(…) as one token whose SQL is the window's start."""
+def replace_windows(text: Text, tokens: list[Token], stream: str | None = None) -> tuple[list[Token], list[WindowCall]]:
+    """The tokens with every window as one token whose SQL is the window's start.
+
+    Args:
+        stream: the name by which a running state knows its stream; without one, windows that hop and sessions are refused.
+    """
     out: list[Token] = []
     calls: list[WindowCall] = []
     at = 0
     while at < len(tokens):
         token = tokens[at]
         called = at + 1 < len(tokens) and tokens[at + 1].symbol("(")
-        if token.word("SESSION_WINDOW") and called:
-            raise text.mistake(token, "session windows are not kept yet", "Write window(ts, '5 minutes').")
-        if not (token.word("WINDOW") and called) or (at and tokens[at - 1].symbol(".")):
+        if not (token.word("WINDOW", "SESSION_WINDOW") and called) or (at and tokens[at - 1].symbol(".")):
             out.append(token)
             at += 1
             continue
         end = closing(tokens, at + 1)
-        call = _call(text, tokens[at : end + 1])
+        call = _call(text, tokens[at : end + 1], stream)
         if end + 1 < len(tokens) and tokens[end + 1].symbol("."):
+            name = token.text.lower()
             raise text.mistake(
-                tokens[end + 1], "window(…) is the window's start itself", "Leave out .start; the end is the start plus the size."
+                tokens[end + 1], f"{name}(…) is the window's start itself", "Leave out .start; the end is the start plus the size."
             )
         calls.append(call)
         out.append(call.token)
@@ -44,22 +52,45 @@ def replace_windows(text: Text, tokens: list[Token]) -> tuple[list[Token], list[
     return out, calls
 
 
-def _call(text: Text, tokens: list[Token]) -> WindowCall:
+def _call(text: Text, tokens: list[Token], stream: str | None) -> WindowCall:
+    session = tokens[0].word("SESSION_WINDOW")
     inner, _ = replace_windows(text, tokens[2:-1])
     parts = split(inner)
-    if len(parts) == 3:
-        raise text.between(parts[2], "windows that hop are not kept yet", "Leave out the third argument: window(ts, '1 minute').")
-    if len(parts) != 2 or not parts[0] or len(parts[1]) != 1 or parts[1][0].kind != "string":
-        raise text.between(tokens, "window needs a column and a size", "Write window(ts, '1 minute').")
-    size = duration(parts[1][0].text)
-    if not size:
-        raise text.mistake(
-            parts[1][0], f"{parts[1][0].sql} is no size for a window", "Write a fixed length: '15 seconds', '1 minute', '1 day'."
+    lengths = parts[1:]
+    if not 1 <= len(lengths) <= (1 if session else 2) or not parts[0] or any(len(p) != 1 or p[0].kind != "string" for p in lengths):
+        if session:
+            raise text.between(tokens, "session_window needs a column and a gap", "Write session_window(ts, '5 minutes').")
+        raise text.between(
+            tokens, "window needs a column and a size", "Write window(ts, '1 minute'), or window(ts, '1 minute', '15 seconds')."
         )
-    time = parts[0]
-    micros = f"epoch_us({written(time)})"
-    sql = f"make_timestamptz({micros} - (({micros} % {size}) + {size}) % {size})"
+    micros = [_length(text, part[0]) for part in lengths]
+    if len(micros) == 2 and micros[1] > micros[0]:
+        hint = f"Write a slide of at most {parts[1][0].sql}."
+        raise text.between(parts[2], "windows that slide by more than their size leave rows out", hint)
+    kind: Shape = "session" if session else "hopping" if len(micros) == 2 and micros[1] < micros[0] else "tumbling"
+    if kind != "tumbling" and stream is None:
+        called = "a session window" if session else "a window that hops"
+        hint = "Write CREATE MATERIALIZED VIEW … FROM STREAM s WATERMARK ts DELAY OF INTERVAL 30 SECONDS GROUP BY …."
+        raise text.between(tokens, f"{called} is kept by a view over a STREAM", hint)
+    return _made(tokens, parts[0], kind, micros[0], micros[-1] if not session else 0, stream or "")
+
+
+def _length(text: Text, token: Token) -> int:
+    length = duration(token.text)
+    if not length:
+        raise text.mistake(token, f"{token.sql} is no size for a window", "Write a fixed length: '15 seconds', '1 minute', '1 day'.")
+    return length
+
+
+def _made(tokens: list[Token], time: list[Token], kind: Shape, size: int, slide: int, stream: str) -> WindowCall:
     plain = time[-1:] if len(time) == 3 and time[1].symbol(".") else time
-    key = f"window({' '.join(t.key for t in plain)}, {size})"
+    name = " ".join(t.key for t in plain)
+    if kind == "session":
+        sql, key = f"make_timestamptz({quote(stream)}._t)", f"session_window({name}, {size})"
+    elif kind == "hopping":
+        sql, key = f"{quote(stream)}._window", f"window({name}, {size}, {slide})"
+    else:
+        micros = f"epoch_us({written(time)})"
+        sql, key = f"make_timestamptz({micros} - (({micros} % {size}) + {size}) % {size})", f"window({name}, {size})"
     token = replace(tokens[0], kind="call", text=key, sql=sql, stop=tokens[-1].stop)
-    return WindowCall(token, time, size)
+    return WindowCall(token, time, size, kind, slide)

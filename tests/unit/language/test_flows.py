@@ -79,14 +79,14 @@ def test_metadata_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("select", "message"),
     [
-        ("SELECT a FROM STREAM s JOIN STREAM s ON true", "a second STREAM"),
+        ("SELECT a FROM STREAM s JOIN STREAM s ON true", "both streams are called s"),
         ("SELECT a FROM (SELECT * FROM STREAM s)", "STREAM stands first"),
         ("SELECT a FROM s JOIN STREAM s ON true", "STREAM stands first"),
         ("SELECT a FROM STREAM s RIGHT JOIN s x ON true", "RIGHT JOIN"),
         ("SELECT a FROM STREAM s FULL JOIN s x ON true", "FULL JOIN"),
         ("SELECT a FROM STREAM s TABLESAMPLE 10%", "not sampled"),
         ("SELECT row_number() OVER () FROM STREAM s", "OVER"),
-        ("SELECT a FROM STREAM s UNION ALL SELECT a FROM STREAM s", "a second STREAM"),
+        ("SELECT a FROM STREAM s UNION ALL SELECT a FROM STREAM s", "UNION of streams"),
         ("SELECT a FROM STREAM s UNION ALL SELECT 1", "UNION"),
         ("SELECT _row FROM STREAM s", "_row is given out"),
         ("SELECT _violations FROM STREAM s", "_violations is reserved"),

@@ -1,0 +1,171 @@
+"""Time travel in a query: which of its tables are read as of another commit, or with the commit of each row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from workbench.errors import QueryError
+from workbench.language.gate import body_of
+
+COMMIT = "_commit"
+"""The commit of a row: a column of streaming tables that only queries which name it see."""
+
+_MAY_TRAVEL = re.compile(rf"\b(AT|BEFORE)\b(?!\s+TIME\s)|\b{COMMIT}\b", re.IGNORECASE)
+_HOW = "Write FROM orders AT (VERSION => 41), or AT (TIMESTAMP => '2026-01-31 10:00')."
+_NAMELESS = (exp.Describe, exp.Summarize, exp.Pivot)
+"""What reads a table in a place where an alias cannot stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """One table of a query that is read otherwise than as it is now. Positions count characters of the whole text.
+
+    `name` is the table's, `schema` empty or `main`; `alias` is what has to follow what is put in its place. `constant` is the SQL of
+    the version or timestamp, empty when only the rows' commits are wanted. `clause` is where AT (…) stands.
+    """
+
+    name: str
+    schema: str
+    start: int
+    stop: int
+    alias: str
+    kind: Literal["", "VERSION", "TIMESTAMP"] = ""
+    constant: str = ""
+    constant_at: int = 0
+    clause: tuple[int, int] | None = None
+    commits: bool = False
+    """The query names `_commit`."""
+
+
+def travels(sql: str) -> tuple[Travel, ...]:
+    """The tables of an admitted statement that are to be read otherwise, in the order of the text.
+
+    Raises:
+        QueryError: AT (…) stands where it has no meaning.
+    """
+    if not _MAY_TRAVEL.search(sql):
+        return ()
+    begin = body_of(sql)
+    text = sql[begin:]
+    tree = sqlglot.parse_one(text, dialect="duckdb") if _selects(text) else None
+    if tree is None:
+        return ()
+    tokens = sqlglot.tokenize(text, dialect="duckdb")
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    commits = any(column.name.lower() == COMMIT for column in tree.find_all(exp.Column))
+    found = [_travel(table, text, tokens, begin, commits, ctes) for table in tree.find_all(exp.Table)]
+    return tuple(sorted((travel for travel in found if travel is not None), key=lambda travel: travel.start))
+
+
+def _selects(text: str) -> bool:
+    return not re.match(r"\s*SHOW\b", text, re.IGNORECASE)
+
+
+def _travel(table: exp.Table, text: str, tokens: list[Token], begin: int, commits: bool, ctes: set[str]) -> Travel | None:
+    when = table.args.get("when")
+    if when is None and not (commits and isinstance(table.this, exp.Identifier)):
+        return None
+    if not isinstance(table.this, exp.Identifier):
+        raise QueryError("AT (…) has no meaning after a function", _HOW)
+    places = [part.meta for part in table.parts]
+    start, stop = int(places[0]["start"]), int(places[-1]["end"]) + 1
+    cte = not table.db and table.name.lower() in ctes
+    if when is None:
+        other = cte or table.catalog or table.db.lower() not in ("", "main")
+        return None if other else Travel(table.name, table.db, begin + start, begin + stop, _alias(table, text), commits=True)
+    if cte:
+        raise QueryError(
+            f"{table.name} is the name of a WITH here, and has no versions", "Write AT (…) after the table inside it.", begin + start
+        )
+    opening, closing = _clause(tokens, stop)
+    if when.this != "AT" or when.args["kind"] not in ("VERSION", "TIMESTAMP"):
+        raise QueryError(f"{text[opening.start : closing.end + 1]} is not known", _HOW, begin + opening.start)
+    arrow = next(token for token in tokens if token.start > opening.start and token.token_type is TokenType.FARROW)
+    _constant(when.expression, begin + arrow.end + 1)
+    return Travel(
+        name=table.name,
+        schema=".".join(part.name for part in table.parts[:-1]),
+        start=begin + start,
+        stop=begin + stop,
+        alias=_alias(table, text),
+        kind=when.args["kind"],
+        constant=text[arrow.end + 1 : closing.start].strip(),
+        constant_at=begin + arrow.end + 1 + len(text[arrow.end + 1 : closing.start]) - len(text[arrow.end + 1 : closing.start].lstrip()),
+        clause=(begin + opening.start, begin + closing.end + 1),
+        commits=commits,
+    )
+
+
+def _alias(table: exp.Table, text: str) -> str:
+    """The table's own name as written, where nothing else names it."""
+    if table.alias or isinstance(table.parent, _NAMELESS):
+        return ""
+    place = table.this.meta
+    return f" AS {text[place['start'] : place['end'] + 1]}"
+
+
+def _clause(tokens: list[Token], after: int) -> tuple[Token, Token]:
+    """The first and the last token of the AT (…) that follows a table."""
+    first = next(
+        i for i, token in enumerate(tokens)
+        if token.start >= after and token.text.upper() in ("AT", "BEFORE") and tokens[i + 1].token_type is TokenType.L_PAREN
+    )  # fmt: skip
+    depth = 0
+    for token in tokens[first + 1 :]:
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if depth == 0:
+            return tokens[first], token
+    raise AssertionError("a clause that was parsed is closed")
+
+
+def _constant(expression: exp.Expr, at: int) -> None:
+    if any(isinstance(node, exp.Column | exp.Query | exp.Table) for node in expression.walk()):
+        raise QueryError(
+            "AT (…) takes a constant: it is known before the first row is read",
+            "A number, or a time such as now() - INTERVAL 1 HOUR; look a commit up with a query of its own.",
+            at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A text in which parts were replaced; `parts` are (start, stop, text) of the original, ascending."""
+
+    original: str
+    parts: tuple[tuple[int, int, str], ...] = ()
+
+    @property
+    def sql(self) -> str:
+        out, at = "", 0
+        for start, stop, text in self.parts:
+            out += self.original[at:start] + text
+            at = stop
+        return out + self.original[at:]
+
+    def place(self, position: int) -> int:
+        """Where a position in `sql` stands in the original; what was put in stands where it was put."""
+        shift = 0
+        for start, stop, text in self.parts:
+            if position < start + shift:
+                break
+            if position < start + shift + len(text):
+                return start
+            shift += len(text) - (stop - start)
+        return position - shift
+
+
+def edited(sql: str, replaced: Iterable[tuple[Travel, str]]) -> Edited:
+    """The statement with a query in the place of each table, and without the AT (…) clauses."""
+    parts: list[tuple[int, int, str]] = []
+    for travel, query in replaced:
+        parts.append((travel.start, travel.stop, f"({query}){travel.alias}"))
+        if travel.clause:
+            parts.append((*travel.clause, ""))
+    return Edited(sql, tuple(sorted(parts)))
