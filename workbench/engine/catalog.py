@@ -10,14 +10,15 @@ from workbench.engine.datasets import datasets
 from workbench.engine.events import EventLog
 from workbench.engine.pipelines import Pipelines, pipeline_texts, read_project
 from workbench.engine.planner import Planner
+from workbench.engine.sources import Sources
 from workbench.errors import NotFound, PipelineError, Problem, UsageError, WorkbenchError
-from workbench.language.definitions import Graph, MaterializedView, StreamingTable
+from workbench.language.definitions import Graph, InsertFlow, MaterializedView, RunningState, StreamingTable
 from workbench.protocol import Dataset
 from workbench.store import catalog as book
 from workbench.store.catalog import Entry
 from workbench.store.session import Session
-from workbench.store.state import rebuild, store_rebuilt
 from workbench.stream.pump import Pump
+from workbench.stream.rebuild import rebuild
 
 
 class Catalog:
@@ -30,14 +31,23 @@ class Catalog:
         reads: False when the engine runs with flows off.
     """
 
-    def __init__(self, project: Project, pump: Pump, planner: Planner, events: EventLog, clock: Callable[[], float], reads: bool) -> None:
+    def __init__(
+        self,
+        project: Project,
+        pump: Pump,
+        planner: Planner,
+        events: EventLog,
+        clock: Callable[[], float],
+        reads: bool,
+        sources: Sources,
+    ) -> None:
         self.graph = Graph(())
         self.entries: dict[str, Entry] = {}
         self.datasets: tuple[Dataset, ...] = ()
         self.problems: tuple[Problem, ...] = ()
         self.waiting: dict[str, str] = {}
         self._project, self._pump, self._planner, self._events = project, pump, planner, events
-        self._clock, self._reads = clock, reads
+        self._clock, self._reads, self._sources = clock, reads, sources
         self._texts: dict[str, str] | None = None
 
     def changed_on_disk(self) -> bool:
@@ -54,25 +64,28 @@ class Catalog:
         """Take the pipelines for changed at the next look."""
         self._texts = None
 
-    def reload(self, session: Session, extra: str = "") -> tuple[MaterializedView, ...]:
+    def reload(self, session: Session, extra: str = "", anew: frozenset[str] = frozenset()) -> tuple[MaterializedView, ...]:
         """Let run what the pipelines say now; gives the batch views whose results are due.
 
         Args:
             extra: statements from the console. Raises PipelineError, and keeps none of them, when they do not fit in.
+            anew: names of flows whose sources are opened anew, where they stand now.
         """
-        found = read_project(self._project, book.entries(session), extra)
+        found = read_project(self._project, book.entries(session), extra, self._sources)
         if extra and found.problems:
             raise PipelineError(found.problems)
         for change in found.changes:
             if change.says and change.definition.name not in found.waiting:
                 self._events.add("info", change.says)
         assembler = self._pump.assembler
-        planned = self._planner.apply(session, found.changes, found.removed, assembler, self._clock())
+        self._sources.expect((name, table.source) for name, table in flows_of(found.graph).items())
+        planned = self._planner.apply(session, found.changes, found.removed, assembler, self._clock(), anew)
         with self._pump.lock:
             for flow in planned.plan.flows:
                 flow.held = not self._reads
             assembler.plan = planned.plan
         self._take_over(session, replace(found, problems=(*found.problems, *planned.problems)))
+        self._expect()
         if extra and planned.problems:
             self.reload(session)
             raise PipelineError(tuple(planned.problems))
@@ -81,14 +94,13 @@ class Catalog:
     def rebuild(self, session: Session, view: MaterializedView) -> None:
         """Compute a running state anew from the stored rows."""
         assert view.running is not None
-        running = next((v for v in self._pump.assembler.plan.views if v.name == view.name), None)
+        plan = self._pump.assembler.plan
+        running = next((v for v in plan.views if v.name == view.name), None)
         if running is None:
             raise UsageError(f"{view.name} does not run", "The problems say why; once they are mended it is rebuilt by itself.")
-        rebuilt = rebuild(session, view.running, self.entries[view.running.stream.lower()].columns)
         with session.transaction():
-            store_rebuilt(session, view.name, view.running.stream, rebuilt, self._pump.assembler.commit_id)
-        running.event_time, running.late = rebuilt.event_time, rebuilt.late_total
-        running.partials = running.groups = rebuilt.partials.num_rows
+            built = rebuild(session, view, view.running, running.columns, running.sources, self._pump.assembler.commit_id)
+        plan.views[plan.views.index(running)] = built
         self._events.add("info", f"{view.name} was rebuilt from the stored rows of {view.running.stream}")
 
     def drop(self, session: Session, name: str) -> None:
@@ -108,6 +120,23 @@ class Catalog:
             raise NotFound(f"There is no streaming table {name}", "`workbench status` lists them.")
         return definition
 
+    def states(self) -> dict[str, RunningState]:
+        """The running states, by lower-case name."""
+        views = (d for d in self.graph.definitions if isinstance(d, MaterializedView))
+        return {view.name.lower(): view.running for view in views if view.running is not None}
+
+    def flows(self) -> dict[str, StreamingTable]:
+        """For each flow the table that it writes into, with the flow's own source and query."""
+        return flows_of(self.graph)
+
+    def _expect(self) -> None:
+        """Tell the sources who reads them: flows that read for others too, and those that wait for their columns."""
+        flows, running = self.flows(), self._pump.flows
+        together = {name for flow in running for name in flow.names}
+        names = [*(flow.name for flow in running), *(name for name in flows if name not in together)]
+        self._sources.expect((name, flows[name].source) for name in names if name in flows)
+        self._sources.settle()
+
     def _take_over(self, session: Session, found: Pipelines) -> None:
         for problem in found.problems:
             if problem not in self.problems:
@@ -118,3 +147,13 @@ class Catalog:
         self.problems, self.graph, self.waiting = found.problems, found.graph, found.waiting
         self.entries = book.entries(session)
         self.datasets = datasets(self.entries, session)
+
+
+def flows_of(graph: Graph) -> dict[str, StreamingTable]:
+    """For each flow the table that it writes into, with the flow's own source and query."""
+    tables = {d.name.lower(): d for d in graph.definitions if isinstance(d, StreamingTable)}
+    found = {table.name: table for table in tables.values() if table.source is not None}
+    for flow in graph.definitions:
+        if isinstance(flow, InsertFlow) and flow.table.lower() in tables:
+            found[flow.name] = replace(tables[flow.table.lower()], source=flow.source, query=flow.query)
+    return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.errors import Problem
-from workbench.language.definitions import Column, Definition, MaterializedView, ReadFiles, StreamingTable, TemporaryView
+from workbench.language.definitions import Column, Definition, InsertFlow, MaterializedView, ReadRate, StreamingTable, StreamRef, TemporaryView
 from workbench.store.catalog import Entry, Kind
 
 Step = Literal["create", "change", "rebuild", "keep"]
@@ -33,6 +33,8 @@ class Change:
 def kind_of(definition: Definition) -> Kind:
     if isinstance(definition, StreamingTable):
         return "streaming table"
+    if isinstance(definition, InsertFlow):
+        return "flow"
     if isinstance(definition, TemporaryView):
         return "temporary view"
     return "running state" if definition.running else "materialized view"
@@ -78,7 +80,8 @@ def _plain(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 
 def _written_options(definition: Definition) -> tuple[tuple[str, str], ...]:
-    return definition.source.options if isinstance(definition, StreamingTable) and isinstance(definition.source, ReadFiles) else ()
+    source = definition.source if isinstance(definition, StreamingTable | InsertFlow) else None
+    return () if source is None or isinstance(source, StreamRef | ReadRate) else source.options
 
 
 def _step(definition: Definition) -> Step:
@@ -91,6 +94,8 @@ def _says(definition: Definition, old: Entry, entry: Entry) -> str:
         added = [c.name for c in entry.columns if c.name not in {o.name for o in old.columns}]
         new = f" New columns ({', '.join(added)}) are NULL in them." if added else ""
         return f"{name} changed: the new definition judges rows from now on; rows already stored stay as they were judged.{new}"
+    if isinstance(definition, InsertFlow):
+        return f"{name} changed: the new definition takes its records from now on; rows already stored in {definition.table} stay"
     if isinstance(definition, MaterializedView) and definition.running:
         return f"{name} changed: its running state will be rebuilt from the stored rows of {definition.running.stream}"
     if isinstance(definition, MaterializedView):

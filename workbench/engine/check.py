@@ -7,8 +7,9 @@ from workbench.engine.pipelines import read_project
 from workbench.errors import Problem
 from workbench.language.definitions import Graph, MaterializedView
 from workbench.store.catalog import Entry
+from workbench.store.proof import check_state
 from workbench.store.session import Session
-from workbench.store.verify import check_state, check_stream
+from workbench.store.verify import check_stream
 
 
 def check_project(project: Project) -> tuple[Problem, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.errors import NotFound, UsageError
-from workbench.language.definitions import Definition, Drop, MaterializedView, Refresh, Statement, StreamingTable, StreamRef
+from workbench.language.definitions import Definition, Drop, InsertFlow, Refresh, Statement
+from workbench.language.graph import reads
 from workbench.language.script import is_statement, parse_script
 
 if TYPE_CHECKING:
@@ -63,18 +64,14 @@ class Console:
             )
         readers = [d.name for d in self._engine.graph.definitions if entry.name.lower() in _reads(d) and d.name != entry.name]
         if readers:
-            raise UsageError(f"{entry.name} is read by {', '.join(readers)}", "Drop those first.")
+            raise UsageError(f"{entry.name} is needed by {', '.join(readers)}", "Drop those first.")
         self._engine.drop(entry.name)
+        if isinstance(definition, InsertFlow):
+            return f"{entry.name} was dropped; its rows stay in {definition.table}"
         return f"{entry.name} was dropped, with everything that was stored of it"
 
 
 def _reads(definition: Definition) -> set[str]:
-    """Lower-case names that a definition reads."""
-    names: tuple[str, ...]
-    if isinstance(definition, StreamingTable):
-        names = definition.query.tables + ((definition.source.name,) if isinstance(definition.source, StreamRef) else ())
-    elif isinstance(definition, MaterializedView) and definition.running:
-        names = (*definition.running.tables, definition.running.stream)
-    else:
-        names = definition.tables
-    return {name.lower() for name in names}
+    """Lower-case names that a definition reads or writes into."""
+    target = (definition.table,) if isinstance(definition, InsertFlow) else ()
+    return {name.lower() for name in (*reads(definition), *target)}

@@ -7,39 +7,43 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from workbench import __version__
-from workbench.batch import Offset
 from workbench.config import Project, Settings
-from workbench.connectors.source import Source
 from workbench.connectors.watch import Watcher
 from workbench.engine.catalog import Catalog
 from workbench.engine.check import check_data
 from workbench.engine.console import Console
+from workbench.engine.control import Control
 from workbench.engine.events import EventLog
 from workbench.engine.housekeeper import Housekeeper
+from workbench.engine.inputs import begin_inputs
 from workbench.engine.inspection import Inspector
 from workbench.engine.lock import EngineLock
 from workbench.engine.log import last_lines, write_log
 from workbench.engine.monitor import Monitor
 from workbench.engine.planner import Planner
+from workbench.engine.rewinding import Rewinding
+from workbench.engine.skipping import Skipping
 from workbench.engine.snapshot import SnapshotMaker
-from workbench.engine.sources import fixed_folder, open_files_source
-from workbench.engine.summary import Summary, summarize, totals
+from workbench.engine.sources import Sources, fixed_folder
+from workbench.engine.summary import Summary, summarize
 from workbench.engine.tail import TailRing
 from workbench.errors import NotFound, Problem, StoreError, UsageError, WorkbenchError
 from workbench.jobs.queue import JobQueue, load_runs
 from workbench.jobs.triggers import Triggers
-from workbench.language.definitions import Graph, MaterializedView, ReadFiles, StreamingTable
+from workbench.language.definitions import Graph, InsertFlow, MaterializedView, ReadFiles, StreamingTable
 from workbench.language.gate import admit
-from workbench.protocol import PROTOCOL, Hello, QuarantineDetail, QuarantinePage, Snapshot, StatePage, Tail
+from workbench.protocol import PROTOCOL, Action, ControlPlan, Hello, QuarantineDetail, QuarantinePage, Snapshot, StatePage, Tail
 from workbench.store.commit import Probe
 from workbench.store.database import open_database
 from workbench.store.query import QueryPool
 from workbench.store.session import Session
+from workbench.store.travel import TimeTravel
 from workbench.stream.pump import Pump
 from workbench.stream.tick import Assembler, Plan, Tick
 
@@ -51,6 +55,7 @@ class Engine:
 
     Args:
         flows: False opens everything and reads no source.
+        input: the descriptor of what is piped in; None: nothing is.
         probe: called before each step of every commit (tests kill the process there).
 
     Raises:
@@ -63,12 +68,13 @@ class Engine:
         settings: Settings,
         flows: bool = True,
         *,
+        input: int | None = None,
         clock: Callable[[], float] = time.time,
         probe: Probe = lambda step: None,
     ) -> None:
         self.project, self.settings = project, settings
         self.started_at = clock()
-        self._reads, self._clock, self._probe = flows, clock, probe
+        self._reads, self._input, self._clock, self._probe = flows, input, clock, probe
         self._monitor, self._ring = Monitor(), TailRing()
         self._changed = threading.Condition()
         self._changed_at = 0.0
@@ -105,14 +111,29 @@ class Engine:
         self._jobs = JobQueue(
             self._database.session(), self._pump.control, self._clock, self._touch, self._on_refreshed, _last_id(writer, "job_runs")
         )
-        self._catalog = Catalog(self.project, self._pump, Planner(self._open_source), self._events, self._clock, self._reads)
+        self._sources = Sources(
+            self.project, self._input, _bytes(self.settings.spool_limit), self._reads, self._pump.news, self._clock
+        )
+        planner = Planner(self._sources.open, self.settings.idle_timeout)
+        self._catalog = Catalog(self.project, self._pump, planner, self._events, self._clock, self._reads, self._sources)
         self._snapshots = SnapshotMaker(self._monitor, self._pump, self._jobs, self._catalog, self._events)
         self._console = Console(self)
+        rewinding = Rewinding(self._pump, self._catalog, self._clock, self._renew, self._rewound, self._probe)
+        skipping = Skipping(self._pump, self._clock, self._renew)
+        self._control = Control(self._pump, self._catalog, self._events, self._renew, {"rewind": rewinding.rewind, "end": skipping.end})
         self.queries = QueryPool(
-            self._database.queries, self.project.spool, result_limit, admit, self.execute, lambda: self._pump.assembler.commit_id
+            self._database.queries,
+            self.project.spool,
+            result_limit,
+            admit,
+            self.execute,
+            lambda: self._pump.assembler.commit_id,
+            TimeTravel(self._catalog.states).rewrite,
         )
         self._monitor.load(writer)
         self._jobs.restore(load_runs(writer))
+        if self._reads:
+            begin_inputs(self.project, self._sources)
         self._catalog.changed_on_disk()
         self._reload(writer)
         self._triggers.catch_up(writer)
@@ -141,6 +162,7 @@ class Engine:
         self._inspector.close()
         for flow in self._pump.flows:
             flow.source.close()
+        self._sources.close()
         self._take_notices()
         try:
             self._events.save(self._database.writer)
@@ -155,9 +177,10 @@ class Engine:
             StoreError: the engine broke down before all was stored.
         """
         plan, since = self._pump.assembler.plan, self._clock()
-        before = totals(plan)
+        before = plan.totals()
         if not self.problems:
-            self._pump.drain(until=lambda: bool(self._pump.stalled))
+            self._drain()
+            plan = self._pump.assembler.plan
             if self._pump.died:
                 raise StoreError("The engine broke down: a thread of it died", f"The log tells why: {self.project.log}")
             if self._pump.stalled:
@@ -195,7 +218,7 @@ class Engine:
     def tail(self, name: str, limit: int = 100, filter: str = "") -> Tail:
         """The latest records of a stream, or those of them that contain a text."""
         table = self._catalog.stream(name)
-        counts = totals(self._pump.assembler.plan).get(table.name)
+        counts = self._pump.assembler.plan.totals().get(table.name)
         total = counts.rows_in if counts else 0
         if not filter and (latest := self._ring.tail(table.name, limit, total)).rows:
             return latest
@@ -215,8 +238,9 @@ class Engine:
         return self._inspector.quarantine(stream, rule, offset, limit)
 
     def quarantine_detail(self, id: int) -> QuarantineDetail:
-        tables = {d.name: d for d in self.graph.definitions if isinstance(d, StreamingTable)}
-        return self._inspector.detail(id, tables, {entry.name: entry.input for entry in self._catalog.entries.values()}, self.project.root)
+        return self._inspector.detail(
+            id, self._catalog.flows(), {entry.name: entry.input for entry in self._catalog.entries.values()}, self.project.root
+        )
 
     def log(self, lines: int = 100) -> list[str]:
         return last_lines(self.project.log, lines)
@@ -233,10 +257,27 @@ class Engine:
         return self._console.execute(text)
 
     def pause(self, name: str) -> str:
-        return self._set_paused(name, True)
+        return self._commanded(name, "pause", None, {})
 
     def resume(self, name: str) -> str:
-        return self._set_paused(name, False)
+        return self._commanded(name, "resume", None, {})
+
+    def plan_control(self, name: str, action: Action, arguments: Mapping[str, Any]) -> ControlPlan:
+        """What a command on a stream would do; nothing is done."""
+        return self._control.plan(name, action, arguments)
+
+    def control(self, name: str, action: Action, token: str, arguments: Mapping[str, Any]) -> str:
+        """Do what a plan said.
+
+        Raises:
+            PlanOutdated: it would be something else by now.
+        """
+        return self._commanded(name, action, token, arguments)
+
+    def _commanded(self, name: str, action: Action, token: str | None, arguments: Mapping[str, Any]) -> str:
+        done = self._control.carry_out(name, action, token, arguments)
+        self._touch()
+        return done
 
     def refresh(self, name: str, full: bool = False) -> str:
         """Refresh a batch view in a run of its own; with `full`, rebuild a running state."""
@@ -283,14 +324,34 @@ class Engine:
         self._shown = self._pump.assembler.commit_id
         self._touch()
 
+    def _renew(self, session: Session, flows: frozenset[str]) -> None:
+        """Build flows anew from what is stored of them; what they had read and not committed is read again."""
+        for flow in self._pump.flows:
+            if flows.intersection(flow.names):
+                with self._pump.lock:
+                    flow.held = True
+                with flow.source_lock:
+                    flow.source.close()
+        self._catalog.reload(session, anew=flows)
+        self._triggers = Triggers(self.graph, self._triggers)
+        self._shown = self._pump.assembler.commit_id
+
+    def _rewound(self, session: Session, tables: tuple[str, ...]) -> None:
+        """What is remembered of tables that went back is forgotten."""
+        with self._pump.lock:
+            for table in tables:
+                self._monitor.forget(table)
+                self._ring.forget(table)
+            self._monitor.load(session)
+        self._triggers.updated(list(tables))
+
     def _on_commit(self, tick: Tick) -> None:
         commit = tick.commit
         assert commit is not None
         with self._pump.lock:
             self._monitor.record(commit)
-        cuts = {flow.name: pieces for flow, pieces in tick.cuts}
         for delta in commit.streams:
-            self._ring.add(delta, cuts.get(delta.stream, []), self._pump.assembler.plan.books[delta.stream])
+            self._ring.add(delta, tick.pieces.get(delta.flow, []), self._pump.assembler.plan.books[delta.stream])
         self._shown = commit.id
         self._triggers.updated([d.stream for d in commit.streams] + [v.view for v in commit.views])
         self._touch()
@@ -299,7 +360,8 @@ class Engine:
 
     def _do_chores(self) -> None:
         self._take_notices()
-        look, self._look_due = self._look_due, False
+        begun = self._reads and begin_inputs(self.project, self._sources)
+        look, self._look_due = self._look_due or begun, False
         if self._reads and (self._catalog.changed_on_disk() if look else bool(self._catalog.waiting)):
             self._reload_or_say()
         if self._reads:
@@ -324,7 +386,20 @@ class Engine:
             with self._pump.lock:
                 notices, flow.notices = flow.notices, []
             for text in notices:
-                self._events.add("warning", text, flow.name)
+                self._events.add("warning", text, flow.outputs[0].table.name)
+
+    def _drain(self) -> None:
+        """Commit all that is there, and what is piped in to its end."""
+        while True:
+            readers = [flow for flow in self._pump.flows if flow.closes_windows]
+            stuck = bool(readers) and not any(flow.runs for flow in readers) and not self._catalog.waiting
+            over = self._sources.ended() or stuck
+            if begin_inputs(self.project, self._sources) or self._catalog.waiting:
+                self.reload()
+            self._pump.drain(until=lambda: bool(self._pump.stalled))
+            if over or self._pump.died or self._pump.stalled:
+                return
+            self._sources.wait(0.05)
 
     def _settle_jobs(self) -> None:
         """Run what is due until a refresh makes nothing else due."""
@@ -344,29 +419,9 @@ class Engine:
         pipelines = self.project.root / "pipelines"
         folders = {pipelines, *(p for p in pipelines.rglob("*") if p.is_dir())} if not self.project.files else set()
         for definition in self.graph.definitions:
-            if isinstance(definition, StreamingTable) and isinstance(definition.source, ReadFiles):
+            if isinstance(definition, StreamingTable | InsertFlow) and isinstance(definition.source, ReadFiles):
                 folders.add(fixed_folder(self.project.root, definition.source.glob))
         return tuple(sorted(folder for folder in folders if folder.is_dir()))
-
-    def _set_paused(self, name: str, paused: bool) -> str:
-        table = self._catalog.stream(name)
-        flow = next((f for f in self._pump.flows if f.name == table.name), None)
-        if flow is None:
-            raise UsageError(f"{table.name} has no source of its own that runs", "Pause the stream that it reads.")
-
-        def work(session: Session) -> None:
-            session.execute("UPDATE _system.streams SET paused = ? WHERE name = ?", [paused, flow.name])
-            with self._pump.lock:
-                if paused:
-                    flow.paused = True
-                else:
-                    flow.resume()
-
-        self._pump.control(work).result()
-        self._events.add("info", "paused by hand" if paused else "resumed by hand", flow.name)
-        self._pump.wake()
-        self._touch()
-        return f"{flow.name} is {'paused; what arrives waits in its files' if paused else 'running'}"
 
     def _end_log(self) -> None:
         logging.getLogger("workbench").removeHandler(self._log_handler)
@@ -389,10 +444,6 @@ class Engine:
             on_change=self._touch,
             clock=self._clock,
         )
-
-    def _open_source(self, table: StreamingTable, options: tuple[tuple[str, str], ...], offsets: tuple[Offset, ...]) -> Source:
-        assert isinstance(table.source, ReadFiles)
-        return open_files_source(self.project, table.name, table.source, options, offsets)
 
     def _on_refreshed(self, view: str) -> None:
         self._triggers.updated([view])

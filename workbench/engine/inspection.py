@@ -55,7 +55,7 @@ class Inspector:
             low = max(0, top - SEARCHED)
             latest = f"FROM {stored(table.name)} t WHERE t.rowid BETWEEN {low} AND {top - 1}"
             first = self._one(f"SELECT coalesce(min(_commit), 0) {latest}")
-            at = f'(SELECT epoch("at") FROM _system.commits k WHERE k.id = t._commit AND k.stream = {name})'
+            at = f'(SELECT epoch("at") FROM _system.commits k WHERE k.id = t._commit AND k.stream = {name} LIMIT 1)'
             cells = ", ".join(f"t.{quote(c)}" for c in shown)
             accepted = self._session.arrow(
                 f"SELECT t._commit AS _c, t.rowid AS _r, {at} AS _at, {marks} AS _m, {cells} {latest} AND ({where})"
@@ -131,8 +131,11 @@ class Inspector:
             total = self._session.execute(f"SELECT count(*) FROM _system.quarantine WHERE {condition}", values)[0][0]
         return QuarantinePage(tuple(_row(row) for row in rows), total)
 
-    def detail(self, id: int, tables: dict[str, StreamingTable], inputs: dict[str, tuple[Column, ...]], root: Path) -> QuarantineDetail:
+    def detail(self, id: int, flows: dict[str, StreamingTable], inputs: dict[str, tuple[Column, ...]], root: Path) -> QuarantineDetail:
         """One rejected record, judged again rule by rule.
+
+        Args:
+            flows: for each flow its table, with the flow's source and query. inputs: the columns of each flow's source.
 
         Raises:
             NotFound: no such record.
@@ -140,17 +143,17 @@ class Inspector:
         with self._lock:
             found = self._session.execute(
                 'SELECT q.id, q.stream, q.rules, q.file, q.line, q."offset", epoch(q.arrived_at), q.raw, q.source, q.state, q._commit,'
-                ' coalesce(epoch(c."at"), 0) FROM _system.quarantine q'
-                " LEFT JOIN _system.commits c ON c.id = q._commit AND c.stream = q.stream WHERE q.id = ?",
+                ' coalesce(epoch(c."at"), 0), q.flow FROM _system.quarantine q'
+                " LEFT JOIN _system.commits c ON c.id = q._commit AND c.flow = q.flow WHERE q.id = ?",
                 [id],
             )
             if not found:
                 raise NotFound(f"There is no rejected record {id}", "`workbench quarantine list` shows them.")
-            *head, raw, source, state, commit, at = found[0]
-            table = tables.get(head[1])
+            *head, raw, source, state, commit, at, flow = found[0]
+            table = flows.get(flow)
             raw = bytes(raw)
             header = csv_header(root, head[3], table) if table else None
-            told = explain(self._session, raw, table, inputs.get(head[1], ()), tuple(head[2]), header)
+            told = explain(self._session, raw, table, inputs.get(flow, ()), tuple(head[2]), header)
         row = _row((*head, raw[:PREVIEW]))
         return QuarantineDetail(row, told.text, len(raw), commit, at, state, told.verdicts, told.spans, source)
 

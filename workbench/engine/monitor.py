@@ -72,6 +72,7 @@ class Monitor:
         """Count what a commit stored."""
         for delta in commit.streams:
             self._rows[delta.stream].add(commit.at, delta.counts.rows_in)
+            self._rows[f"{delta.stream}/{delta.flow}"].add(commit.at, delta.counts.rows_in)
             self._rejected[delta.stream].add(commit.at, delta.counts.rejected)
             for rule in delta.rules:
                 history = self.rules.setdefault((delta.stream, rule.rule), RuleHistory())
@@ -84,12 +85,13 @@ class Monitor:
     def load(self, session: Session) -> None:
         """Take over what earlier engines counted."""
         for stream, rule, *history in session.execute(
-            "SELECT stream, rule, total, epoch(first_seen), epoch(last_seen), last_id FROM _system.rules WHERE total > 0"
+            "SELECT stream, rule, total, epoch(first_seen), epoch(last_seen), last_id FROM workbench.rules WHERE total > 0"
         ):
             self.rules[(stream, rule)] = RuleHistory(*history)
 
     def forget(self, stream: str) -> None:
-        self._rows.pop(stream, None)
+        for name in [name for name in self._rows if name == stream or name.startswith(f"{stream}/")]:
+            del self._rows[name]
         self._rejected.pop(stream, None)
         for key in [key for key in self.rules if key[0] == stream]:
             del self.rules[key]

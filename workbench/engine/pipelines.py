@@ -9,8 +9,9 @@ from workbench.engine.changes import Change, plan_change
 from workbench.engine.inference import Inference
 from workbench.engine.opened import pipeline_for
 from workbench.engine.planner import VIOLATIONS
+from workbench.engine.sources import Sources
 from workbench.errors import Problem
-from workbench.language.definitions import Graph, StreamingTable
+from workbench.language.definitions import Graph, InsertFlow, StreamingTable
 from workbench.language.project import load, read_pipelines
 from workbench.language.spelling import respelled
 from workbench.store.binder import bind
@@ -38,19 +39,25 @@ class Pipelines:
     removed: tuple[Entry, ...]
 
 
-def read_project(project: Project, entries: dict[str, Entry], extra: str = "") -> Pipelines:
-    """Read, bind and compare. Args: extra: statements typed into the console just now."""
+def read_project(project: Project, entries: dict[str, Entry], extra: str = "", sources: Sources | None = None) -> Pipelines:
+    """Read, bind and compare.
+
+    Args:
+        extra: statements typed into the console just now.
+        sources: gives the first records of sources whose columns are not known; None: of files alone.
+    """
+    sources = sources or Sources(project, receives=False)
     texts = pipeline_texts(project)
     typed = "\n".join(f"{entry.text};" for entry in entries.values() if entry.file == CONSOLE)
     if typed or extra:
         texts[CONSOLE] = f"{typed}\n{extra}" if extra else typed
-    found = _resolve(project, texts, entries)
+    found = _resolve(project, texts, entries, sources)
     if not found.problems:
         return found
     old = "\n".join(f"{entry.text};" for entry in entries.values() if entry.digest)
     if not old:
         return found
-    stored = _resolve(project, {CATALOG: old}, entries)
+    stored = _resolve(project, {CATALOG: old}, entries, sources)
     return Pipelines(stored.graph, tuple(c for c in stored.changes if c.step == "keep"), found.problems, stored.waiting, ())
 
 
@@ -63,12 +70,12 @@ def pipeline_texts(project: Project) -> dict[str, str]:
     return {OPENED: pipeline_for(project.files)} if project.files else read_pipelines(project.root)
 
 
-def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry]) -> Pipelines:
+def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry], sources: Sources) -> Pipelines:
     loaded = load(texts)
     # What is stored was stored under the first spelling of a name.
     stored = {key: entry.name for key, entry in entries.items()}
     graph, problems = Graph(tuple(respelled(d, stored) for d in loaded.graph.definitions)), list(loaded.problems)
-    inference = Inference(project, entries)
+    inference = Inference(sources, entries)
     bound = bind(graph, scratch, inference.columns, project.root, system_tables())
     problems += bound.problems
     changes: list[Change] = []
@@ -77,7 +84,8 @@ def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry])
         if schema is None:
             continue
         columns = schema.output
-        if isinstance(definition, StreamingTable) and any(rule.action == "mark" for rule in definition.expectations):
+        table = graph.get(definition.table) if isinstance(definition, InsertFlow) else definition
+        if isinstance(table, StreamingTable) and any(rule.action == "mark" for rule in table.expectations):
             columns = (*columns, VIOLATIONS)
         options = inference.options.get(definition.name, ())
         change = plan_change(definition, columns, schema.input, schema.state, options, entries.get(definition.name.lower()))

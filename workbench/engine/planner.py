@@ -6,27 +6,52 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from workbench.batch import RESERVED_RULES, Offset
+from workbench.connectors.closed import ClosedSource
 from workbench.connectors.source import Source
+from workbench.engine.backlog import Backlog
 from workbench.engine.changes import Change, problem_of
+from workbench.engine.standing import Standing, standing
 from workbench.errors import FlowError, Problem, QueryError, WorkbenchError
-from workbench.language.definitions import Column, Definition, MaterializedView, ReadFiles, StreamingTable, StreamRef, TemporaryView
+from workbench.language.definitions import (
+    Column,
+    Definition,
+    InsertFlow,
+    MaterializedView,
+    ReadStdin,
+    SourceSpec,
+    StreamingTable,
+    StreamRef,
+    TemporaryView,
+)
 from workbench.store import catalog
 from workbench.store.catalog import Entry
-from workbench.store.commit import Commit, Counts, write
-from workbench.store.names import quote, stored
+from workbench.store.commit import Commit, write
+from workbench.store.inserts import Inserts
 from workbench.store.session import Session
-from workbench.store.state import partial_rows, rebuild, store_rebuilt
-from workbench.stream.derived import Derived
+from workbench.stream.derived import Derivation, Derived
 from workbench.stream.flow import Flow
+from workbench.stream.output import Output
 from workbench.stream.rejections import RuleBook
+from workbench.stream.rebuild import rebuild
 from workbench.stream.running import RunningView
 from workbench.stream.select import Selector
 from workbench.stream.steps import FlowSteps, Recipe
 from workbench.stream.tick import Assembler, Plan
 
-OpenSource = Callable[[StreamingTable, tuple[tuple[str, str], ...], tuple[Offset, ...]], Source]
+OpenSource = Callable[[str, SourceSpec, tuple[tuple[str, str], ...], tuple[Offset, ...]], Source]
+"""Opens a source: the flow that reads, what, the options of its format, where it stands."""
 VIOLATIONS = Column("_violations", "VARCHAR[]")
 BACKFILL_ROWS = 122_880
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An output that is to be fed from the outside world, with where it stands."""
+
+    recipe: Recipe
+    standing: Standing
+    keep: bool
+    change: Change
 
 
 @dataclass(slots=True)
@@ -36,10 +61,17 @@ class Planned:
     plan: Plan
     refresh: list[MaterializedView] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    filled: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each stream, in lower case, the columns that new rows fill."""
+    tables: dict[str, tuple[StreamingTable, Change]] = field(default_factory=dict)
+    """The streaming tables, by lower-case name."""
     readers: dict[str, list[str]] = field(default_factory=dict)
     """For each stream, in lower case, the running states over it."""
+    wanted: list[Wanted] = field(default_factory=list)
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each streaming table, in lower case, the flows that read its rows from the outside world."""
+
+    def feeds(self, table: str, sources: Iterable[str]) -> None:
+        """Say that a table's rows come from these flows too."""
+        self.sources[table.lower()] = tuple(dict.fromkeys((*self.sources.get(table.lower(), ()), *sources)))
 
 
 class Planner:
@@ -52,48 +84,62 @@ class Planner:
         open_source: opens the source of a streaming table at its committed offsets.
     """
 
-    def __init__(self, open_source: OpenSource) -> None:
-        self._open_source = open_source
+    def __init__(self, open_source: OpenSource, idle_timeout: float = 30.0) -> None:
+        self._open_source, self._idle_timeout = open_source, idle_timeout
 
-    def apply(self, session: Session, changes: Iterable[Change], removed: Iterable[Entry], assembler: Assembler, at: float) -> Planned:
-        """Make the database fit the definitions and build what runs; flows that did not change go on as they are."""
+    def apply(
+        self,
+        session: Session,
+        changes: Iterable[Change],
+        removed: Iterable[Entry],
+        assembler: Assembler,
+        at: float,
+        anew: frozenset[str] = frozenset(),
+    ) -> Planned:
+        """Make the database fit the definitions and build what runs; flows that did not change go on as they are.
+
+        Args:
+            anew: names of flows that are built anew all the same.
+        """
         changes = tuple(changes)
-        filled = {change.definition.name.lower(): tuple(c.name for c in change.defined) for change in changes}
-        planned = Planned(Plan(), filled=filled, readers=_readers(changes))
+        tables = {c.definition.name.lower(): (c.definition, c) for c in changes if isinstance(c.definition, StreamingTable)}
+        planned = Planned(Plan(), tables=tables, readers=_readers(changes))
         behind: set[str] = set()
         failed: set[str] = set()
         for entry in removed:
             _set_aside(session, entry)
         for change in changes:
-            stream, name = _stream_of(change.definition), change.definition.name.lower()
-            if stream in failed:
-                _leave_out(session, change, planned.plan)
+            name, reads = change.definition.name.lower(), _streams_of(change.definition)
+            if failed.intersection(reads):
+                _leave_out(session, change, planned)
                 failed.add(name)
                 continue
-            missed = isinstance(change.definition, MaterializedView) and stream in behind
+            missed = isinstance(change.definition, MaterializedView) and behind.intersection(reads)
             try:
                 caught_up = self._carry_out(session, replace(change, step="rebuild") if missed else change, assembler, planned, at)
             except (QueryError, FlowError) as error:
                 planned.problems.append(_not_built(change, error))
-                _leave_out(session, change, planned.plan)
+                _leave_out(session, change, planned)
                 failed.add(name)
                 continue
-            if caught_up:
-                behind.add(name)
+            if caught_up is not None:
+                behind.add(caught_up)
+        self._open(session, planned, assembler.plan, anew)
         _retire(assembler.plan, planned.plan)
         return planned
 
-    def _carry_out(self, session: Session, change: Change, assembler: Assembler, planned: Planned, at: float) -> bool:
-        """One definition, stored and built; whether it had rows of its stream to catch up with."""
+    def _carry_out(self, session: Session, change: Change, assembler: Assembler, planned: Planned, at: float) -> str | None:
+        """One definition, stored and built; the table, in lower case, that had rows of its stream to catch up with."""
         with session.transaction():
-            self._store(session, change, assembler.commit_id)
-        self._build(session, change, assembler.plan, planned)
-        definition = change.definition
-        derived = isinstance(definition, StreamingTable) and isinstance(definition.source, StreamRef)
-        readers = planned.readers.get(definition.name.lower(), ())
-        return derived and self._catch_up(session, planned.plan.derived[-1], readers, assembler, at)
+            self._store(session, change, assembler.commit_id, planned)
+        derived = self._build(session, change, assembler.plan, planned)
+        if derived is None:
+            return None
+        table = derived.table.name.lower()
+        caught_up = self._catch_up(session, derived, planned.readers.get(table, ()), assembler, at)
+        return table if caught_up else None
 
-    def _store(self, session: Session, change: Change, commit: int) -> None:
+    def _store(self, session: Session, change: Change, commit: int, planned: Planned) -> None:
         definition, entry = change.definition, change.entry
         if change.step == "keep":
             return
@@ -105,71 +151,136 @@ class Planner:
                 catalog.add_columns(session, entry, change.new_columns)
                 catalog.add_rules(session, entry.name, rules)
                 catalog.save(session, entry)
+            if definition.source is not None:
+                catalog.create_flow(session, entry.name, entry.name)
+        elif isinstance(definition, InsertFlow):
+            catalog.create_flow(session, entry.name, definition.table)
+            catalog.save(session, entry)
         elif isinstance(definition, TemporaryView):
             catalog.create_temporary_view(session, entry, definition.sql)
         elif definition.running is None:
             catalog.create_materialized_view(session, entry)
         else:
-            rebuilt = rebuild(session, definition.running, _columns_of(session, definition.running.stream))
             catalog.create_running_state(session, entry, definition.running.finish)
-            store_rebuilt(session, entry.name, definition.running.stream, rebuilt, commit)
+            stream = definition.running.stream.lower()
+            columns = tuple(c.name for c in planned.tables[stream][1].defined)
+            rebuild(session, definition, definition.running, columns, planned.sources.get(stream, ()), commit)
 
-    def _build(self, session: Session, change: Change, old: Plan, planned: Planned) -> None:
+    def _build(self, session: Session, change: Change, old: Plan, planned: Planned) -> Derivation | None:
+        """Put what runs into the plan; gives a flow over streaming tables, which may have to catch up."""
         definition, plan = change.definition, planned.plan
         if isinstance(definition, StreamingTable):
             names = tuple(rule.name for rule in definition.expectations)
             marks = frozenset(rule.name for rule in definition.expectations if rule.action == "mark")
             plan.books[definition.name] = RuleBook(names, marks)
-            if isinstance(definition.source, ReadFiles):
-                plan.flows.append(self._flow(session, change, old, plan.books[definition.name]))
-            else:
-                plan.derived.append(self._derived(session, change, plan.books[definition.name]))
-        elif isinstance(definition, MaterializedView) and definition.running:
-            plan.views.append(_running_view(session, definition, planned.filled[definition.running.stream.lower()], change, old))
+        if isinstance(definition, StreamingTable | InsertFlow) and definition.source is not None:
+            return self._flow(session, change, planned)
+        if isinstance(definition, MaterializedView) and definition.running:
+            stream = definition.running.stream.lower()
+            columns = tuple(c.name for c in planned.tables[stream][1].defined)
+            plan.views.append(_running_view(session, definition, columns, planned.sources.get(stream, ()), change, old))
         elif isinstance(definition, MaterializedView) and (change.step != "keep" or not _was_refreshed(session, definition.name)):
             planned.refresh.append(definition)
+        return None
 
-    def _flow(self, session: Session, change: Change, old: Plan, book: RuleBook) -> Flow:
-        table = change.definition
-        assert isinstance(table, StreamingTable)
-        if change.step == "keep" and (flow := next((f for f in old.flows if f.name == table.name), None)):
-            flow.table = table
-            return flow
-        defined = change.defined
-        recipe = Recipe(table, change.entry.input, tuple(c for c in defined if c.name != VIOLATIONS.name), book, change.entry.options)
-        source = self._open_source(table, change.entry.options, _offsets(session, table.name))
-        flow = Flow(table, tuple(c.name for c in defined), source, lambda own: FlowSteps(recipe, own))
-        flow.totals, flow.offset, flow.paused = _totals(session, table.name)
+    def _flow(self, session: Session, change: Change, planned: Planned) -> Derivation | None:
+        definition = change.definition
+        assert isinstance(definition, StreamingTable | InsertFlow)
+        assert definition.query is not None
+        table, of_table = planned.tables[(definition.table if isinstance(definition, InsertFlow) else definition.name).lower()]
+        if isinstance(definition.source, StreamRef):
+            derived = self._derived(session, definition, table, planned)
+            planned.plan.derived.append(derived)
+            return derived
+        assert definition.source is not None
+        columns = tuple(c for c in of_table.defined if c.name != VIOLATIONS.name)
+        recipe = Recipe(
+            definition.name, table, definition.source, definition.query, change.entry.input, columns, planned.plan.books[table.name],
+            change.entry.options,
+        )  # fmt: skip
+        keep = change.step == "keep" and of_table.step == "keep"
+        planned.wanted.append(Wanted(recipe, standing(session, definition.name), keep, of_table))
+        planned.feeds(table.name, (definition.name,))
+        return None
+
+    def _derived(
+        self, session: Session, definition: StreamingTable | InsertFlow, table: StreamingTable, planned: Planned
+    ) -> Derivation:
+        assert isinstance(definition.source, StreamRef)
+        assert definition.query is not None
+        stream = definition.source.name
+        _, of_table = planned.tables[table.name.lower()]
+        plain = tuple(c for c in of_table.defined if c.name != VIOLATIONS.name)
+        selector = Selector(session, definition.query, plain, table.expectations, table.name, f"STREAM {stream}")
+        planned.feeds(table.name, planned.sources.get(stream.lower(), ()))
+        names = tuple(c.name for c in of_table.defined)
+        return Derived(
+            definition.name, table, stream, names, planned.plan.books[table.name], selector.select_rows,
+            standing(session, definition.name).totals, len(plain) < len(names),
+        )  # fmt: skip
+
+    def _open(self, session: Session, planned: Planned, old: Plan, anew: frozenset[str]) -> None:
+        """Flows for all outputs: those that read the same source from the same place share one."""
+        groups: dict[object, list[Wanted]] = {}
+        for wanted in planned.wanted:
+            alike = (wanted.recipe.source, wanted.recipe.options, wanted.standing.place)
+            groups.setdefault(alike, []).append(wanted)
+        for group in groups.values():
+            names = tuple(wanted.recipe.name for wanted in group)
+            flow = next((f for f in old.flows if f.names == names), None)
+            if flow is not None and all(wanted.keep for wanted in group) and not anew.intersection(names):
+                for output, wanted in zip(flow.outputs, group, strict=True):
+                    output.table = wanted.recipe.table
+                planned.plan.flows.append(flow)
+                continue
+            try:
+                planned.plan.flows.append(self._new_flow(session, group))
+            except WorkbenchError as error:
+                planned.problems += [_not_built(wanted.change, error) for wanted in group]
+
+    def _new_flow(self, session: Session, group: list[Wanted]) -> Flow:
+        first = group[0]
+        stand = first.standing
+        source: Source = ClosedSource()
+        if not stand.stopped:
+            source = self._open_source(first.recipe.name, first.recipe.source, first.recipe.options, stand.offsets)
+        recipes = tuple(wanted.recipe for wanted in group)
+        outputs = [_output(session, wanted) for wanted in group]
+        timeout = first.recipe.source.idle_timeout
+        flow = Flow(
+            outputs, source, lambda own: FlowSteps(recipes, own), self._idle_timeout if timeout is None else timeout,
+            isinstance(first.recipe.source, ReadStdin),
+        )  # fmt: skip
+        flow.paused, flow.stopped = stand.paused, stand.stopped
+        flow.allowance.limit(stand.rate_limit)
         return flow
 
-    def _derived(self, session: Session, change: Change, book: RuleBook) -> Derived:
-        table = change.definition
-        assert isinstance(table, StreamingTable)
-        assert isinstance(table.source, StreamRef)
-        stream = table.source.name
-        defined = change.defined
-        plain = tuple(c for c in defined if c.name != VIOLATIONS.name)
-        selector = Selector(session, table.query, plain, table.expectations, table.name, f"STREAM {stream}")
-        totals, _, _ = _totals(session, table.name)
-        return Derived(table, stream, tuple(c.name for c in defined), book, selector.select_rows, totals, len(plain) < len(defined))
-
-    def _catch_up(self, session: Session, derived: Derived, readers: Iterable[str], assembler: Assembler, at: float) -> bool:
-        """Bring a streaming table over a stream up to the rows that its stream has stored; whether there were any."""
-        began = derived.totals.rows_in
-        source = _columns_of(session, derived.stream)
-        names = ", ".join(quote(c.name) for c in source)
-        while True:
-            done = derived.totals.rows_in
-            rows = session.arrow(f"SELECT {names} FROM {stored(derived.stream)} ORDER BY rowid LIMIT {BACKFILL_ROWS} OFFSET {done}")
-            if not rows.num_rows:
-                return done > began
-            if done == began:
+    def _catch_up(self, session: Session, derived: Derivation, readers: Iterable[str], assembler: Assembler, at: float) -> bool:
+        """Bring a flow over streaming tables up to the rows that they have stored; whether there were any."""
+        began, inserts = derived.totals.rows_in, Inserts(session)
+        for arrivals in Backlog(session, derived.inputs, began):
+            if derived.totals.rows_in == began:
                 _disown(session, readers)
-            delta, _ = derived.delta(rows, at, assembler.quarantine_id + 1)
-            write(session, Commit(assembler.commit_id + 1, at, (delta,)))
+            found = derived.delta(session, arrivals, frozenset(), at, assembler.quarantine_id + 1)
+            if found is None:
+                continue
+            delta, _ = found
+            write(inserts, Commit(assembler.commit_id + 1, at, (delta,)))
             assembler.commit_id += 1
             assembler.quarantine_id += delta.counts.rejected
             derived.advance(delta)
+        inserts.forget()
+        return derived.totals.rows_in > began
+
+
+def _output(session: Session, wanted: Wanted) -> Output:
+    recipe = wanted.recipe
+    columns = tuple(c.name for c in wanted.change.defined)
+    output = Output(recipe.name, recipe.table, columns, recipe.source.label, wanted.standing.totals, wanted.standing.offset)
+    if recipe.as_of_commit:
+        selector = recipe.selector(session)
+        output.select = lambda batch: recipe.marked(selector.select(batch))
+    return output
 
 
 def _disown(session: Session, views: Iterable[str]) -> None:
@@ -190,35 +301,42 @@ def _set_aside(session: Session, entry: Entry) -> None:
 def _readers(changes: Iterable[Change]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for change in changes:
-        stream = _stream_of(change.definition)
-        if stream is not None and isinstance(change.definition, MaterializedView):
-            found.setdefault(stream, []).append(change.definition.name)
+        if isinstance(change.definition, MaterializedView):
+            for stream in _streams_of(change.definition):
+                found.setdefault(stream, []).append(change.definition.name)
     return found
 
 
-def _stream_of(definition: Definition) -> str | None:
-    """The stream, in lower case, that a definition takes rows from as they are stored."""
-    if isinstance(definition, StreamingTable) and isinstance(definition.source, StreamRef):
-        return definition.source.name.lower()
+def _streams_of(definition: Definition) -> tuple[str, ...]:
+    """The streaming tables, in lower case, that a definition takes rows from as they are stored, or writes them to."""
     if isinstance(definition, MaterializedView) and definition.running:
-        return definition.running.stream.lower()
-    return None
+        return (definition.running.stream.lower(),)
+    if not isinstance(definition, StreamingTable | InsertFlow):
+        return ()
+    found = [definition.table] if isinstance(definition, InsertFlow) else []
+    if isinstance(definition.source, StreamRef):
+        found.append(definition.source.name)
+    if definition.query is not None and definition.query.join:
+        found.append(definition.query.join.right)
+    return tuple(name.lower() for name in found)
 
 
 def _not_built(change: Change, error: WorkbenchError) -> Problem:
-    definition, stream = change.definition, _stream_of(change.definition)
-    where = f" from the stored rows of {stream}" if stream else ""
-    hint = "All others run. Mend this one and save the file: it is tried again."
+    definition = change.definition
+    where = f" from the stored rows of {' and '.join(_streams_of(definition))}" if isinstance(error, QueryError | FlowError) else ""
+    hint = error.hint or "All others run. Mend this one and save the file: it is tried again."
     return problem_of(definition, f"{definition.name} cannot be built{where}: {error.message}", hint)
 
 
-def _leave_out(session: Session, change: Change, plan: Plan) -> None:
+def _leave_out(session: Session, change: Change, planned: Planned) -> None:
     """Keep what is stored of a definition that does not run; when it runs again, it is built anew from its stream."""
-    plan.derived = [derived for derived in plan.derived if derived.name != change.definition.name]
+    name = change.definition.name
+    planned.plan.derived = [derived for derived in planned.plan.derived if derived.name != name]
+    planned.wanted = [wanted for wanted in planned.wanted if wanted.recipe.name != name]
     if change.old is not None:
         if change.old.kind == "running state":
             _set_aside(session, change.old)
-    elif (entry := catalog.entries(session).get(change.definition.name.lower())) is not None:
+    elif (entry := catalog.entries(session).get(name.lower())) is not None:
         with session.transaction():
             catalog.drop(session, entry)
 
@@ -232,33 +350,20 @@ def _retire(old: Plan, new: Plan) -> None:
                 flow.source.close()
 
 
-def _running_view(session: Session, view: MaterializedView, columns: tuple[str, ...], change: Change, old: Plan) -> RunningView:
-    """The view as it runs already, where neither it nor its stream's columns changed; else one that begins at what is stored."""
+def _running_view(
+    session: Session, view: MaterializedView, columns: tuple[str, ...], sources: tuple[str, ...], change: Change, old: Plan
+) -> RunningView:
+    """The view as it runs already, where neither it nor its stream changed; else one that begins at what is stored."""
     assert view.running is not None
-    running = next((v for v in old.views if v.name == view.name and v.columns == columns), None)
+    running = next((v for v in old.views if v.name == view.name and v.columns == columns and v.sources == sources), None)
     if running is not None and change.step == "keep":
         running.view = view
         return running
-    rows = session.execute("SELECT event_time, late FROM _system.watermarks WHERE view = ?", [view.name])
-    event_time, late = rows[0] if rows else (None, 0)
-    partials = partial_rows(session, view.name)
-    return RunningView(view, view.running, columns, event_time, late, partials, partials)
+    return RunningView.load(session, view, view.running, columns, sources)
 
 
 def _columns_of(session: Session, stream: str) -> tuple[Column, ...]:
     return catalog.entries(session)[stream.lower()].columns
-
-
-def _offsets(session: Session, stream: str) -> tuple[Offset, ...]:
-    rows = session.execute("SELECT file_id, file, byte, line, done, mark FROM _system.offsets WHERE stream = ?", [stream])
-    return tuple(Offset(*row) for row in rows)
-
-
-def _totals(session: Session, stream: str) -> tuple[Counts, int, bool]:
-    rows = session.execute(
-        'SELECT rows_in, accepted, rejected, filtered, blank, multiplied, "offset", paused FROM _system.streams WHERE name = ?', [stream]
-    )
-    return (Counts(*rows[0][:6]), rows[0][6], rows[0][7]) if rows else (Counts(), 0, False)
 
 
 def _was_refreshed(session: Session, view: str) -> bool:

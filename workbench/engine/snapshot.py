@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from workbench.batch import RESERVED_RULES
-from workbench.connectors.source import Source
+from workbench.batch import RESERVED_RULES, Lag
 from workbench.engine.catalog import Catalog
 from workbench.engine.events import EventLog
 from workbench.engine.monitor import NEW_FOR, Monitor, RuleHistory, resident_bytes
 from workbench.jobs.queue import JobQueue
-from workbench.language.definitions import Graph, ReadFiles, StreamingTable
-from workbench.protocol import ProblemStatus, RuleStatus, Snapshot, StreamState, StreamStatus
-from workbench.stream.derived import Derived
+from workbench.language.definitions import Graph, StreamingTable, StreamRef
+from workbench.protocol import FlowStatus, ProblemStatus, RuleStatus, Slow, Snapshot, StreamState, StreamStatus, ViewStatus
+from workbench.store.commit import Counts
+from workbench.stream.derived import Derivation
 from workbench.stream.flow import Flow
-from workbench.stream.pump import Pump
+from workbench.stream.output import Output
+from workbench.stream.pump import QUEUE_BYTES, Pump
 
+LOOK_BACK = 5.0
+"""Seconds over which it is seen whether a backlog shrinks."""
+STATES: tuple[StreamState, ...] = ("DONE", "RUN", "WAIT", "PAUSE", "STOP", "LAG", "FAIL")
+"""The further right, the more it says about a table whose flows are in different states."""
 LAGGING = 2.0
 """Seconds behind from which a stream is said to lag."""
 RUNS = 50
@@ -26,11 +31,16 @@ class SnapshotMaker:
 
     def __init__(self, monitor: Monitor, pump: Pump, jobs: JobQueue, catalog: Catalog, events: EventLog) -> None:
         self._monitor, self._pump, self._jobs, self._catalog, self._events = monitor, pump, jobs, catalog, events
+        self._behind: dict[str, tuple[float, int]] = {}
+        """For each stream: when it was looked at, and how many rows were unread then."""
 
     def make(self, at: float) -> Snapshot:
+        # Outside the lock: a source on a mount that hangs must not stop the others.
+        lags = {flow.name: flow.source.lag() for flow in list(self._pump.flows)}
         with self._pump.lock:
-            streams = self._streams(at)
+            streams = self._streams(at, lags)
             rules = tuple(self._rules(self._catalog.graph, at, {s.name: s.rows_in for s in streams}))
+            views = tuple(self._views())
         return Snapshot(
             at=at,
             commit=self._pump.assembler.commit_id,
@@ -40,51 +50,129 @@ class SnapshotMaker:
             problems=tuple(ProblemStatus(**asdict(problem)) for problem in self._catalog.problems),
             notices=self._events.latest(),
             datasets=self._catalog.datasets,
-            rate=sum(s.rate for s in streams if not s.source.startswith("STREAM ")),
+            rate=sum(flow.rate for s in streams for flow in s.flows if not flow.source.startswith("STREAM ")),
             cpu=self._monitor.cpu(),
             memory=resident_bytes(),
+            views=views,
         )
 
-    def _streams(self, at: float) -> list[StreamStatus]:
-        plan, commit, stalled = self._pump.assembler.plan, self._pump.assembler.commit_id, self._pump.stalled
-        flows = {flow.name: flow for flow in plan.flows}
-        derived = {d.name: d for d in plan.derived}
+    def _views(self) -> list[ViewStatus]:
+        plan = self._pump.assembler.plan
+        found = [view.status() for view in plan.views]
+        return found + [status for flow in (*plan.outputs, *plan.derived) if (status := flow.status()) is not None]
+
+    def _streams(self, at: float, lags: dict[str, Lag]) -> list[StreamStatus]:
+        plan = self._pump.assembler.plan
+        totals = plan.totals()
         streams = []
         for table in self._catalog.graph.definitions:
             if not isinstance(table, StreamingTable):
                 continue
-            views = tuple(view.name for view in plan.views if view.state.stream.lower() == table.name.lower())
-            if table.name in flows:
-                streams.append(self._flow(flows[table.name], at, commit, stalled, views))
-            elif table.name in derived:
-                streams.append(self._derived(derived[table.name], at, commit, stalled, views, flows))
-            else:
-                streams.append(_waiting(table, self._catalog.waiting.get(table.name, "waits for its definition to be right")))
+            flows = [(flow, output) for flow in plan.flows for output in flow.outputs if output.table.name == table.name]
+            derived = [d for d in plan.derived if d.table.name == table.name]
+            if table.name not in totals:
+                streams.append(_waiting(table, self._catalog.waiting.get(table.name, self._why_waiting(table))))
+                continue
+            statuses = [self._flow(flow, output, at, lags) for flow, output in flows] + [self._derived(d, at, lags) for d in derived]
+            streams.append(self._stream(table, totals[table.name], statuses, [flow for flow, _ in flows], at))
         return streams
 
-    def _flow(self, flow: Flow, at: float, commit: int, stalled: str, views: tuple[str, ...]) -> StreamStatus:
-        lag = flow.source.lag()
-        state, detail = flow_state(flow, flow.source, lag.seconds, stalled)
+    def _why_waiting(self, table: StreamingTable) -> str:
+        return "waits for its definition to be right" if table.source is not None else f"waits for a flow: CREATE FLOW … INSERT INTO {table.name}"
+
+    def _stream(self, table: StreamingTable, counts: Counts, flows: list[FlowStatus], reading: list[Flow], at: float) -> StreamStatus:
+        plan = self._pump.assembler.plan
+        worst = max(flows, key=lambda f: STATES.index(f.state))
+        rate, lag_rows = self._monitor.rate(table.name, at), sum(f.lag_rows for f in flows)
+        queued = sum(flow.queued for flow in reading)
+        behind = any(f.state == "LAG" for f in flows) or any(flow.behind for flow in reading)
+        return StreamStatus(
+            name=table.name,
+            state=worst.state,
+            rate=rate,
+            spark=self._monitor.spark(table.name, at),
+            lag_seconds=max(f.lag_seconds for f in flows),
+            lag_rows=lag_rows,
+            queue=min(1.0, queued / QUEUE_BYTES),
+            rows_in=counts.rows_in,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
+            filtered=counts.filtered,
+            blank=counts.blank,
+            rejected_recently=self._monitor.rejected_recently(table.name, at),
+            detail=worst.detail,
+            source=" + ".join(f.source for f in flows),
+            offset=sum(output.offset for flow in reading for output in flow.outputs if output.table.name == table.name),
+            commit=self._pump.assembler.commit_id,
+            views=tuple(view.name for view in plan.views if view.state.stream.lower() == table.name.lower()),
+            flows=tuple(flows),
+            lag_bytes=sum(f.lag_bytes for f in flows),
+            catch_up=self._catch_up(table.name, lag_rows, at) if behind else None,
+            slow=self._slow(reading) if behind and lag_rows else "",
+            queue_bytes=queued,
+            queue_limit=QUEUE_BYTES,
+        )
+
+    def _flow(self, flow: Flow, output: Output, at: float, lags: dict[str, Lag]) -> FlowStatus:
+        lag = lags.get(flow.name, Lag())
+        state, detail = flow_state(flow, lag, self._pump.stalled)
         if not detail and lag.waiting:
             detail = f"{lag.waiting:,} bytes of an unfinished last line wait for its end"
-        counts = flow.totals
-        return StreamStatus(
-            flow.name, state, self._monitor.rate(flow.name, at), self._monitor.spark(flow.name, at), lag.seconds, lag.rows,
-            min(1.0, flow.queued / (64 << 20)), counts.rows_in, counts.accepted, counts.rejected, counts.filtered, counts.blank,
-            self._monitor.rejected_recently(flow.name, at), detail, _source(flow.table), flow.offset, commit, views,
+        times = [dict(view.progress.event_times).get(output.name) for view in self._pump.assembler.plan.views]
+        return FlowStatus(
+            name=output.name,
+            source=output.source,
+            state=state,
+            rate=self._monitor.rate(f"{output.table.name}/{output.name}", at),
+            lag_seconds=lag.seconds,
+            lag_rows=lag.rows,
+            lag_bytes=lag.bytes,
+            rows_in=output.totals.rows_in,
+            accepted=output.totals.accepted,
+            rejected=output.totals.rejected,
+            held=lag.held,
+            hold_limit=lag.hold_limit,
+            dropped=lag.dropped,
+            peers=lag.peers,
+            limit=flow.allowance.rate,
+            event_time=max((time / 1e6 for time in times if time is not None), default=None),
+            watermark_idle=output.name in self._pump.idle,
+            detail=detail,
+        )
+
+    def _derived(self, derived: Derivation, at: float, lags: dict[str, Lag]) -> FlowStatus:
+        counts = derived.totals
+        base = next((f for f in self._pump.flows for o in f.outputs if o.table.name in derived.inputs), None)
+        state, detail = flow_state(base, lags.get(base.name, Lag()), self._pump.stalled) if base else ("RUN", "")
+        return FlowStatus(
+            derived.name, f"STREAM {', '.join(derived.inputs)}", state, self._monitor.rate(f"{derived.table.name}/{derived.name}", at),
+            rows_in=counts.rows_in, accepted=counts.accepted, rejected=counts.rejected, detail=detail,
         )  # fmt: skip
 
-    def _derived(
-        self, derived: Derived, at: float, commit: int, stalled: str, views: tuple[str, ...], flows: dict[str, Flow]
-    ) -> StreamStatus:
-        counts, name = derived.totals, derived.name
-        base = flows.get(derived.stream)
-        state, detail = flow_state(base, base.source, base.source.lag().seconds, stalled) if base else ("RUN", "")
-        return StreamStatus(
-            name, state, self._monitor.rate(name, at), self._monitor.spark(name, at), 0.0, 0, 0.0, counts.rows_in, counts.accepted,
-            counts.rejected, counts.filtered, counts.blank, self._monitor.rejected_recently(name, at), detail, f"STREAM {derived.stream}",
-            counts.rows_in, commit, views,
-        )  # fmt: skip
+    def _catch_up(self, stream: str, rows: int, at: float) -> float | None:
+        """Seconds until what is unread is stored, at the pace at which the unread has shrunk; None when it does not shrink."""
+        then = self._behind.get(stream)
+        if then is None or at - then[0] >= LOOK_BACK:
+            self._behind[stream] = (at, rows) if then is None else then
+        if then is None or at <= then[0]:
+            return None
+        pace = (then[1] - rows) / (at - then[0])
+        if at - then[0] >= LOOK_BACK:
+            self._behind[stream] = (at, rows)
+        return rows / pace if pace > 0 else None
+
+    def _slow(self, flows: list[Flow]) -> Slow:
+        """What the time goes to while it is behind."""
+        if any(flow.allowance.rate is not None and not flow.queued for flow in flows):
+            return "limit"
+        whole = self._pump.load
+        spent: dict[Slow, float] = {
+            "source": sum(flow.load.spent("source") for flow in flows),
+            "decode": sum(flow.load.spent("decode") for flow in flows) / max(1, self._pump.threads),
+            "commit": whole.spent("commit"),
+            "disk": whole.spent("disk"),
+        }
+        return max(spent, key=lambda part: spent[part])
 
     def _rules(self, graph: Graph, at: float, rows_in: dict[str, int]) -> list[RuleStatus]:
         out = []
@@ -116,20 +204,21 @@ class SnapshotMaker:
         return sorted({(r.stream, r.rule): r for r in out}.values(), key=lambda r: -r.total)
 
 
-def flow_state(flow: Flow, source: Source, seconds: float, stalled: str) -> tuple[StreamState, str]:
+def flow_state(flow: Flow, lag: Lag, stalled: str) -> tuple[StreamState, str]:
     """A flow's state and, in words, why."""
     if flow.error is not None:
         return "FAIL", f"{flow.error.message} {flow.error.hint}".strip()
+    if flow.stopped:
+        return "STOP", "stopped by hand; its source is closed"
     if flow.paused:
         return "PAUSE", "paused by hand"
     if stalled:
         return "WAIT", stalled
-    lag = source.lag()
-    if not lag.files:
-        return "WAIT", f"no file matches {_source(flow.table)} yet"
-    if seconds > LAGGING:
+    if not lag.files and flow.outputs[0].source.startswith("read_files"):
+        return "WAIT", f"no file matches {flow.outputs[0].source.removeprefix('read_files ')} yet"
+    if lag.seconds > LAGGING:
         return "LAG", ""
-    if source.ended and flow.drained:
+    if flow.source.ended and flow.drained:
         return "DONE", ""
     return "RUN", ""
 
@@ -139,4 +228,6 @@ def _waiting(table: StreamingTable, why: str) -> StreamStatus:
 
 
 def _source(table: StreamingTable) -> str:
-    return table.source.glob if isinstance(table.source, ReadFiles) else f"STREAM {table.source.name}"
+    if table.source is None:
+        return ""
+    return f"STREAM {table.source.name}" if isinstance(table.source, StreamRef) else table.source.label

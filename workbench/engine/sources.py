@@ -1,24 +1,197 @@
-"""The files behind a streaming table, opened where the last commit left them."""
+"""The sources behind streaming tables, opened where the last commit left them."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from workbench.batch import MAX_LINE, Offset
+from workbench.batch import MAX_LINE, ChunkBuffer, Offset
 from workbench.config import Project
+from workbench.connectors.closed import ClosedSource
 from workbench.connectors.files import FileSource
-from workbench.language.definitions import ReadFiles, StreamingTable
+from workbench.connectors.intake import Intake
+from workbench.connectors.rate import RateSource
+from workbench.connectors.sockets import open_socket
+from workbench.connectors.source import Source
+from workbench.connectors.spool import LIMIT
+from workbench.connectors.spool_reader import SpoolReader
+from workbench.connectors.spool_source import SpoolSource
+from workbench.connectors.stdin import Inputs
+from workbench.connectors.stdin_source import StdinSource
+from workbench.errors import SourceError
+from workbench.language.definitions import ReadFiles, ReadRate, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
+
+Options = Sequence[tuple[str, str]]
+SAMPLE = 1 << 20
+"""Bytes from which columns are told."""
+SETTLED = 0.5
+"""Seconds in which more records may follow the first, before the columns are told by fewer."""
+STDIN = "stdin"
 
 
-def open_files_source(
-    project: Project, stream: str, source: ReadFiles, given: Sequence[tuple[str, str]], offsets: Sequence[Offset]
-) -> FileSource:
+class Sources:
+    """Opens sources; all that read the same address, or standard input, share one receiver and its spool.
+
+    A receiver runs while a source over it is open, or while somebody waits for its first records (`sample`).
+
+    Args:
+        input: the descriptor of what is piped in; None: nothing.
+        limit: bytes that a spool may hold where its source says nothing.
+        receives: False when flows are off: then nothing is received, and live sources give nothing.
+        wake: called when records have come.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        input: int | None = None,
+        limit: int = LIMIT,
+        receives: bool = True,
+        wake: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._project, self._input, self._limit, self._receives = project, input, limit, receives
+        self._wake_engine, self._news = wake, threading.Event()
+        self._sockets: dict[str, tuple[ReadSocket, Intake]] = {}
+        self._inputs: Inputs | None = None
+        self._held: dict[str, list[Intake]] = {}
+        """Receivers that run for a sample."""
+        self._asked: set[str] = set()
+        self._names: dict[str, list[str]] = {}
+        self._lock = threading.RLock()
+
+    def open(self, flow: str, spec: SourceSpec, options: Options, offsets: Sequence[Offset]) -> Source:
+        """A source at its committed offsets; `options` are its format's, inferred ones among them.
+
+        Raises:
+            SourceError: the address cannot be read so.
+        """
+        if isinstance(spec, ReadFiles):
+            return open_files_source(self._project, flow, spec, options, offsets)
+        if isinstance(spec, ReadRate):
+            return RateSource(spec.rows_per_second, spec.rows, name=spec.label, offsets=offsets)
+        if not self._receives:
+            return ClosedSource()
+        with self._lock:
+            if isinstance(spec, ReadSocket):
+                return SpoolSource(flow, self._socket(spec), spec.url, offsets=offsets, wake=self._wake)
+            header = spec.format == "csv" and dict(options).get("header", "true") == "true"
+            return StdinSource(flow, self._stdin(), header=header, offsets=offsets, wake=self._wake)
+
+    def sample(self, flow: str, spec: SourceSpec) -> tuple[bytes, str] | None:
+        """The first whole records and the name of what they are from; None while there are none, or more of them may come at once.
+
+        A live source is received from the first call on, until a `settle` before which nobody asked again.
+        """
+        if isinstance(spec, ReadFiles):
+            files = open_files_source(self._project, flow, spec, spec.options, ())
+            try:
+                return files.sample()
+            finally:
+                files.close()
+        if isinstance(spec, ReadRate) or not self._receives:
+            return None
+        with self._lock:
+            key = _key(spec)
+            self._asked.add(key)
+            if key not in self._held:
+                intakes = [self._socket(spec)] if isinstance(spec, ReadSocket) else self._stdin().intakes
+                self._held[key] = []
+                for intake in intakes:
+                    intake.enter()
+                    self._held[key].append(intake)
+            for intake in self._held[key]:
+                if data := _first_records(intake, self._clock()):
+                    return data, STDIN if isinstance(spec, ReadStdin) else spec.url
+            return None
+
+    def ended(self) -> bool:
+        """Whether all that is piped in has been received."""
+        with self._lock:
+            return self._inputs is None or all(intake.spool.finished for intake in self._inputs.intakes)
+
+    def wait(self, seconds: float) -> None:
+        """Return when records have come, or after so long."""
+        self._news.wait(seconds)
+        self._news.clear()
+
+    def expect(self, readers: Iterable[tuple[str, SourceSpec | StreamRef | None]]) -> None:
+        """These flows read, and no others: what each of them, open or not, has committed is deleted.
+
+        Call it before sources are opened, with every flow that may be one of theirs, and with the true ones afterwards.
+        """
+        names: dict[str, list[str]] = {}
+        for flow, spec in readers:
+            if isinstance(spec, ReadSocket | ReadStdin):
+                names.setdefault(_key(spec), []).append(flow)
+        with self._lock:
+            self._names = names
+            for url, (_, intake) in self._sockets.items():
+                intake.spool.expect(names.get(url, ()))
+            if self._inputs is not None:
+                self._inputs.expect(names.get(STDIN, ()))
+
+    def settle(self) -> None:
+        """Receivers for whose first records nobody asks any more stop, unless a source is open over them."""
+        with self._lock:
+            for key in [key for key in self._held if key not in self._asked]:
+                self._let_go(key)
+            self._asked.clear()
+
+    def close(self) -> None:
+        """Receive no more; call it when every source is closed."""
+        with self._lock:
+            for key in list(self._held):
+                self._let_go(key)
+            if self._inputs is not None:
+                self._inputs.tidy()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._wake_engine()
+
+    def _let_go(self, key: str) -> None:
+        for intake in self._held.pop(key):
+            intake.leave()
+
+    def _socket(self, spec: ReadSocket) -> Intake:
+        known = self._sockets.get(spec.url)
+        if known is None:
+            folder = self._project.state / "received" / _folder(spec.url)
+            intake = open_socket(
+                folder,
+                spec.url,
+                mode=spec.mode,
+                framing=spec.framing,
+                max_line=spec.max_line or MAX_LINE,
+                limit=spec.spool or self._limit,
+            )
+            intake.spool.expect(self._names.get(spec.url, ()))
+            known = self._sockets[spec.url] = (spec, intake)
+        elif _way(known[0]) != _way(spec):
+            raise SourceError(
+                f"{spec.url} is received once for all tables that read it, and they do not say the same of it",
+                "Give mode, framing, max_line and spool the same values in each of them; then restart the engine.",
+            )
+        return known[1]
+
+    def _stdin(self) -> Inputs:
+        if self._inputs is None:
+            self._inputs = Inputs(self._project.state / "received" / STDIN, self._input, self._limit)
+            self._inputs.expect(self._names.get(STDIN, ()))
+        return self._inputs
+
+
+def open_files_source(project: Project, flow: str, source: ReadFiles, given: Options, offsets: Sequence[Offset]) -> FileSource:
     """The files of a read_files, from the committed offsets on; `given` are its format's options, inferred ones among them."""
     options = dict(given)
     return FileSource(
-        stream,
+        flow,
         source.glob,
         source.format,
         follow=source.follow,
@@ -51,3 +224,32 @@ def fixed_folder(root: Path, glob: str) -> Path:
             return root
         path = path.parent
     return path
+
+
+def _key(spec: ReadSocket | ReadStdin) -> str:
+    return spec.url if isinstance(spec, ReadSocket) else STDIN
+
+
+def _way(spec: ReadSocket) -> tuple[object, ...]:
+    return spec.mode, spec.framing, spec.max_line, spec.spool
+
+
+def _folder(url: str) -> str:
+    """A name that tells a person which address it is, and that no other has."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", url).strip("-")[:40]
+    return f"{plain}-{hashlib.blake2b(url.encode(), digest_size=4).hexdigest()}"
+
+
+def _first_records(intake: Intake, now: float) -> bytes:
+    spool = intake.spool
+    reader = SpoolReader(spool, "", spool.start, lambda text: None, lambda: now)
+    buffer = ChunkBuffer(2 * SAMPLE)
+    try:
+        raw = reader.read(buffer, SAMPLE)
+        if raw is None or not raw.length:
+            return b""
+        settled = spool.finished or raw.length >= SAMPLE or not 0.0 <= now - raw.arrived_at < SETTLED
+        return bytes(buffer.memory[: raw.length]) if settled else b""
+    finally:
+        reader.close()
+        buffer.close()

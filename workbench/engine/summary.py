@@ -21,20 +21,15 @@ class Summary:
     problems: tuple[Problem, ...] = ()
 
 
-def totals(plan: Plan) -> dict[str, Counts]:
-    """Counts of every stream since its table began."""
-    return {flow.name: flow.totals for flow in plan.flows} | {derived.name: derived.totals for derived in plan.derived}
-
-
 def summarize(
     plan: Plan, before: dict[str, Counts], runs: tuple[RunStatus, ...], since: float, waiting: dict[str, str], problems: tuple[Problem, ...]
 ) -> Summary:
     """Compare what runs with the totals before; runs that failed since then count as failures."""
     counts = {}
-    for name, after in totals(plan).items():
+    for name, after in plan.totals().items():
         earlier = before.get(name, Counts()).as_tuple()
         counts[name] = Counts(*(now - then for now, then in zip(after.as_tuple(), earlier, strict=True)))
-    failed = {flow.name: str(flow.error) for flow in plan.flows if flow.error}
+    failed = {output.table.name: str(flow.error) for flow in plan.flows if flow.error for output in flow.outputs}
     failed |= {run.job: run.error for run in runs if run.state == "failed" and run.started_at >= since}
-    unended = {flow.name: size for flow in plan.flows if (size := flow.source.lag().waiting)}
+    unended = {output.table.name: size for flow in plan.flows if (size := flow.source.lag().waiting) for output in flow.outputs}
     return Summary(counts, failed, waiting, unended, problems)

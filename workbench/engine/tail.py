@@ -32,7 +32,7 @@ class TailRing:
 
     def add(self, delta: StreamDelta, cuts: list[Cut], book: RuleBook) -> None:
         """Take the end of what a commit stored of a stream."""
-        if not cuts:
+        if not cuts:  # a flow over streaming tables
             self._rows[delta.stream].extend(self._derived(delta))
             return
         first_id = delta.rejections["id"][0].as_py() if delta.rejections is not None else 0

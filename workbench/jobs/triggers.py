@@ -40,7 +40,7 @@ class Triggers:
         for view in self._views:
             since = f"coalesce((SELECT max(started_at) FROM _system.job_runs WHERE job = {literal(view)} AND state = 'done'), '-infinity')"
             changed = session.execute(
-                f'SELECT name FROM _system.streams WHERE "at" > {since}'
+                f'SELECT DISTINCT stream FROM _system.commits WHERE "at" > {since}'
                 f" UNION SELECT job FROM _system.job_runs WHERE state = 'done' AND started_at > {since}"
             )
             inputs = {name for (name,) in changed if name.lower() in self._inputs[view]}

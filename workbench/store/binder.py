@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,11 +13,14 @@ from workbench.language.definitions import (
     Column,
     Definition,
     Expectation,
+    FlowQuery,
     Graph,
+    InsertFlow,
     MaterializedView,
-    ReadFiles,
     RunningState,
+    SourceSpec,
     StreamingTable,
+    StreamRef,
 )
 from workbench.language.draft import Draft
 from workbench.language.graph import reads
@@ -28,8 +31,8 @@ from workbench.language.words import reserved_column
 from workbench.store.names import literal, quote
 from workbench.store.session import Session
 
-Infer = Callable[[ReadFiles, str], tuple[Column, ...] | None]
-"""Columns of a source that declares none, by its stream's name; None when there is nothing to infer from yet."""
+Infer = Callable[[SourceSpec, str], tuple[Column, ...] | None]
+"""Columns of a source that declares none, by its flow's name; None when there is nothing to infer from yet."""
 
 RESCUED = Column("_rescued_data", "VARCHAR")
 VIOLATIONS = Column("_violations", "VARCHAR[]")
@@ -45,11 +48,15 @@ class Schema:
     """Columns of a dataset: those of its source, its own, and those of its running state (`_k0…`, `_p0…`).
 
     `output` of a streaming table has no `_violations`; it has `_rescued_data` where the input is inferred from JSON.
+    A table that only flows write into has no `input`. Of a flow (CREATE FLOW), `output` is its table's: all of its columns,
+    those that the flow does not give too. `state` of a flow are the types of `FlowQuery.extra`: keys and time of DISTINCT ON.
+    `inferred`: the input was found in the data, so that new fields are looked out for.
     """
 
     input: tuple[Column, ...]
     output: tuple[Column, ...]
     state: tuple[Column, ...] = ()
+    inferred: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +103,17 @@ class _Wrong(Exception):
         self.problems = problems
 
 
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """What a flow reads, and what its SELECT gives: the table's columns, and those for the runtime."""
+
+    input: tuple[Column, ...]
+    columns: tuple[Column, ...]
+    extra: tuple[Column, ...]
+    inferred: bool
+    identity: bool
+
+
 class _Binder:
     """Binds one definition after another; each sound one becomes an empty table that the next ones can read."""
 
@@ -107,7 +125,8 @@ class _Binder:
 
     def bind(self, definition: Definition) -> None:
         name = definition.name
-        behind = next((d for n in reads(definition) if (d := self._graph.get(n)) and d.name not in self.bound.schemas), None)
+        needed = (*reads(definition), *((definition.table,) if isinstance(definition, InsertFlow) else ()))
+        behind = next((d for n in needed if (d := self._graph.get(n)) and d.name not in self.bound.schemas), None)
         if behind is not None:
             if behind.name in self.bound.waiting:
                 self.bound.waiting[name] = f"{behind.name} is not known yet: {self.bound.waiting[behind.name]}"
@@ -119,47 +138,94 @@ class _Binder:
             self.bound.problems += wrong.problems
             return
         if schema is None:
-            assert isinstance(definition, StreamingTable)
-            assert isinstance(definition.source, ReadFiles)
-            self.bound.waiting[name] = f"no record of {definition.source.glob} is there to tell its columns"
+            assert isinstance(definition, (StreamingTable, InsertFlow))
+            assert definition.source is not None
+            assert not isinstance(definition.source, StreamRef)
+            self.bound.waiting[name] = f"no record of {definition.source.label} is there to tell its columns"
             return
         self.bound.schemas[name] = schema
-        marks = isinstance(definition, StreamingTable) and _marks(definition)
-        self._table(f"main.{quote(name)}", (*schema.output, *((VIOLATIONS,) if marks else ())))
+        if not isinstance(definition, InsertFlow):
+            marks = isinstance(definition, StreamingTable) and _marks(definition)
+            self._table(f"main.{quote(name)}", (*schema.output, *((VIOLATIONS,) if marks else ())))
 
     def _schema(self, definition: Definition, source: _Source) -> Schema | None:
         if isinstance(definition, StreamingTable):
             return self._streaming_table(definition, source)
+        if isinstance(definition, InsertFlow):
+            return self._insert_flow(definition, source)
         if isinstance(definition, MaterializedView) and definition.running:
             return self._running(definition, definition.running, source)
         found = self._described(definition.sql, source, "query")
         return Schema((), _declared(definition, _distinct(found, source, stored=isinstance(definition, MaterializedView)), source))
 
     def _streaming_table(self, table: StreamingTable, source: _Source) -> Schema | None:
-        given = self._input(table)
-        if given is None:
-            return None
-        inferred = isinstance(table.source, ReadFiles) and table.source.schema is None and not table.columns
-        rescued = (RESCUED,) if inferred and isinstance(table.source, ReadFiles) and table.source.format == "json" else ()
-        stream = given if isinstance(table.source, ReadFiles) else self._stream(table.source.name)
-        self._table("_input", (*stream, *rescued, *_GIVEN))
-        found = self._described(table.query.sql, source, "select")[1:]
-        found = _distinct(tuple(c for c in found if c != VIOLATIONS), source, stored=True, rescued=bool(rescued))
-        output = self._output(table, found, given, source)
+        selected: _Selected | None = None
+        if table.source is not None and table.query is not None:
+            selected = self._selected(table.name, table.source, table.query, table.columns, source)
+            if selected is None:
+                return None
+        output = self._output(table, selected, source) if selected else table.columns
         self._table("_output", output)
         problems = [p for rule, tokens in source.rules() for p in self._rule(rule, tokens, source)]
         if problems:
             raise _Wrong(problems)
-        return Schema(given, output)
+        if selected is None:
+            return Schema((), output)
+        return Schema(selected.input, output, selected.extra, selected.inferred)
 
-    def _input(self, table: StreamingTable) -> tuple[Column, ...] | None:
-        if not isinstance(table.source, ReadFiles):
-            return tuple(c for c in self._stream(table.source.name) if c != VIOLATIONS)
-        if table.source.schema is not None:
-            return table.source.schema
-        if table.query.identity and table.columns:
-            return table.columns
-        found = self._infer(table.source, table.name)
+    def _insert_flow(self, flow: InsertFlow, source: _Source) -> Schema | None:
+        table = self._graph.get(flow.table)
+        assert isinstance(table, StreamingTable)
+        output = self.bound.schemas[table.name].output
+        plain = tuple(c for c in output if c != RESCUED)
+        selected = self._selected(flow.name, flow.source, flow.query, plain if flow.query.identity else (), source, RESCUED in output)
+        if selected is None:
+            return None
+        self._fits(table, output, selected.columns, source)
+        return Schema(selected.input, output, selected.extra, selected.inferred)
+
+    def _selected(
+        self,
+        name: str,
+        origin: SourceSpec | StreamRef,
+        query: FlowQuery,
+        declared: tuple[Column, ...],
+        source: _Source,
+        rescues: bool = True,
+    ) -> _Selected | None:
+        """What a flow's SELECT gives; None while its input is not known.
+
+        Args:
+            declared: the columns that a plain SELECT * declares of its input too.
+            rescues: fields that no column holds can go to `_rescued_data`.
+        """
+        given = self._input(name, origin, query, declared)
+        if given is None:
+            return None
+        inferred = not isinstance(origin, StreamRef) and origin.schema is None and not declared
+        rescued = (RESCUED,) if inferred and rescues and not isinstance(origin, StreamRef) and origin.format == "json" else ()
+        stream = self._stream(origin.name) if isinstance(origin, StreamRef) else given
+        self._table("_input", (*stream, *rescued, *_GIVEN))
+        sides = [stream]
+        if query.join:
+            sides.append(self._stream(query.join.right))
+            self._table("_right", (*sides[1], _GIVEN[0]))
+        source.check_times(sides)
+        found = self._described(query.sql, source, "select")[1:]
+        found, extra = found[: len(found) - len(query.extra)], found[len(found) - len(query.extra) :]
+        found = _distinct(tuple(c for c in found if c != VIOLATIONS), source, stored=True, rescued=bool(rescued))
+        return _Selected(given, found, extra, inferred, query.identity)
+
+    def _input(
+        self, name: str, origin: SourceSpec | StreamRef, query: FlowQuery, declared: tuple[Column, ...]
+    ) -> tuple[Column, ...] | None:
+        if isinstance(origin, StreamRef):
+            return tuple(c for c in self._stream(origin.name) if c != VIOLATIONS)
+        if origin.schema is not None:
+            return origin.schema
+        if query.identity and declared:
+            return declared
+        found = self._infer(origin, name)
         return None if found is None else tuple(c for c in found if c.name != RESCUED.name)
 
     def _stream(self, name: str) -> tuple[Column, ...]:
@@ -168,10 +234,11 @@ class _Binder:
         assert isinstance(table, StreamingTable)
         return (*self.bound.schemas[table.name].output, *((VIOLATIONS,) if _marks(table) else ()))
 
-    def _output(self, table: StreamingTable, found: tuple[Column, ...], given: tuple[Column, ...], source: _Source) -> tuple[Column, ...]:
+    def _output(self, table: StreamingTable, selected: _Selected, source: _Source) -> tuple[Column, ...]:
         """The table's columns: as declared, else as the SELECT gives them."""
+        found = selected.columns
         if not table.columns:
-            strict = {c.name.lower(): c for c in given} if table.query.identity else {}
+            strict = {c.name.lower(): c for c in selected.input} if selected.identity else {}
             return tuple(strict.get(c.name.lower(), c) for c in found)
         names = {c.name.lower(): c for c in found}
         declared = {c.name.lower() for c in table.columns}
@@ -197,6 +264,26 @@ class _Binder:
             raise _Wrong(problems)
         return table.columns
 
+    def _fits(self, table: StreamingTable, columns: tuple[Column, ...], found: tuple[Column, ...], source: _Source) -> None:
+        """What a flow gives goes into its table: by name, and by type as the table's own SELECT would."""
+        names = {c.name.lower(): c for c in columns}
+        given = {c.name.lower() for c in found}
+        problems = []
+        for column in found:
+            own = names.get(column.name.lower())
+            if own is None:
+                hint = f"Declare it there, name it otherwise (… AS column), or leave it out. {table.name} has {', '.join(c.name for c in columns)}."
+                problems.append(source.at_item(column.name, f"{table.name} has no column {column.name}", hint))
+            elif not _converts(column.type, own.type):
+                message = f"{own.name} of {table.name} is {own.type}, but the SELECT gives {column.type}"
+                problems.append(source.at_item(column.name, message, "Convert it in the SELECT."))
+        for column in columns:
+            if column.not_null and column.name.lower() not in given:
+                message = f"{table.name}.{column.name} is NOT NULL, and the SELECT gives no column {column.name}"
+                problems.append(source.at_body(message, f"Name one of its columns so (… AS {column.name})."))
+        if problems:
+            raise _Wrong(problems)
+
     def _rule(self, rule: Expectation, predicate: list[Token], source: _Source) -> list[Problem]:
         """In a WHERE as well: there DuckDB refuses what looks at other rows."""
         draft = Draft().add("SELECT (", predicate, ") AS holds FROM _output WHERE (", predicate, ")")
@@ -211,8 +298,8 @@ class _Binder:
 
     def _running(self, view: MaterializedView, state: RunningState, source: _Source) -> Schema:
         stream = self._stream(state.stream)
-        self._table("_rows", stream)
-        self._table("_delta", stream)
+        self._table("_rows", (*stream, *state.extras))
+        self._table("_delta", (*stream, *state.extras))
         source.check_names({c.name.lower(): c for c in stream})
         found = _declared(view, _distinct(self._described(state.recompute, source, "recompute"), source, stored=True), source)
         kept = self._described(state.partial, source, "partial", _TRIGGER)
@@ -261,6 +348,27 @@ class _Source:
         token = self.parsed.columns.get(name.lower(), self.parsed.body[0])
         return self.text.problem(token.start, token.stop, message, hint)
 
+    def at_item(self, name: str, message: str, hint: str) -> Problem:
+        """At the last mention of a column in the SELECT list, where there is one."""
+        list_end = next((i for i, t in enumerate(self.parsed.body) if t.word("FROM")), len(self.parsed.body))
+        token = next((t for t in reversed(self.parsed.body[:list_end]) if t.key == name.lower()), None)
+        return self._at(token, message, hint) if token else self.at_body(message, hint)
+
+    def check_times(self, sides: Sequence[tuple[Column, ...]]) -> None:
+        """Event times of the streams of a flow are columns of theirs, and times."""
+        problems = [p for time, columns in zip(self.parsed.times, sides, strict=False) for p in self._timed(time, columns)]
+        if problems:
+            raise _Wrong(problems)
+
+    def _timed(self, time: Token, columns: tuple[Column, ...]) -> list[Problem]:
+        column = next((c for c in columns if c.name.lower() == time.key), None)
+        if column is None:
+            hint = f"Its columns are {', '.join(c.name for c in columns)}."
+            return [self._at(time, f"the stream has no column {time.text}", hint)]
+        if not column.type.startswith("TIMESTAMP"):
+            return [self._at(time, f"{time.text} is {column.type}, not a time", "An event time is a TIMESTAMPTZ or a TIMESTAMP.")]
+        return []
+
     def check_names(self, stream: dict[str, Column]) -> None:
         """The event time must be a time, and a name in GROUP BY must not be a column as well as an item."""
         problems = []
@@ -268,14 +376,8 @@ class _Source:
             if alias.key in stream:
                 hint = "Write out the expression in GROUP BY, or choose another name after AS."
                 problems.append(self._at(alias, f"{alias.text} is a column of the stream as well as a name in the SELECT", hint))
-        time = self.parsed.time
-        column = stream.get(time.key) if time else None
-        if time and column is None:
-            problems.append(
-                self._at(time, f"the stream has no column {time.text}", f"Its columns are {', '.join(c.name for c in stream.values())}.")
-            )
-        if time and column and not column.type.startswith("TIMESTAMP"):
-            problems.append(self._at(time, f"{time.text} is {column.type}, not a time", "An event time is a TIMESTAMPTZ or a TIMESTAMP."))
+        if self.parsed.time:
+            problems += self._timed(self.parsed.time, tuple(stream.values()))
         if problems:
             raise _Wrong(problems)
 

@@ -8,9 +8,10 @@ from typing import Literal
 
 from workbench.language.definitions import Column
 from workbench.store.names import literal, public, quote, stored
+from workbench.store.running import clear_view, forget_view
 from workbench.store.session import Session
 
-Kind = Literal["streaming table", "running state", "materialized view", "temporary view"]
+Kind = Literal["streaming table", "flow", "running state", "materialized view", "temporary view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,19 @@ def save(session: Session, entry: Entry) -> None:
 
 
 def create_streaming_table(session: Session, entry: Entry, rules: Iterable[str]) -> None:
-    """Make the table of rows, its public name, its counters and its rules."""
+    """Make the table of rows, its public name and its rules."""
     session.execute(f"CREATE TABLE {stored(entry.name)} ({_declare(entry.columns)}, _commit BIGINT)")
-    session.execute("INSERT INTO _system.streams VALUES (?, 0, NULL, 0, 0, 0, 0, 0, 0, 0, false)", [entry.name])
     publish_table(session, entry)
     add_rules(session, entry.name, rules)
     save(session, entry)
+
+
+def create_flow(session: Session, name: str, stream: str) -> None:
+    """Begin to count what a flow brings into a streaming table; one that was dropped goes on with its counts."""
+    session.execute(
+        "INSERT INTO _system.flows SELECT ?, ?, false, false, NULL, now() WHERE NOT EXISTS (FROM _system.flows WHERE name = ?)",
+        [name, stream, name],
+    )
 
 
 def add_columns(session: Session, entry: Entry, new: Sequence[Column]) -> None:
@@ -98,7 +106,7 @@ def add_rules(session: Session, stream: str, rules: Iterable[str]) -> None:
     """Begin to count rules that were not counted before."""
     for rule in rules:
         session.execute(
-            "INSERT INTO _system.rules SELECT ?, ?, 0, NULL, NULL, NULL"
+            "INSERT INTO _system.rules SELECT ?, ?"
             " WHERE NOT EXISTS (FROM _system.rules WHERE stream = ? AND rule = ?)",
             [stream, rule, stream, rule],
         )
@@ -107,9 +115,7 @@ def add_rules(session: Session, stream: str, rules: Iterable[str]) -> None:
 def create_running_state(session: Session, entry: Entry, finish: str) -> None:
     """Make the table of partial aggregates and the view that combines and finishes them."""
     session.execute(f"CREATE OR REPLACE TABLE {stored(entry.name)} ({_declare(entry.state)}, _commit BIGINT)")
-    session.execute("DELETE FROM _system.watermarks WHERE view = ?", [entry.name])
-    session.execute("DELETE FROM _system.late WHERE view = ?", [entry.name])
-    session.execute("INSERT INTO _system.watermarks VALUES (?, NULL, 0)", [entry.name])
+    clear_view(session, entry.name)
     session.execute(f"CREATE OR REPLACE VIEW {public(entry.name)} AS WITH _state AS (FROM {stored(entry.name)}) SELECT * FROM ({finish})")
     _describe(session, entry)
     save(session, entry)
@@ -132,15 +138,26 @@ def create_temporary_view(session: Session, entry: Entry, sql: str) -> None:
 
 
 def drop(session: Session, entry: Entry) -> None:
-    """Remove a dataset with everything that is stored of it."""
-    session.execute(f"DROP VIEW IF EXISTS {public(entry.name)}")
-    session.execute(f"DROP TABLE IF EXISTS {stored(entry.name)}")
-    for table, column in (("streams", "name"), ("offsets", "stream"), ("quarantine", "stream"), ("rules", "stream"), ("commits", "stream")):
-        if entry.kind == "streaming table":
-            session.execute(f"DELETE FROM _system.{table} WHERE {column} = ?", [entry.name])
-    for table in ("watermarks", "late"):
-        session.execute(f"DELETE FROM _system.{table} WHERE view = ?", [entry.name])
+    """Remove a dataset with everything that is stored of it; of a flow its offsets: the rows that it brought stay, and counted."""
+    if entry.kind == "flow":
+        session.execute("DELETE FROM _system.offsets WHERE flow = ?", [entry.name])
+    else:
+        session.execute(f"DROP VIEW IF EXISTS {public(entry.name)}")
+        session.execute(f"DROP TABLE IF EXISTS {stored(entry.name)}")
+        _drop_own_tables(session, entry.name)
+        forget_view(session, entry.name)
+    if entry.kind == "streaming table":
+        session.execute("DELETE FROM _system.offsets WHERE flow IN (SELECT name FROM _system.flows WHERE stream = ?)", [entry.name])
+        for table in ("flows", "quarantine", "rules", "rule_counts", "commit_log"):
+            session.execute(f"DELETE FROM _system.{table} WHERE stream = ?", [entry.name])
     session.execute("DELETE FROM _system.catalog WHERE lower(name) = lower(?)", [entry.name])
+
+
+def _drop_own_tables(session: Session, name: str) -> None:
+    """Tables that a dataset's flows keep for themselves: `_store."name#…"`."""
+    found = session.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = '_store' AND starts_with(table_name, ?)", [f"{name}#"])
+    for (table,) in found:
+        session.execute(f"DROP TABLE {stored(table)}")
 
 
 def _describe(session: Session, entry: Entry) -> None:

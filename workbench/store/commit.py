@@ -4,17 +4,24 @@ DO compute everything that can fail into Arrow before `write`: after an error in
 OK to COMMIT and stores nothing.
 DO advance memory (offsets, watermarks, counters) only after `write` has returned.
 DON'T run DDL from another cursor meanwhile: it kills this transaction.
+DON'T update or delete: every table only grows here, which is what makes a small commit cheap; `tidy` folds what is
+outdated, between commits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from workbench.batch import Offset
-from workbench.store.names import quote, stored
+from workbench.store.inserts import MOMENT, Inserts, numbered
+from workbench.store.names import stored
+from workbench.store.running import ViewDelta, write_view
 from workbench.store.session import Session
 
 Probe = Callable[[int], None]
@@ -23,9 +30,26 @@ Probe = Callable[[int], None]
 STEPS = 9
 
 
+OFFSETS = pa.schema(
+    [("flow", pa.string()), ("file_id", pa.string()), ("file", pa.string()), ("byte", pa.int64()), ("line", pa.int64()),
+     ("done", pa.bool_()), ("mark", pa.string()), ("commit", pa.int64())]
+)  # fmt: skip
+COUNTED = pa.schema(
+    [("id", pa.int64()), ("at", MOMENT), ("stream", pa.string()), ("flow", pa.string())]
+    + [(name, pa.int64()) for name in ("rows_in", "accepted", "rejected", "filtered", "blank", "multiplied", "bytes", "offset")]
+    + [("spans", pa.string()), ("origins", pa.string())]
+    + [(f"total_{name}", pa.int64()) for name in ("in", "accepted", "rejected", "filtered", "blank", "multiplied")]
+)
+RULES = pa.schema(
+    [("stream", pa.string()), ("rule", pa.string()), ("total", pa.int64()), ("first_seen", MOMENT), ("last_seen", MOMENT),
+     ("last_id", pa.int64())]
+)  # fmt: skip
+"""What a commit appends to the tables of `_system`, in the order of their columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Records of one stream by their fate; rows_in + multiplied = accepted + rejected + filtered + blank."""
+    """Records of one flow by their fate; rows_in + multiplied = accepted + rejected + filtered + blank."""
 
     rows_in: int = 0
     accepted: int = 0
@@ -55,14 +79,44 @@ class RuleCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one file that a commit took: bytes `start`…`stop`, the records after `first_line` up to `last_line`."""
+
+    file_id: str
+    file: str
+    start: int
+    stop: int
+    first_line: int
+    last_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateDelta:
+    """Rows that a flow appends to a table of its own, `_store."<table>"`, with the commit's number as `_commit`."""
+
+    table: str
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class LateRows:
+    """Rows that came too late for a join or a deduplication: event_time and watermark (microseconds), row (JSON)."""
+
+    stream: str
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
 class StreamDelta:
-    """What one commit does to one streaming table.
+    """What one commit does to one streaming table through one flow.
 
     `rows`: accepted and other rows with the table's columns and `_verdict UTINYINT` (0 = accepted), or None.
     `rejections`: id, rules, raw, source, file, line, offset, arrived_at (seconds since 1970), or None.
-    `spans`: (file_id, from, to) in the order in which files were merged. `totals` and `offset` are those after it.
+    `spans`: in the order in which files were merged. `origins`: runs of accepted rows by the flow that read them from
+    the outside world. `totals` and `offset` are those after it.
     """
 
+    flow: str
     stream: str
     columns: tuple[str, ...]
     rows: pa.Table | None
@@ -72,23 +126,11 @@ class StreamDelta:
     bytes: int = 0
     offset: int = 0
     offsets: tuple[Offset, ...] = ()
-    spans: tuple[tuple[str, int, int], ...] = ()
+    spans: tuple[Span, ...] = ()
+    origins: tuple[tuple[str, int], ...] = ()
     rules: tuple[RuleCount, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ViewDelta:
-    """What one commit does to one running state: partial aggregates, and where its watermark is after it.
-
-    `late`: event_time, watermark, row (JSON), or None. `event_time`: running maximum in microseconds, or None.
-    """
-
-    view: str
-    stream: str
-    partials: pa.Table
-    late: pa.Table | None = None
-    event_time: int | None = None
-    late_total: int = 0
+    states: tuple[StateDelta, ...] = ()
+    late: tuple[LateRows, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,114 +143,108 @@ class Commit:
     views: tuple[ViewDelta, ...] = field(default=())
 
 
-def write(session: Session, commit: Commit, probe: Probe = lambda step: None) -> None:
-    """Store a commit, whole or not at all.
+def write(inserts: Inserts, commit: Commit, probe: Probe = lambda step: None) -> float:
+    """Store a commit, whole or not at all; gives when (monotonic seconds) all was written but the COMMIT itself.
 
     Raises:
         DiskFull, StoreError, QueryError: nothing of it was stored.
     """
-    at = f"to_timestamp({commit.at!r})"
     probe(1)
-    with session.transaction():
-        for delta in commit.streams:
-            probe(2)
-            _insert_rows(session, delta, commit.id)
-            probe(3)
-            _insert_rejections(session, delta, commit.id)
-        for view in commit.views:
-            probe(4)
-            _insert_partials(session, view, commit.id)
+    try:
+        with inserts.session.transaction():
+            for delta in commit.streams:
+                probe(2)
+                _add_rows(inserts, delta, commit.id)
+                probe(3)
+                _add_rejections(inserts, delta, commit.id)
+            for view in commit.views:
+                probe(4)
+                write_view(inserts, view, commit.id, commit.at)
             probe(5)
-            _set_watermark(session, view, commit.id)
-        for delta in commit.streams:
+            for delta in commit.streams:
+                _add_states(inserts, delta, commit.id)
             probe(6)
-            _set_offsets(session, delta)
+            _add_offsets(inserts, commit)
             probe(7)
-            _set_counters(session, delta, commit.id, at)
-        probe(8)
-    probe(9)
+            _add_counts(inserts, commit)
+            probe(8)
+            written = time.monotonic()
+        probe(9)
+    finally:
+        inserts.clear()
+    return written
 
 
-def _insert_rows(session: Session, delta: StreamDelta, commit: int) -> None:
-    if delta.rows is None or not delta.counts.accepted:
-        return
-    names = ", ".join(map(quote, delta.columns))
-    with session.relation("_accepted", delta.rows):
-        session.execute(
-            f"INSERT INTO {stored(delta.stream)} ({names}, _commit) SELECT {names}, {commit}::BIGINT FROM _accepted WHERE _verdict = 0"
-        )
+def _add_rows(inserts: Inserts, delta: StreamDelta, commit: int) -> None:
+    if delta.rows is not None and delta.counts.accepted:
+        inserts.add(stored(delta.stream), numbered(delta.rows, commit), (*delta.columns, "_commit"), "_verdict = 0")
 
 
-def _insert_rejections(session: Session, delta: StreamDelta, commit: int) -> None:
+def _add_rejections(inserts: Inserts, delta: StreamDelta, commit: int) -> None:
     if delta.rejections is None or not delta.rejections.num_rows:
         return
-    with session.relation("_rejected", delta.rejections):
-        session.execute(
-            'INSERT INTO _system.quarantine SELECT id, ?, rules, raw, source, file, line, "offset", to_timestamp(arrived_at),'
-            " 'quarantined', ? FROM _rejected",
-            [delta.stream, commit],
-        )
+    count = delta.rejections.num_rows
+    arrived = pa.array(np.round(delta.rejections["arrived_at"].to_numpy() * 1e6).astype(np.int64)).cast(MOMENT)
+    rows = delta.rejections.set_column(delta.rejections.column_names.index("arrived_at"), "arrived_at", arrived)
+    for name, value in (("stream", delta.stream), ("state", "quarantined"), ("flow", delta.flow)):
+        rows = rows.append_column(name, pa.repeat(value, count))
+    rows = numbered(rows, commit)
+    inserts.add("_system.quarantine", rows, rows.column_names)
 
 
-def _insert_partials(session: Session, delta: ViewDelta, commit: int) -> None:
-    if not delta.partials.num_rows:
-        return
-    with session.relation("_partials", delta.partials):
-        session.execute(f"INSERT INTO {stored(delta.view)} SELECT *, {commit}::BIGINT FROM _partials")
-
-
-def _set_watermark(session: Session, delta: ViewDelta, commit: int) -> None:
-    if delta.late is not None and delta.late.num_rows:
-        with session.relation("_late", delta.late):
-            session.execute(
-                'INSERT INTO _system.late SELECT ?, ?, make_timestamptz(event_time), make_timestamptz(watermark), "row", ? FROM _late',
-                [delta.view, delta.stream, commit],
+def _add_states(inserts: Inserts, delta: StreamDelta, commit: int) -> None:
+    for state in delta.states:
+        if state.rows.num_rows:
+            inserts.add(stored(state.table), numbered(state.rows, commit))
+    for late in delta.late:
+        with inserts.session.relation("_late", late.rows):
+            inserts.session.execute(
+                "INSERT INTO _system.late SELECT ?, ?, make_timestamptz(event_time), make_timestamptz(watermark), NULL,"
+                ' "row", ? FROM _late',
+                [delta.stream, late.stream, commit],
             )
-    if delta.event_time is not None:
-        session.execute(
-            "UPDATE _system.watermarks SET event_time = ?, late = ? WHERE view = ?", [delta.event_time, delta.late_total, delta.view]
-        )
 
 
-def _set_offsets(session: Session, delta: StreamDelta) -> None:
-    if not delta.offsets:
+def _add_offsets(inserts: Inserts, commit: Commit) -> None:
+    found = [(delta.flow, o.file_id, o.file, o.byte, o.line, o.done, o.mark, commit.id) for delta in commit.streams for o in delta.offsets]
+    if found:
+        inserts.add("_system.offsets", _rows(OFFSETS, found))
+
+
+def _add_counts(inserts: Inserts, commit: Commit) -> None:
+    if not commit.streams:
         return
-    keys = ", ".join("?" for _ in delta.offsets)
-    session.execute(
-        f"DELETE FROM _system.offsets WHERE stream = ? AND file_id IN ({keys})", [delta.stream, *(o.file_id for o in delta.offsets)]
-    )
-    rows = ", ".join("(?, ?, ?, ?, ?, ?, ?)" for _ in delta.offsets)
-    values = [v for o in delta.offsets for v in (delta.stream, o.file_id, o.file, o.byte, o.line, o.done, o.mark)]
-    session.execute(f"INSERT INTO _system.offsets VALUES {rows}", values)
+    at = round(commit.at * 1e6)
+    inserts.add("_system.commit_log", _rows(COUNTED, [(commit.id, at, *_counted(delta)) for delta in commit.streams]))
+    rules = [(delta.stream, rule.rule, rule.count, at, at, rule.last_id) for delta in commit.streams for rule in delta.rules]
+    if rules:
+        inserts.add("_system.rule_counts", _rows(RULES, rules))
 
 
-def _set_counters(session: Session, delta: StreamDelta, commit: int, at: str) -> None:
-    spans = [{"file_id": file_id, "from": start, "to": stop} for file_id, start, stop in delta.spans]
-    counts = delta.counts
-    session.execute(
-        f"INSERT INTO _system.commits VALUES (?, {at}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [commit, delta.stream, *counts.as_tuple(), delta.bytes, delta.offset, spans],
-    )
-    session.execute(
-        f'UPDATE _system.streams SET commit = ?, "at" = {at}, rows_in = ?, accepted = ?, rejected = ?, filtered = ?, blank = ?,'
-        ' multiplied = ?, "offset" = ? WHERE name = ?',
-        [commit, *delta.totals.as_tuple(), delta.offset, delta.stream],
-    )
-    if delta.rules:
-        _count_rules(session, delta, at)
+def _counted(delta: StreamDelta) -> tuple[object, ...]:
+    spans = [
+        {"file_id": s.file_id, "file": s.file, "from": s.start, "to": s.stop, "from_line": s.first_line, "to_line": s.last_line}
+        for s in delta.spans
+    ]
+    origins = [{"flow": flow, "rows": rows} for flow, rows in delta.origins]
+    return (
+        delta.stream, delta.flow, *delta.counts.as_tuple(), delta.bytes, delta.offset, json.dumps(spans), json.dumps(origins),
+        *delta.totals.as_tuple(),
+    )  # fmt: skip
 
 
-def _count_rules(session: Session, delta: StreamDelta, at: str) -> None:
-    """One UPDATE for all rules; joined with VALUES it took twice as long."""
-    counts = " ".join("WHEN ? THEN ?" for _ in delta.rules)
-    keys = ", ".join("?" for _ in delta.rules)
-    session.execute(
-        f"UPDATE _system.rules SET total = total + CASE rule {counts} END, first_seen = coalesce(first_seen, {at}), last_seen = {at},"
-        f" last_id = coalesce(CASE rule {counts} END::BIGINT, last_id) WHERE stream = ? AND rule IN ({keys})",
-        [
-            *(value for rule in delta.rules for value in (rule.rule, rule.count)),
-            *(value for rule in delta.rules for value in (rule.rule, rule.last_id)),
-            delta.stream,
-            *(rule.rule for rule in delta.rules),
-        ],
-    )
+def _rows(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
+    return pa.table([pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), schema, strict=True)], schema=schema)
+
+
+def tidy(session: Session) -> None:
+    """Fold offsets and rule counts that later commits replaced; run it between commits, now and then."""
+    with session.transaction():
+        session.execute(
+            "DELETE FROM _system.offsets WHERE commit < (SELECT max(o.commit) FROM _system.offsets o"
+            " WHERE o.flow = offsets.flow AND o.file_id = offsets.file_id)"
+        )
+        rules = session.arrow("FROM workbench.rules")
+        session.execute("DELETE FROM _system.rule_counts")
+        with session.relation("_rules", rules):
+            session.execute("INSERT INTO _system.rule_counts SELECT stream, rule, total, first_seen, last_seen, last_id FROM _rules")

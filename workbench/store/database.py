@@ -13,8 +13,8 @@ from workbench.store.duck import duckdb
 from workbench.store.names import literal
 from workbench.store.session import START_ANEW, Session
 
-FORMAT = 1
-"""Version of schema.sql; a database with a higher one is refused."""
+FORMAT = 2
+"""Version of schema.sql; a database with a higher one is refused, one with a lower one is brought up to it."""
 
 CHECKPOINT_TAILING = 16 << 20
 """Bytes of write-ahead log after which a quiet moment is used; 64 MB stalled commits for 0.6 s, 16 MB for 0.24 s."""
@@ -127,6 +127,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path, fresh: bool) -> 
                 f"{path} was written by a newer workbench (format {row[0]}, this one knows {FORMAT})",
                 "Upgrade workbench; the file was not touched.",
             )
+        for older in range(row[0] if row else FORMAT, FORMAT):
+            connection.execute(f"BEGIN; {_statements(f'migrate_{older}.sql').replace('-- schema.sql', system_tables())}; COMMIT")
         return
     tables = connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
     if not fresh and tables and tables[0]:
@@ -136,7 +138,11 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path, fresh: bool) -> 
 
 def system_tables() -> str:
     """The statements of schema.sql: what an empty database of workbench holds."""
-    return resources.files("workbench.store").joinpath("schema.sql").read_text("utf-8")
+    return _statements("schema.sql")
+
+
+def _statements(file: str) -> str:
+    return resources.files("workbench.store").joinpath(file).read_text("utf-8")
 
 
 def _opening_error(path: Path, error: duckdb.Error) -> StoreError:

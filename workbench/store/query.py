@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from workbench.errors import NotFound, PipelineError, QueryCancelled, QueryError, QueryRefused, WorkbenchError
+from workbench.language.travel import Edited
 from workbench.protocol import Page, QueryStatus
 from workbench.store.complaint import advised, replanned
 from workbench.store.format import cells_of_rows, numeric_columns
@@ -49,6 +50,7 @@ class QueryPool:
         gate: the one statement of a text, or QueryRefused.
         statements: does what a statement of the pipeline language says and tells it in words; None for any other text.
         commit: the number of the last commit.
+        travel: the statement over its tables as of the versions that it names, by what the session's transaction sees.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class QueryPool:
         gate: Callable[[str], str],
         statements: Callable[[str], str | None],
         commit: Callable[[], int],
+        travel: Callable[[Session, str], Edited] = lambda session, sql: Edited(sql),
     ) -> None:
         self._spool = spool
         self._limit = result_limit
         self._gate = gate
         self._statements = statements
         self._commit = commit
+        self._travel = travel
         self._free: queue.SimpleQueue[Session] = queue.SimpleQueue()
         for session in sessions:
             self._free.put(session)
@@ -192,28 +196,31 @@ class QueryPool:
         query.waiting = True
         session = self._free.get()
         query.waiting = False
+        edited = Edited(sql)
         try:
-            self._in_transaction(query, session, sql)
+            query.commit = self._commit()
+            session.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                query.attach(session)
+                edited = self._travel(session, sql)
+                self._read(query, session, edited.sql)
+            finally:
+                query.attach(None)
+                session.execute("ROLLBACK")
         except QueryError as error:
             if isinstance(error, QueryCancelled | QueryRefused):
                 raise
             message, hint = advised(error.message)
-            raise QueryError(message, error.hint or hint, error.position or replanned(session, sql)) from error
+            position = error.position or replanned(session, edited.sql)
+            raise QueryError(message, error.hint or hint, None if position is None else edited.place(position)) from error
         finally:
             self._free.put(session)
 
-    def _in_transaction(self, query: Query, session: Session, sql: str) -> None:
+    def _read(self, query: Query, session: Session, sql: str) -> None:
         kinds = session.statements(sql)
         if len(kinds) != 1 or kinds[0] not in READING:
             raise QueryRefused("DuckDB does not read this as one query", "Only one statement that reads is run.")
-        query.commit = self._commit()
-        session.execute("BEGIN TRANSACTION READ ONLY")
-        try:
-            query.attach(session)
-            self._stream(query, session, sql, kinds[0] == "EXPLAIN")
-        finally:
-            query.attach(None)
-            session.execute("ROLLBACK")
+        self._stream(query, session, sql, kinds[0] == "EXPLAIN")
 
     def _stream(self, query: Query, session: Session, sql: str, plan: bool) -> None:
         if query.cancelled:

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pyarrow as pa
-
-from workbench.language.definitions import Column, RunningState
 from workbench.store.catalog import Entry
-from workbench.store.names import literal, public, stored
+from workbench.store.names import literal, stored
 from workbench.store.session import Session
-from workbench.store.state import recompute
-
-TOLERANCE = 1e-9
-"""Relative; a DOUBLE sum gives several values in DuckDB itself, by the order of its rows."""
 
 
 def check_stream(session: Session, entry: Entry) -> list[str]:
     """Broken sums of one streaming table, in words; empty when all hold."""
     name = literal(entry.name)
     totals = session.execute(
-        f'SELECT rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM _system.streams WHERE name = {name}'
+        f'SELECT rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM workbench.streams WHERE name = {name}'
     )
     if not totals:
-        return [f"{entry.name}: it has no counters"]
+        return []  # no flow has written into it yet
     rows_in, accepted, rejected, filtered, blank, multiplied, offset = totals[0]
     history = session.execute(
         "SELECT coalesce(sum(rows_in), 0), coalesce(sum(accepted), 0), coalesce(sum(rejected), 0), coalesce(sum(filtered), 0),"
@@ -43,61 +34,35 @@ def check_stream(session: Session, entry: Entry) -> list[str]:
         wrong.append(f"{entry.name}: {rejected:,} rejected, but quarantine holds {quarantined[0]:,} ({quarantined[1]:,} distinct)")
     if tuple(history) != (rows_in, accepted, rejected, filtered, blank, multiplied, offset):
         wrong.append(f"{entry.name}: its commits add up to {tuple(history)}, its counters say {totals[0]}")
-    return wrong + _check_spans(session, entry.name)
+    return wrong + _check_origins(session, entry.name) + _check_spans(session, entry.name)
+
+
+def _check_origins(session: Session, stream: str) -> list[str]:
+    """Every accepted row has the flow that read it."""
+    rows = session.execute(
+        "SELECT id, flow, accepted, coalesce(list_sum(list_transform(origins, lambda o: o.rows)), 0) AS known"
+        " FROM _system.commits WHERE stream = ? AND accepted <> known LIMIT 5",
+        [stream],
+    )
+    return [f"{stream}: commit {id} accepted {accepted:,} rows by {flow}, the origins of {known:,} are known" for id, flow, accepted, known in rows]
 
 
 def _check_spans(session: Session, stream: str) -> list[str]:
-    """Every byte of every file was committed once: spans neither overlap nor leave a gap, and end at the offset."""
+    """Every byte of every file was committed once, by each flow: spans neither overlap nor leave a gap, and end at the offset."""
+    spans = (
+        "SELECT id, flow, s.file_id AS file_id, s.\"from\" AS start, s.\"to\" AS stop, s.from_line AS first, s.to_line AS last"
+        " FROM (SELECT id, flow, unnest(spans) AS s FROM _system.commits WHERE stream = ?)"
+    )
     rows = session.execute(
-        "WITH s AS (SELECT id, unnest(spans, recursive := true) FROM _system.commits WHERE stream = ?),"
-        ' o AS (SELECT *, lag("to") OVER (PARTITION BY file_id ORDER BY "from", "to") AS before FROM s)'
-        ' SELECT file_id, "from", before FROM o WHERE before IS NOT NULL AND before <> "from" LIMIT 5',
+        f"WITH s AS ({spans}), o AS (SELECT *, lag(stop) OVER w AS before, lag(last) OVER w AS lines FROM s"
+        " WINDOW w AS (PARTITION BY flow, file_id ORDER BY start, stop, first, last))"
+        " SELECT flow, file_id, start, before FROM o WHERE before IS NOT NULL AND (before <> start OR lines <> first) LIMIT 5",
         [stream],
     )
-    wrong = [f"{stream}: {file}: after byte {before:,} the next commit begins at {start:,}" for file, start, before in rows]
+    wrong = [f"{stream}: {flow}: {file}: after byte {before:,} the next commit begins at {start:,}" for flow, file, start, before in rows]
     ends = session.execute(
-        "WITH s AS (SELECT unnest(spans, recursive := true) FROM _system.commits WHERE stream = ?),"
-        ' e AS (SELECT file_id, max("to") AS stop FROM s GROUP BY file_id)'
-        " SELECT o.file, o.byte, e.stop FROM _system.offsets o JOIN e USING (file_id) WHERE o.stream = ? AND o.byte <> e.stop LIMIT 5",
-        [stream, stream],
+        f"WITH s AS ({spans}), e AS (SELECT flow, file_id, max(stop) AS stop FROM s GROUP BY flow, file_id)"
+        " SELECT o.flow, o.file, o.byte, e.stop FROM workbench.offsets o JOIN e USING (flow, file_id) WHERE o.byte <> e.stop LIMIT 5",
+        [stream],
     )
-    return wrong + [f"{stream}: {file}: the offset is {byte:,}, its commits end at {stop:,}" for file, byte, stop in ends]
-
-
-def check_state(session: Session, entry: Entry, state: RunningState, columns: tuple[Column, ...]) -> list[str]:
-    """Whether a running state equals the same query over the stored rows, the late ones left out."""
-    names = ", ".join(f'"{c}"' for c, _ in session.describe(f"FROM {public(entry.name)}"))
-    kept = session.arrow(f"SELECT {names} FROM {public(entry.name)} ORDER BY ALL NULLS FIRST")
-    again = session.arrow(f"SELECT * FROM ({recompute(state, columns)}) ORDER BY ALL NULLS FIRST")
-    late = session.execute("SELECT count(*) FROM _system.late WHERE view = ?", [entry.name])[0][0]
-    counted = session.execute("SELECT late FROM _system.watermarks WHERE view = ?", [entry.name])
-    wrong = []
-    if not counted or counted[0][0] != late:
-        wrong.append(f"{entry.name}: {counted[0][0] if counted else 'no'} late rows were counted, {late} are listed")
-    if kept.num_rows != again.num_rows:
-        wrong.append(f"{entry.name}: it has {kept.num_rows:,} groups, a recomputation {again.num_rows:,}")
-    elif (different := _different(kept, again)) is not None:
-        wrong.append(f"{entry.name}: row {different} is {_row(kept, different)}, a recomputation gives {_row(again, different)}")
-    return wrong
-
-
-def _different(left: pa.Table, right: pa.Table) -> int | None:
-    """The first row in which two tables differ; floats may by TOLERANCE."""
-    for a, b in zip(left.columns, right.columns, strict=True):
-        for i, (x, y) in enumerate(zip(_values(a), _values(b), strict=True)):
-            close = isinstance(x, float) and isinstance(y, float) and abs(x - y) <= TOLERANCE * max(abs(x), abs(y))
-            if x != y and not close and not (x != x and y != y):
-                return i
-    return None
-
-
-def _row(table: pa.Table, row: int) -> dict[str, Any]:
-    return {name: _values(column.slice(row, 1))[0] for name, column in zip(table.column_names, table.columns, strict=True)}
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    """As Python has them; times that Python has none for as microseconds."""
-    try:
-        return list(column.to_pylist())
-    except (OverflowError, ValueError):
-        return list(column.cast(pa.int64()).to_pylist())
+    return wrong + [f"{stream}: {flow}: {file}: the offset is {byte:,}, its commits end at {stop:,}" for flow, file, byte, stop in ends]

@@ -17,8 +17,11 @@ from workbench.stream.csv_fields import Dialect, Fields
 from workbench.stream.decode_lines import Lines, texts
 from workbench.stream.decode_types import Typed, value_sql
 from workbench.stream.feed import Feed
+from workbench.stream.infer import text_kind
 from workbench.stream.judge import Judge, Judged, Reading
 
+FIRST = 20
+"""Records of a chunk by which the type of a new column is told."""
 Flags = npt.NDArray[np.bool_]
 Header = tuple[str, ...]
 
@@ -52,10 +55,25 @@ class CsvDecoder:
         fields = self._fields.cut(header.rstrip(b"\r\n")) or []
         self._headers[file_id] = tuple((field or b"").decode(errors="replace").strip() for field in fields)
 
+    def header_of(self, file_id: str) -> Header | None:
+        """The names in a file's header, once it is known."""
+        return self._headers.get(file_id) if self._dialect.header else None
+
+    def kinds(self, lines: Lines, header: Header) -> dict[str, set[str]]:
+        """The types of the first values that no declared column takes, by their names."""
+        wanted = {place for _, place in self._wanted(header)}
+        others = {place: name for place, name in enumerate(header) if place not in wanted}
+        kinds: dict[str, set[str]] = {name: set() for name in others.values()}
+        for row in range(1, min(len(lines), FIRST) if others else 0):
+            for place, field in enumerate(self._fields.cut(lines.line(row)) or ()):
+                if place in others and field:
+                    kinds[others[place]].add(text_kind(field.decode(errors="replace").strip()))
+        return kinds
+
     def records(self, raw: RawBatch) -> Lines:
         """Where the records of a batch begin, exactly as its source counted them."""
         assert raw.buffer is not None
-        if not raw.quoted:
+        if not raw.quoted or raw.starts is not None:
             return Lines(raw)
         ends = self._records.ends(raw.buffer.memory, raw.length)
         return Lines(raw, np.concatenate([np.zeros(1, np.int64), ends]))

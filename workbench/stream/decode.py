@@ -13,7 +13,8 @@ from workbench.store.session import Session
 from workbench.stream.csv_decode import CsvDecoder
 from workbench.stream.decode_lines import Lines, Positions
 from workbench.stream.decode_types import typed
-from workbench.stream.drift import MOST, Drift
+from workbench.stream.drift import Drift
+from workbench.stream.drift_lines import DriftLines
 from workbench.stream.json_decode import JsonDecoder
 from workbench.stream.json_exact import RESCUED
 from workbench.stream.parquet_decode import ParquetDecoder
@@ -33,7 +34,8 @@ class Decoder:
         rules: expectations to judge at once; only for a flow without a SELECT of its own.
         inferred: the columns were inferred: fields beyond them go to `_rescued_data` (JSON).
         exact: take the exact way only (it is the only one where there is no memfd).
-        drift: the new fields that were told already; threads that decode one stream share it.
+        drift: what is known of fields that do not fit; threads that decode one stream share it.
+        tells: fields without a column are told; False where the flow's SELECT chooses among them.
     """
 
     def __init__(
@@ -47,13 +49,14 @@ class Decoder:
         exact: bool = False,
         stream: str = "",
         drift: Drift | None = None,
+        tells: bool = True,
     ) -> None:
         self._session = session
         self._stream = stream
         self._reject = np.uint64(reject_bits(rules))
         self._rescue = inferred and format == "json"
-        self._drift = drift or Drift()
         kinds = typed(session, columns)
+        self._drift = DriftLines(session, kinds, drift or Drift(), stream, self._rescue, tells)
         empty = ", ".join(f"CAST(NULL AS {kind.type}) AS {kind.sql}" for kind in kinds)
         self._schema = session.arrow(f"SELECT {empty}{f', NULL::VARCHAR AS {RESCUED}' if self._rescue else ''} LIMIT 0").schema
         self._json = JsonDecoder(session, kinds, rules, stream, self._rescue, exact) if format == "json" else None
@@ -83,10 +86,13 @@ class Decoder:
         verdict[blank] = BLANK
         rejected = np.flatnonzero(verdict == REJECTED)
         batch = Batch(raw, judged.table, verdict, judged.mask, _places(lines.starts, raw), rejected, lines.take(rejected))
-        if self._rescue:
-            batch.notices = self._new_fields(batch)
+        if self._json:
+            batch.notices = self._drift.of_json(batch, lines)
         if self._csv:
-            batch.notices, self._csv.notices = self._csv.notices, []
+            header = self._csv.header_of(raw.start.file_id) if raw.header else None
+            kinds = self._csv.kinds(lines, header) if header else {}
+            batch.notices = self._csv.notices + self._drift.of_csv(batch, lines, header, kinds)
+            self._csv.notices = []
         return batch
 
     def needs_header(self, file_id: str) -> bool:
@@ -113,24 +119,10 @@ class Decoder:
         rejected = np.flatnonzero(verdict == REJECTED)
         starts = np.zeros(len(verdict) + 1, np.int64)
         starts[-1] = raw.offset.byte - raw.start.byte
-        return Batch(raw, judged.table, verdict, judged.mask, starts, rejected, parquet.raw(raw.table, rejected))
-
-    def _new_fields(self, batch: Batch) -> list[str]:
-        """A notice for every field that `_rescued_data` holds for the first time."""
-        rescued = batch.table.column(RESCUED)
-        if rescued.null_count == len(rescued):
-            return []
-        rows = pa.table({"row": np.arange(len(rescued)), "rest": rescued, "known": batch.verdict == ACCEPTED})
-        with self._session.relation("_rescued", rows):
-            found = self._session.execute(
-                "SELECT field, min(row) FROM (SELECT row, unnest(json_keys(rest)) AS field FROM _rescued WHERE known AND rest IS NOT NULL)"
-                " GROUP BY field ORDER BY min(row), field"
-            )
-        fresh, ends = self._drift.fresh((str(field), int(row)) for field, row in found)
-        where = f"{self._stream}: " if self._stream else ""
-        line = batch.raw.start.line + 1
-        told = [f"{where}new field `{field}` at line {line + row:,} is kept in {RESCUED}" for field, row in fresh]
-        return told + ([f"{where}more than {MOST} new fields: all are kept in {RESCUED}, no more are told"] if ends else [])
+        batch = Batch(raw, judged.table, verdict, judged.mask, starts, rejected, parquet.raw(raw.table, rejected))
+        assert raw.table is not None
+        batch.notices = self._drift.of_table(batch, raw.table)
+        return batch
 
 
 def _places(starts: Positions, raw: RawBatch) -> Positions:

@@ -21,7 +21,8 @@ BLANKS = b" \t\r\n"
 class Lines:
     """Whole records of a chunk, in its buffer: they may only be touched until the buffer is filled again.
 
-    `starts` has one position more than there are records. Without `starts` every newline ends a record.
+    `starts` has one position more than there are records. Where neither `starts` nor the batch tells them, every newline ends a
+    record.
     """
 
     def __init__(self, raw: RawBatch, starts: Positions | None = None) -> None:
@@ -29,11 +30,20 @@ class Lines:
         self.length = raw.length
         self.memory = memoryview(raw.buffer.memory)[: raw.length]
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self.memory, np.uint8)
-        if starts is None:
-            ends = np.flatnonzero(self.bytes == NEWLINE)
-            starts = np.zeros(len(ends) + 1, np.int64)
-            starts[1:] = ends + 1
-        self.starts: Positions = starts
+        self._told = raw.starts if starts is None else starts
+        self.starts: Positions = self._after_newlines(raw.buffer.scratch) if self._told is None else self._told
+
+    def _after_newlines(self, scratch: bytearray) -> Positions:
+        flags = np.frombuffer(scratch, np.bool_, self.length)
+        ends = np.flatnonzero(np.equal(self.bytes, NEWLINE, out=flags))
+        starts = np.zeros(len(ends) + 1, np.int64)
+        np.add(ends, 1, out=starts[1:])
+        return starts
+
+    @property
+    def plain(self) -> bool:
+        """Every newline ends a record."""
+        return self._told is None or int(np.count_nonzero(self.bytes == NEWLINE)) == len(self)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from workbench.errors import ExpectationFailed
 from workbench.language.definitions import StreamingTable
+from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, StreamDelta
+from workbench.store.session import Session
+from workbench.stream.arrival import Arrival
 from workbench.stream.rejections import RuleBook
 from workbench.stream.select import Selected
 
 
+class Derivation(Protocol):
+    """A flow whose source are streaming tables.
+
+    `totals` changes only by `advance`, after a verified commit.
+    """
+
+    table: StreamingTable
+    totals: Counts
+
+    @property
+    def name(self) -> str:
+        """The flow's."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The streaming tables that it reads."""
+
+    def delta(
+        self, session: Session, arrivals: Mapping[str, Sequence[Arrival]], idle: frozenset[str], at: float, first_id: int
+    ) -> tuple[StreamDelta, Arrival] | None:
+        """What rows that arrive in its inputs add; None when nothing. Args: first_id: of its rejected rows in quarantine."""
+
+    def advance(self, delta: StreamDelta) -> None:
+        """Take over what a commit has stored."""
+
+    def status(self) -> ViewStatus | None:
+        """What it keeps to go on; None when nothing."""
+
+
 @dataclass(slots=True)
 class Derived:
-    """One streaming table over a stream. `totals` changes only after a verified commit; its offset is its stream's rows."""
+    """One SELECT over one streaming table. Its offset is its stream's rows."""
 
+    name: str
     table: StreamingTable
     stream: str
     columns: tuple[str, ...]
@@ -28,11 +62,15 @@ class Derived:
     violations: bool = False
 
     @property
-    def name(self) -> str:
-        return self.table.name
+    def inputs(self) -> tuple[str, ...]:
+        return (self.stream,)
 
-    def delta(self, rows: pa.Table, at: float, first_id: int) -> tuple[StreamDelta, np.ndarray]:
-        """What some accepted rows of the stream add, and the verdict on each of its rows."""
+    def delta(
+        self, session: Session, arrivals: Mapping[str, Sequence[Arrival]], idle: frozenset[str], at: float, first_id: int
+    ) -> tuple[StreamDelta, Arrival] | None:
+        rows, origins = accepted(arrivals.get(self.stream, ()))
+        if rows is None:
+            return None
         selected = self.select(rows, at)
         self._stop_on_fail(selected)
         counts = self._counts(selected, rows.num_rows)
@@ -40,9 +78,10 @@ class Derived:
         table = selected.table.append_column("_verdict", pa.array(selected.verdict))
         if self.violations:
             table = table.append_column("_violations", self.book.violations(selected.mask))
-        last = first_id + len(rejected) - 1 if len(rejected) else None
+        arrival = Arrival(self.name, table, selected.verdict, spread(origins, selected.record))
         delta = StreamDelta(
-            stream=self.name,
+            flow=self.name,
+            stream=self.table.name,
             columns=self.columns,
             rows=table,
             rejections=self._rejections(selected, rejected, at, first_id),
@@ -50,12 +89,16 @@ class Derived:
             totals=self.totals + counts,
             bytes=rows.num_rows,
             offset=self.totals.rows_in + rows.num_rows,
-            rules=self.book.counts(selected.mask, last),
+            origins=arrival.accepted_origins(),
+            rules=self.book.counts(selected.mask, first_id + len(rejected) - 1 if len(rejected) else None),
         )
-        return delta, selected.verdict
+        return delta, arrival
 
     def advance(self, delta: StreamDelta) -> None:
         self.totals = delta.totals
+
+    def status(self) -> ViewStatus | None:
+        return None
 
     def _counts(self, selected: Selected, records: int) -> Counts:
         fates = np.bincount(selected.verdict, minlength=4)
@@ -87,3 +130,29 @@ class Derived:
                     f"{self.name} stopped: a row of {self.stream} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
                     f"Nothing of that batch is stored, of {self.stream} neither. Mend the rule or the data, then resume {self.stream}.",
                 )
+
+
+def accepted(arrivals: Sequence[Arrival]) -> tuple[pa.Table | None, np.ndarray]:
+    """The accepted rows of some arrivals, in order, without `_verdict`, and the origin of each, str[m]; None when there are none."""
+    tables, origins = [], []
+    for arrival in arrivals:
+        good = arrival.verdict == 0
+        if not good.any():
+            continue
+        plain = arrival.rows.drop_columns(["_verdict"])
+        names = np.repeat([name for name, _ in arrival.origins], [count for _, count in arrival.origins])
+        tables.append(plain if good.all() else plain.filter(pa.array(good)))
+        origins.append(names[good])
+    if not tables:
+        return None, np.array([], str)
+    return (tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")), np.concatenate(origins)
+
+
+def spread(origins: np.ndarray, record: np.ndarray) -> tuple[tuple[str, int], ...]:
+    """Runs of origins of rows that come from records `record`, whose origins are given."""
+    names = origins[record]
+    if not len(names):
+        return ()
+    edges = np.flatnonzero(names[1:] != names[:-1]) + 1
+    starts = np.concatenate([[0], edges])
+    return tuple(zip((str(n) for n in names[starts]), np.diff(np.concatenate([starts, [len(names)]])).tolist(), strict=True))

@@ -1,28 +1,127 @@
-"""Fields that inferred columns do not have: each is told once, whichever thread meets it."""
+"""How the records of a source come to differ from its columns: new, vanished and retyped fields, each told once."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from workbench.protocol import DriftKind
+from workbench.stream.infer import common_type
 
 MOST = 100
 """Fields that are told by name: where names are data, such as ids, every record brings new ones."""
+STEADY = 5_000
+"""Rows that a field must have been in, and then be gone for, to count as vanished."""
+MOSTLY = 0.5
+"""Share of rows that makes a field one that is there."""
+SETTLED = 100
+"""Values of a text column after which their sorts (numbers, strings, …) are what is usual."""
+SAMPLE = 300
+"""Bytes of a sample line that are kept."""
+
+
+@dataclass(slots=True)
+class Drifted:
+    """One field that no longer fits; `kinds` are the types of its values, `count` the records seen with it (without it: vanished)."""
+
+    kind: DriftKind
+    field: str
+    sample: bytes
+    at: float
+    count: int = 0
+    kinds: set[str] = field(default_factory=set)
+
+    @property
+    def type(self) -> str:
+        """The column that would hold its values."""
+        return common_type(self.kinds - {""})
+
+
+@dataclass(slots=True)
+class _Presence:
+    """How many of the rows before had the field, and for how many it is gone."""
+
+    rows: int = 0
+    had: int = 0
+    gone: int = 0
 
 
 class Drift:
-    """Remembers at most `MOST` fields of one stream; safe from any thread."""
+    """What is known of one source; safe from any thread, and bounded: at most `MOST` fields, a sample each."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._known: set[str] = set()
+        self._found: dict[tuple[DriftKind, str], Drifted] = {}
+        self._presence: dict[str, _Presence] = {}
+        self._headed: set[str] = set()
+        self._sorts: dict[str, tuple[frozenset[str], int]] = {}
         self._full = False
 
-    def fresh(self, fields: Iterable[tuple[str, int]]) -> tuple[list[tuple[str, int]], bool]:
-        """Those (field, row) that were not told before, and whether this is the moment to say that no more will be."""
+    def seen(self, kind: DriftKind, field: str, count: int, kinds: Iterable[str], sample: bytes) -> bool:
+        """Count records with a field that does not fit; whether it is the first time, and is to be told."""
         with self._lock:
-            new = [(field, row) for field, row in fields if field not in self._known]
-            told = new[: MOST - len(self._known)]
-            self._known.update(field for field, _ in told)
-            ends = len(told) < len(new) and not self._full
-            self._full = self._full or ends
-            return told, ends
+            known = self._found.get((kind, field))
+            if known is None and len(self._found) >= MOST:
+                return False
+            drifted = known or Drifted(kind, field, bytes(sample[:SAMPLE]), self._clock())
+            drifted.count += count
+            drifted.kinds.update(kinds)
+            self._found[(kind, field)] = drifted
+            return known is None
+
+    def overflows(self) -> bool:
+        """Whether this is the moment to say that no more will be told."""
+        with self._lock:
+            told, self._full = self._full, self._full or len(self._found) >= MOST
+            return self._full and not told
+
+    def vanished(self, rows: int, present: Mapping[str, int]) -> list[str]:
+        """Take note of how many of some rows had each field; gives those that are missing for long by now."""
+        with self._lock:
+            return [name for name, had in present.items() if self._is_gone(name, rows, had)]
+
+    def _is_gone(self, name: str, rows: int, had: int) -> bool:
+        seen = self._presence.setdefault(name, _Presence())
+        if had:
+            seen.rows, seen.had, seen.gone = seen.rows + rows, seen.had + had, 0
+            self._found.pop(("vanished", name), None)
+            while seen.rows > 4 * STEADY:
+                seen.rows, seen.had = seen.rows // 2, seen.had // 2
+            return False
+        seen.gone += rows
+        return seen.gone >= STEADY and seen.rows >= STEADY and seen.had >= MOSTLY * seen.rows
+
+    def had(self, field: str) -> None:
+        """A header names the field."""
+        with self._lock:
+            self._headed.add(field)
+            self._found.pop(("vanished", field), None)
+
+    def lacks(self, field: str) -> bool:
+        """Whether a header that does not name the field is news: one before it did."""
+        with self._lock:
+            return field in self._headed
+
+    def unusual(self, field: str, sort: str) -> bool:
+        """Whether a field that takes any value came to have one of another sort than it had so far."""
+        with self._lock:
+            sorts, looks = self._sorts.get(field, (frozenset[str](), 0))
+            if looks < SETTLED:
+                self._sorts[field] = (sorts | {sort}, looks + 1)
+                return False
+            return sort not in sorts
+
+    def settle(self, columns: Iterable[str]) -> None:
+        """Forget new fields that have their column now."""
+        names = {name.lower() for name in columns}
+        with self._lock:
+            for key in [key for key in self._found if key[0] == "new" and key[1].lower() in names]:
+                del self._found[key]
+
+    def found(self) -> tuple[Drifted, ...]:
+        """Everything that does not fit, the oldest first."""
+        with self._lock:
+            return tuple(self._found.values())

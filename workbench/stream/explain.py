@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from workbench.batch import KEPT_OF_TOO_LONG, MALFORMED, NOT_NULL, TOO_LONG, TYPE, ChunkBuffer, Offset, RawBatch
 from workbench.errors import QueryError
-from workbench.language.definitions import Column, Expectation, Format, ReadFiles, StreamingTable
+from workbench.language.definitions import Column, Expectation, Format, ReadFiles, ReadSocket, ReadStdin, StreamingTable
 from workbench.protocol import RuleVerdict
 from workbench.store.names import quote
 from workbench.store.session import Session
@@ -66,7 +67,9 @@ class _Record:
         header: bytes | None,
     ) -> None:
         source = table.source
-        kind, options = (source.format, source.options) if isinstance(source, ReadFiles) else ("parquet", ())
+        plain = isinstance(source, ReadFiles | ReadSocket | ReadStdin)
+        kind, options = (source.format, source.options) if plain else ("parquet", ())
+        assert table.query is not None
         self.session = session
         self.raw = raw
         self.format: Format = kind
@@ -150,7 +153,8 @@ def _decoded(
     buffer = ChunkBuffer(len(line))
     buffer.open()[: len(line)] = line
     stop = Offset("", "", len(line), 1)
-    batch = decoder.decode(RawBatch(buffer, len(line), Offset("", ""), stop, 0.0, quoted=b"\n" in raw, header_line=header or b""))
+    starts = np.array([0, len(line)], np.int64) if b"\n" in raw else None
+    batch = decoder.decode(RawBatch(buffer, len(line), Offset("", ""), stop, 0.0, header_line=header or b"", starts=starts))
     buffer.close()
     return batch.table, int(batch.mask[0])
 

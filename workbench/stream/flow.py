@@ -1,34 +1,35 @@
-"""A flow: a streaming table's way from its source to the commit."""
+"""A flow: the way from one source to the commit, into one or more streaming tables."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from workbench.batch import RESERVED_RULES, Batch, RawBatch
+from workbench.batch import Batch, RawBatch
 from workbench.connectors.source import Source
-from workbench.errors import ExpectationFailed, WorkbenchError
-from workbench.language.definitions import StreamingTable
-from workbench.store.commit import Counts
+from workbench.errors import WorkbenchError
 from workbench.store.session import Session
-from workbench.stream.pending import Cut, Pending
+from workbench.stream.allowance import Allowance
+from workbench.stream.load import Load
+from workbench.stream.output import Output
+from workbench.stream.pending import Cut, PendingRead
 
 BEHIND = 1 << 20
 """Bytes in one read that mean: there is a backlog, commit whole row groups."""
 
 
 class Steps(Protocol):
-    """What one thread does with a raw batch: decode, SELECT, judge."""
+    """What one thread does with a raw batch, for each output: decode, SELECT, judge."""
 
-    def run(self, raw: RawBatch) -> Batch: ...
+    def run(self, raw: RawBatch) -> tuple[Batch, ...]: ...
 
 
 class Flow:
-    """One streaming table with a source of its own.
+    """One source of the outside world, read once for all its outputs.
 
     Reads are taken in turn (`reading`) and numbered; batches may be decoded side by side and are merged in the order
     of their reads. Everything here is guarded by the pump's lock, but for `steps`, which belong to one thread each, and
@@ -36,15 +37,27 @@ class Flow:
     begun in an earlier epoch is not handed in any more.
     """
 
-    def __init__(self, table: StreamingTable, columns: tuple[str, ...], source: Source, make_steps: Callable[[Session], Steps]) -> None:
-        self.table = table
-        self.columns = columns
+    def __init__(
+        self,
+        outputs: Sequence[Output],
+        source: Source,
+        make_steps: Callable[[Session], Steps],
+        idle_timeout: float = 30.0,
+        closes_windows: bool = False,
+    ) -> None:
+        self.outputs = tuple(outputs)
         self.source = source
-        self.totals = Counts()
-        self.offset = 0
+        self.idle_timeout = idle_timeout
+        self.closes_windows = closes_windows
+        """The end of its source is the end of event time: stdin."""
         self.paused = False
+        self.stopped = False
+        """Its source is closed; only a resume opens it again."""
         self.held = False
         """The engine runs with flows off."""
+        self.allowance = Allowance()
+        self.load = Load()
+        """Where its own time goes, lately."""
         self.source_lock = threading.Lock()
         self.reading = False
         self.committing = False
@@ -55,26 +68,31 @@ class Flow:
         self.last_file = ""
         self.queued = 0
         self.active_until = 0.0
+        self.news_at = 0.0
+        """Monotonic seconds of the last record that came; 0.0 before the first look."""
         self.error: WorkbenchError | None = None
         self.notices: list[str] = []
         self._make_steps = make_steps
         self._steps: dict[int, Steps] = {}
-        self._ready: deque[Pending] = deque()
-        self._decoded: dict[int, Batch | WorkbenchError] = {}
+        self._ready: deque[PendingRead] = deque()
+        self._decoded: dict[int, tuple[Batch, ...] | WorkbenchError] = {}
         self._read = 0
         self._merged = 0
         self._failing: WorkbenchError | None = None
+        self._whole = any(output.as_of_commit for output in self.outputs)
         self.epoch = 0
-        fails = [i for i, rule in enumerate(table.expectations, len(RESERVED_RULES)) if rule.action == "fail"]
-        self._fail_bits = np.uint64(sum(1 << i for i in fails))
 
     @property
     def name(self) -> str:
-        return self.table.name
+        return self.outputs[0].name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(output.name for output in self.outputs)
 
     @property
     def runs(self) -> bool:
-        return not self.paused and not self.held and self.error is None and self._failing is None
+        return not (self.paused or self.stopped or self.held) and self.error is None and self._failing is None
 
     @property
     def in_flight(self) -> int:
@@ -84,7 +102,7 @@ class Flow:
     @property
     def drained(self) -> bool:
         """Everything that its source had at the last look is committed (or it cannot go on)."""
-        stuck = self.paused or self.held or self.error is not None
+        stuck = self.paused or self.stopped or self.held or self.error is not None
         return not self._ready and (stuck or (self.dry and not self.in_flight and self._failing is None))
 
     @property
@@ -98,6 +116,17 @@ class Flow:
     @property
     def has_ready(self) -> bool:
         return bool(self._ready)
+
+    def idle(self, now: float) -> bool:
+        """Whether it no longer holds a watermark: nothing is unread, and nothing came for `idle_timeout`. Args: now: monotonic."""
+        if self._ready or self.in_flight or self.behind or not self.news_at:
+            return False
+        return self.source.idle and (self.source.ended or now - self.news_at >= self.idle_timeout)
+
+    @property
+    def over(self) -> bool:
+        """Its input is over for good and committed, so that the windows over it may close: what was piped in has ended."""
+        return self.closes_windows and self.source.ended and self.drained
 
     def steps(self, session: Session) -> Steps:
         """This thread's own decoder and judge."""
@@ -114,7 +143,7 @@ class Flow:
         self.behind = raw.length >= BEHIND
         return number
 
-    def finish(self, epoch: int, number: int, result: Batch | WorkbenchError) -> None:
+    def finish(self, epoch: int, number: int, result: tuple[Batch, ...] | WorkbenchError) -> None:
         """Hand in what became of a read; it joins the queue once all before it have."""
         if epoch != self.epoch:
             return
@@ -124,23 +153,22 @@ class Flow:
             self._merged += 1
         self._stop_if_failing()
 
-    def cut(self, want: int) -> list[Cut]:
-        """Take at most `want` accepted rows off the queue, whole records."""
-        cuts: list[Cut] = []
+    def cut(self, want: int) -> list[tuple[Cut, ...]]:
+        """Take at most `want` accepted rows off the queue, whole records; a piece for each output."""
+        cuts: list[tuple[Cut, ...]] = []
         while self._ready and want > 0:
             pending = self._ready[0]
-            cut = pending.cut(want)
-            cuts.append(cut)
-            want -= int(np.count_nonzero(cut.verdict == 0))
+            pieces = pending.cut(want)
+            cuts.append(pieces)
+            want -= max(int(np.count_nonzero(cut.verdict == 0)) for cut in pieces)
             if pending.exhausted:
                 self._ready.popleft()
-                self.queued -= pending.batch.raw.length
+                self.queued -= pending.raw.length
         self.committing = bool(cuts)
         return cuts
 
-    def committed(self, totals: Counts, offset: int) -> None:
-        """Take over what a commit has stored."""
-        self.totals, self.offset = totals, offset
+    def committed(self) -> None:
+        """What was cut is stored."""
         self.committing = False
         self._stop_if_failing()
 
@@ -173,35 +201,25 @@ class Flow:
         if self._failing is not None and not self._ready and not self.committing:
             self.fail(self._failing)
 
-    def _merge(self, result: Batch | WorkbenchError) -> None:
+    def _merge(self, result: tuple[Batch, ...] | WorkbenchError) -> None:
         if self._failing is not None:
             return
         if isinstance(result, WorkbenchError):
             self._failing = result
             return
-        self.notices += result.notices
+        self.notices += dict.fromkeys(notice for batch in result for notice in batch.notices)
         limit = self._first_failed(result)
-        pending = Pending(result, limit)
+        pending = PendingRead(result, 0 if limit is not None and self._whole else limit, self._whole)
         if not pending.exhausted:
             self._ready.append(pending)
         else:
-            self.queued -= result.raw.length
+            self.queued -= pending.raw.length
 
-    def _first_failed(self, batch: Batch) -> int | None:
-        """The first record that broke a FAIL rule; it and all after it stay uncommitted."""
-        if not self._fail_bits:
+    def _first_failed(self, batches: tuple[Batch, ...]) -> int | None:
+        """The first record that broke a FAIL rule of any output; it and all after it stay uncommitted."""
+        found = [(place[0], output, place[1], batch) for output, batch in zip(self.outputs, batches, strict=True) if (place := output.first_failed(batch))]
+        if not found:
             return None
-        rows = np.flatnonzero(batch.mask & self._fail_bits)
-        if not len(rows):
-            return None
-        row = int(rows[0])
-        record = row if batch.record is None else int(batch.record[row])
-        bits = int(batch.mask[row] & self._fail_bits)
-        rule = next(r for i, r in enumerate(self.table.expectations, len(RESERVED_RULES)) if bits >> i & 1)
-        start = batch.raw.start
-        self._failing = ExpectationFailed(
-            f"{self.name} stopped: {start.file} line {start.line + record + 1} broke {rule.name} ({rule.predicate}),"
-            " ON VIOLATION FAIL UPDATE",
-            "Everything before that line is stored. Mend the data or the rule, then resume; the flow goes on at that line.",
-        )
+        record, output, bits, batch = min(found, key=lambda one: one[0])
+        self._failing = output.failure(bits, f"{batch.raw.start.file} line {batch.raw.start.line + record + 1}")
         return record

@@ -28,7 +28,22 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d")
 WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 REAL = re.compile(r"-?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
 
+NAME = re.compile(r"[A-Za-z_][\w.-]{0,63}")
+"""A field of a CSV's header."""
+
 BIGINT = range(-(1 << 63), 1 << 63)
+
+
+def infer_format(sample: bytes) -> Format:
+    """What the first record looks like: a JSON object, the header of a CSV, or else text."""
+    first = next((line for line in sample.splitlines() if line.strip()), b"").removeprefix(b"\xef\xbb\xbf").strip()
+    if first.startswith(b"{"):
+        return "json"
+    for delimiter in DELIMITERS:
+        names = [name.strip('"') for name in first.decode(errors="replace").split(delimiter)]
+        if len(set(names)) == len(names) > 1 and all(NAME.fullmatch(name) for name in names):
+            return "csv"
+    return "text"
 
 
 def infer_options(sample: bytes, format: Format, options: Options, path: str = "") -> tuple[tuple[str, str], ...]:
@@ -41,7 +56,7 @@ def infer_options(sample: bytes, format: Format, options: Options, path: str = "
         found.append(("delimiter", _delimiter(sample, options, path)))
     if "header" not in given:
         first = next(iter(_records(sample, Dialect.of(found))), [])
-        found.append(("header", "false" if any(_text_type(field) not in ("", "VARCHAR") for field in first) else "true"))
+        found.append(("header", "false" if any(text_kind(field) not in ("", "VARCHAR") for field in first) else "true"))
     return tuple(found)
 
 
@@ -72,7 +87,7 @@ def _json_columns(sample: bytes) -> tuple[Column, ...]:
     for line in sample.split(b"\n"):
         for name, value in _object(line).items():
             if name and name != RESCUED:
-                kinds.setdefault(name, set()).add(_json_type(value))
+                kinds.setdefault(name, set()).add(json_kind(value))
     return _columns(kinds)
 
 
@@ -85,7 +100,8 @@ def _object(line: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _json_type(value: Any) -> str:
+def json_kind(value: Any) -> str:
+    """The column type of one JSON value; empty for null."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -99,7 +115,7 @@ def _json_type(value: Any) -> str:
     return "JSON"
 
 
-def _text_type(text: str) -> str:
+def text_kind(text: str) -> str:
     """The type of a CSV field; a number with leading zeros is a text."""
     if not text:
         return ""
@@ -126,11 +142,12 @@ def _columns(kinds: dict[str, set[str]]) -> tuple[Column, ...]:
     """One column a name; of names that differ in letter case only the first, as SQL cannot tell them apart."""
     columns: dict[str, Column] = {}
     for name, found in kinds.items():
-        columns.setdefault(name.lower(), Column(name, _common(found - {""})))
+        columns.setdefault(name.lower(), Column(name, common_type(found - {""})))
     return tuple(columns.values())
 
 
-def _common(kinds: set[str]) -> str:
+def common_type(kinds: set[str]) -> str:
+    """The column type that takes values of all these types."""
     if len(kinds) == 1:
         return next(iter(kinds))
     if kinds == {"BIGINT", "DOUBLE"}:
@@ -148,7 +165,7 @@ def _csv_columns(sample: bytes, dialect: Dialect) -> tuple[Column, ...]:
         if len(record) == len(names):
             for name, field in zip(names, record, strict=True):
                 if name.strip():
-                    kinds[name.strip()].add(_text_type(field.strip()))
+                    kinds[name.strip()].add(text_kind(field.strip()))
     return _columns(kinds)
 
 

@@ -51,7 +51,7 @@ class JsonDecoder:
         Raises:
             FlowError: an expectation cannot be judged.
         """
-        if self._fast is None or path is None or self._pause or len(lines) <= SMALL:
+        if self._fast is None or path is None or self._pause or len(lines) <= SMALL or not lines.plain:
             self._pause = max(0, self._pause - 1)
             return self._all_exact(lines)
         try:

@@ -17,7 +17,7 @@ from workbench.stream.feed import Feed
 from workbench.stream.judge import Judge, Judged, Reading
 
 RESCUED = "_rescued_data"
-SPACE = literal(" \t\r\v\f")
+SPACE = literal(" \t\r\n\v\f")
 NOTHING_BUT_NULLS = '^\\{("(\\\\.|[^"\\\\])*":null,?)*\\}$'
 
 

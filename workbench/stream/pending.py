@@ -99,12 +99,18 @@ class Pending:
 
     def cut(self, want: int) -> Cut:
         """The next records: with at most `want` accepted rows if there are more, else all that are left."""
-        batch, first, row = self.batch, self.first, self._row
+        return self.cut_to(self.stop_for(want))
+
+    def stop_for(self, want: int) -> int:
+        """The record before which `want` accepted rows are full."""
         if self.accepted <= want:
-            stop = self.records
-        else:
-            last = int(np.searchsorted(self._accepted, self._accepted_before(row) + want))
-            stop = last + 1 if batch.record is None else int(batch.record[last]) + 1
+            return self.records
+        last = int(np.searchsorted(self._accepted, self._accepted_before(self._row) + want))
+        return last + 1 if self.batch.record is None else int(self.batch.record[last]) + 1
+
+    def cut_to(self, stop: int) -> Cut:
+        """The next records, those before record `stop` of the batch."""
+        batch, first, row = self.batch, self.first, self._row
         end = self._rows_of(stop)
         low, high = np.searchsorted(batch.rejected, [row, end])
         record = np.arange(row, end) if batch.record is None else np.asarray(batch.record[row:end], dtype=np.int64)
@@ -128,3 +134,34 @@ class Pending:
 
     def _accepted_before(self, row: int) -> int:
         return int(self._accepted[row - 1]) if row else 0
+
+
+class PendingRead:
+    """What one read became for each output of its flow; all of them are cut at the same records.
+
+    Args:
+        whole: it is committed in one piece (its SELECT is still to come, as of the commit).
+    """
+
+    def __init__(self, batches: tuple[Batch, ...], limit: int | None = None, whole: bool = False) -> None:
+        self.raw = batches[0].raw
+        self._parts = tuple(Pending(batch, limit) for batch in batches)
+        self._whole = whole
+
+    @property
+    def exhausted(self) -> bool:
+        return self._parts[0].exhausted
+
+    @property
+    def accepted(self) -> int:
+        """Accepted rows that are not cut yet, of the output that has most."""
+        return max(part.accepted for part in self._parts)
+
+    @property
+    def bytes(self) -> int:
+        return self._parts[0].bytes
+
+    def cut(self, want: int) -> tuple[Cut, ...]:
+        """The next records, a piece for each output: at most `want` accepted rows in the largest, if there are more."""
+        stop = self._parts[0].records if self._whole else min(part.stop_for(want) for part in self._parts)
+        return tuple(part.cut_to(stop) for part in self._parts)

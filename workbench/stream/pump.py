@@ -12,11 +12,13 @@ from typing import Any
 
 from workbench.batch import Batch, ChunkBuffer
 from workbench.errors import FlowError, StoreError, WorkbenchError
-from workbench.store.commit import Probe, write
+from workbench.store.commit import Probe, tidy, write
 from workbench.store.database import CHECKPOINT_TAILING, GROUP_ROWS, Database
+from workbench.store.inserts import Inserts
 from workbench.store.session import Session
 from workbench.store.state import compact, groups
 from workbench.stream.flow import Flow
+from workbench.stream.load import Load
 from workbench.stream.running import RunningView
 from workbench.stream.tick import Assembler, Tick
 
@@ -25,7 +27,11 @@ log = logging.getLogger(__name__)
 FULL_COMMIT = 2 * GROUP_ROWS
 """Accepted rows of a commit while behind: whole row groups go straight into the file, and leave none ragged."""
 QUEUE_BYTES = 96 << 20
-"""Raw bytes that may wait for commits, over all flows."""
+"""Raw bytes that may wait for commits, over all flows; what every flow's queue is measured against."""
+TIDY_AFTER = 256
+"""Commits after which outdated offsets and rule counts are folded."""
+IDLE_LOOK = 0.5
+"""Seconds between looks at whether a quiet source lets a watermark go on."""
 PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed."""
 ACTIVE_FOR = 1.0
@@ -78,6 +84,13 @@ class Pump:
         self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
         self._committed_at = 0.0
         self._held_until = 0.0
+        self._untidy = 0
+        self._inserts = Inserts(database.writer)
+        self._idle: frozenset[str] = frozenset()
+        self._ended: frozenset[str] = frozenset()
+        self._quiet_at = 0.0
+        self.load = Load()
+        """Where the time goes, lately; guarded by the lock."""
         self._decoding = 0.0
         self._cost = 0.0
         """Seconds that a small commit took lately, with the decoding that led to it."""
@@ -86,6 +99,15 @@ class Pump:
     @property
     def flows(self) -> list[Flow]:
         return self.assembler.plan.flows
+
+    @property
+    def idle(self) -> frozenset[str]:
+        """Source flows that held no watermark at the last look."""
+        return self._idle
+
+    @property
+    def threads(self) -> int:
+        return len(self._threads)
 
     @property
     def lock(self) -> threading.Condition:
@@ -113,6 +135,15 @@ class Pump:
         with self._lock:
             for flow in self.flows:
                 flow.due_at = 0.0
+            self._lock.notify_all()
+
+    def news(self) -> None:
+        """Look at the sources that were quiet; those that are active are looked at in the next tick anyway."""
+        now = time.monotonic()
+        with self._lock:
+            for flow in self.flows:
+                if now >= flow.active_until:
+                    flow.due_at = 0.0
             self._lock.notify_all()
 
     def control(self, work: Callable[[Session], Any]) -> Future[Any]:
@@ -168,9 +199,9 @@ class Pump:
                     work, future = self._controls.popleft()
                     self._busy = True
                     return lambda session, buffer: self._run_control(work, future)
-                if now >= self._held_until and (cuts := self._commit_due(now)):
+                if now >= self._held_until and (tick := self._tick_due(now)):
                     self._busy, self._committed_at = True, now
-                    return lambda session, buffer: self._run_commit(Tick(cuts))
+                    return lambda session, buffer: self._run_commit(tick)
             if now >= self._held_until and (flow := self._readable(now)):
                 flow.reading = True
                 return lambda session, buffer: self._run_read(flow, session, buffer)
@@ -184,6 +215,18 @@ class Pump:
         return max(0.001, self._held_until - now, min(times, default=self._poll))
 
     # Commits
+
+    def _tick_due(self, now: float) -> Tick | None:
+        """What is to be committed now: pieces of flows, or only that a quiet source lets windows close."""
+        cuts = self._commit_due(now)
+        if not cuts and now - self._quiet_at < IDLE_LOOK:
+            return None
+        self._quiet_at = now
+        idle = frozenset(name for flow in self.flows if flow.idle(now) for name in flow.names)
+        ended = frozenset(name for flow in self.flows if flow.over for name in flow.names)
+        tick = Tick(cuts, idle, ended if ended != self._ended else frozenset())
+        self._idle, self._ended = idle, ended
+        return tick if cuts or self.assembler.concerns(tick) else None
 
     def _commit_due(self, now: float) -> list[tuple[Flow, list[Any]]]:
         ready = [flow for flow in self.flows if flow.has_ready]
@@ -209,6 +252,7 @@ class Pump:
                 self._decoding = 0.0
                 self._lock.notify_all()
         self._checkpoint_when_due()
+        self._tidy_when_due()
 
     def _commit(self, tick: Tick) -> None:
         """Commit a tick; if it fails, each of its flows alone, so that only the culprit stops."""
@@ -217,7 +261,10 @@ class Pump:
         except Exception as error:
             if len(tick.cuts) > 1:
                 for pair in tick.cuts:
-                    self._commit(Tick([pair]))
+                    self._commit(Tick([pair], tick.idle, tick.ended))
+                return
+            if not tick.cuts:
+                log.error("windows could not be closed", exc_info=error)
                 return
             (flow,) = tick.flows
             with self._lock:
@@ -230,8 +277,13 @@ class Pump:
     def _write(self, tick: Tick) -> bool:
         """Make a tick durable; False when the database has no room now, and the tick's records are to be read again."""
         try:
+            began = time.monotonic()
             commit = self.assembler.assemble(self._database.writer, tick, self._clock())
-            write(self._database.writer, commit, self._probe)
+            stored_at = write(self._inserts, commit, self._probe)
+            done = time.monotonic()
+            with self._lock:
+                self.load.commit(stored_at - began, done)
+                self.load.disk(done - stored_at, done)
         except StoreError as error:
             with self._lock:
                 for flow in tick.flows:
@@ -280,14 +332,31 @@ class Pump:
                 if self._busy:
                     return
                 self._busy = True
+            began = time.monotonic()
             try:
                 self._database.checkpoint()
             except WorkbenchError as error:
                 log.warning("the checkpoint waits: %s", error)
             finally:
                 with self._lock:
+                    self.load.disk(time.monotonic() - began, time.monotonic())
                     self._busy = False
                     self._lock.notify_all()
+
+    def _tidy_when_due(self) -> None:
+        with self._lock:
+            self._untidy += 1
+            if self._busy or self._untidy < TIDY_AFTER:
+                return
+            self._busy, self._untidy = True, 0
+        try:
+            tidy(self._database.writer)
+        except WorkbenchError as error:
+            log.warning("outdated offsets were not folded: %s", error)
+        finally:
+            with self._lock:
+                self._busy = False
+                self._lock.notify_all()
 
     def _run_control(self, work: Callable[[Session], Any], future: Future[Any]) -> None:
         try:
@@ -296,6 +365,7 @@ class Pump:
         except BaseException as error:  # the caller gets it
             future.set_exception(error)
         finally:
+            self._inserts.forget()
             with self._lock:
                 self._busy = False
                 self._lock.notify_all()
@@ -307,17 +377,23 @@ class Pump:
         if sum(flow.queued for flow in self.flows) > QUEUE_BYTES:
             return None
         due = [flow for flow in self.flows if flow.runs and not flow.reading and (flow.hungry or flow.due_at <= now)]
-        return min(due, key=lambda flow: flow.queued, default=None)
+        for flow in sorted(due, key=lambda flow: flow.queued):
+            if flow.allowance.bytes(now) != 0:
+                return flow
+            flow.hungry, flow.due_at = False, now + max(0.005, flow.allowance.wait())
+        return None
 
     def _run_read(self, flow: Flow, session: Session, buffer: ChunkBuffer) -> None:
         with self._lock:
             epoch, hungry = flow.epoch, flow.hungry
+            began = time.monotonic()
+            allowed = flow.allowance.bytes(began)
         raw, error, more, said = None, None, False, list[str]()
         try:
             with flow.source_lock:
                 if not hungry:
                     flow.source.rescan()
-                raw = flow.source.read(buffer)
+                raw = flow.source.read(buffer, allowed)
                 more = not flow.source.idle
                 said = flow.source.notices()
         except Exception as caught:
@@ -325,6 +401,8 @@ class Pump:
         with self._lock:
             flow.reading = False
             flow.notices += said
+            flow.load.source(time.monotonic() - began, time.monotonic())
+            flow.news_at = flow.news_at or began
             if epoch != flow.epoch:
                 flow.rewind()
                 self._lock.notify_all()
@@ -336,6 +414,7 @@ class Pump:
             else:
                 now = time.monotonic()
                 number = flow.begin(raw)
+                flow.news_at = now
                 flow.active_until = now + ACTIVE_FOR
                 # What a live file grew by meanwhile waits for the next tick: each little read costs as much as a larger one.
                 flow.hungry = more and (flow.behind or raw.start.file_id != flow.last_file)
@@ -346,7 +425,7 @@ class Pump:
             self._on_change()
         if raw is None:
             return
-        result: Batch | FlowError
+        result: tuple[Batch, ...] | FlowError
         began = time.monotonic()
         try:
             result = flow.steps(session).run(raw)
@@ -355,6 +434,9 @@ class Pump:
         with self._lock:
             failed = flow.error
             self._decoding += time.monotonic() - began
+            flow.load.decode(time.monotonic() - began, time.monotonic())
+            if not isinstance(result, FlowError):
+                flow.allowance.took(result[0].records, raw.length)
             flow.finish(epoch, number, result)
             self._lock.notify_all()
         if flow.error is not failed:

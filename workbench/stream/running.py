@@ -1,26 +1,34 @@
-"""A running state while it runs: what each commit adds to it, and where its watermark stands."""
+"""A running state while it runs: what each commit adds to it, which windows close, where its watermark stands."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from workbench.language.definitions import MaterializedView, RunningState
-from workbench.store.commit import ViewDelta
+from workbench.language.definitions import EventWindow, MaterializedView, RunningState
+from workbench.protocol import ViewStatus
+from workbench.store import state as stored_state
 from workbench.store.names import quote
+from workbench.store.running import Progress, ViewDelta, progress_of
 from workbench.store.session import Session
 from workbench.store.state import FREE_PARTIALS, late_row_sql
+from workbench.stream.arrival import Arrival
+from workbench.stream.closing import Sessions, Windows, counted
 from workbench.stream.feed import Feed
-from workbench.stream.window import NEVER, event_times, judge
+from workbench.stream.window import NEVER, EventTime, event_times, hops, late_rows
+
+_ROW_BYTES = 64
+"""Of a partial row, before one was seen."""
 
 
 @dataclass(slots=True)
 class RunningView:
     """One materialized view over a STREAM.
 
-    `event_time` (running maximum, microseconds) and `late` change only by `advance`, after a verified commit.
+    `delta` changes nothing here; `progress`, the open windows and the counts move by `advance`, after a verified commit.
     `partials` and `groups` count stored rows; a compaction is due when they are far apart.
     """
 
@@ -28,54 +36,166 @@ class RunningView:
     state: RunningState
     columns: tuple[str, ...]
     """Of the stream."""
-    event_time: int | None = None
-    late: int = 0
+    sources: tuple[str, ...] = ()
+    """The flows of the outside world that its stream's rows come from; they hold the watermark."""
+    progress: Progress = field(default_factory=Progress)
     partials: int = 0
     groups: int = 0
+    row_bytes: float = _ROW_BYTES
+    windows: Windows | Sessions | None = None
     _feed: Feed | None = None
+
+    @classmethod
+    def load(
+        cls, session: Session, view: MaterializedView, state: RunningState, columns: tuple[str, ...], sources: tuple[str, ...]
+    ) -> RunningView:
+        """A view that goes on where its last commit left it."""
+        progress = progress_of(session, view.name) or Progress()
+        rows = stored_state.partial_rows(session, view.name)
+        loaded = cls(view, state, columns, sources, progress, rows, rows, stored_state.row_bytes(session, view.name))
+        window = state.window
+        if window is not None and window.key is not None:
+            kind = Sessions if window.kind == "session" else Windows
+            loaded.windows = kind.load(session, view.name, state, progress)
+        return loaded
 
     @property
     def name(self) -> str:
         return self.view.name
 
     @property
-    def watermark(self) -> float | None:
-        """Seconds since 1970, or None before the first event time."""
-        if self.state.window is None or self.event_time is None:
-            return None
-        return (self.event_time - self.state.window.delay) / 1e6
+    def late(self) -> int:
+        return self.progress.late
 
-    def delta(self, session: Session, rows: pa.Table, verdict: np.ndarray) -> ViewDelta:
-        """What some new rows of the stream add; `rows` has `_verdict`, and only rows with verdict 0 count."""
+    @property
+    def watermark(self) -> float | None:
+        """Seconds since 1970, or None while there is none."""
+        return None if self.progress.watermark is None else self.progress.watermark / 1e6
+
+    def delta(self, session: Session, arrivals: Sequence[Arrival], idle: frozenset[str] = frozenset(), ended: bool = False) -> ViewDelta:
+        """What new rows of the stream, sources that became idle, or the end of all input add.
+
+        Args:
+            arrivals: in the order in which the commit merges them; only rows with verdict 0 count.
+            idle: flows that hold no watermark from now on.
+            ended: nothing will ever come again: every window closes.
+        """
         window = self.state.window
+        rows = _merged(arrivals, self.columns)
         if window is None:
-            return ViewDelta(self.name, self.state.stream, self._partials(session, rows))
-        times = np.where(verdict == 0, event_times(rows.column(window.time)), NEVER)
-        judged = judge(times, window, self.event_time)
-        late = self._late_rows(session, rows, judged.late, times, judged.watermark)
-        partials = self._partials(session, rows.append_column("_late", pa.array(judged.late)))
+            return ViewDelta(self.name, self.state.stream, None if rows is None else self._partials(session, rows))
+        time = EventTime(self.progress, self.sources, idle, window.delay)
+        found = _Found() if rows is None else self._judged(session, rows, arrivals, time, window)
+        if ended:
+            time.end(window.size)
+        closings, look = None, None
+        if self.windows is not None:
+            closings, look = self.windows.close(session, found.partials, time.watermark, urgent=ended or rows is None)
+        progress = time.progress(self.progress.late + found.missed, self.progress.closed + (0 if closings is None else closings.num_rows))
         return ViewDelta(
-            self.name, self.state.stream, partials, late, judged.event_time, self.late + (0 if late is None else late.num_rows)
+            self.name, self.state.stream, found.partials, progress, found.late, found.late_counts, closings, ended=ended, look=look
         )
 
     def advance(self, delta: ViewDelta) -> None:
         """Take over what a commit has stored."""
-        self.partials += delta.partials.num_rows
-        if self.state.window is not None:
-            self.event_time, self.late = delta.event_time, delta.late_total
+        if delta.partials is not None and delta.partials.num_rows:
+            count = delta.partials.num_rows
+            self.partials += count
+            self.row_bytes += (delta.partials.nbytes / count + 8 - self.row_bytes) * min(1.0, count / max(1, self.partials))
+        if delta.progress is not None:
+            self.progress = delta.progress
+        if self.windows is not None:
+            self.windows.advance(delta.look)
+
+    def moved_by(self, idle: frozenset[str]) -> bool:
+        """Whether a delta without rows would change anything: other sources are idle, or windows wait to be closed."""
+        if self.state.window is None:
+            return False
+        if set(self.progress.idle) != idle & set(self.sources):
+            return True
+        return self.windows is not None and self.windows.due(self.progress.watermark)
 
     @property
     def compaction_due(self) -> bool:
         return self.partials > 3 * self.groups + FREE_PARTIALS
+
+    def status(self) -> ViewStatus:
+        window, progress = self.state.window, self.progress
+        waits = [source for source, time in progress.event_times if time is None and source not in progress.idle]
+        return ViewStatus(
+            name=self.name,
+            stream=self.state.stream,
+            kind="groups" if window is None or window.key is None else window.kind,
+            watermark=self.watermark,
+            open_windows=self.windows.open if self.windows is not None else 0,
+            closed_windows=progress.closed,
+            late=progress.late,
+            on_late=window.on_late if window is not None else "list",
+            state_rows=self.partials,
+            state_bytes=round(self.partials * self.row_bytes),
+            expires=_expires(window),
+            waits_for=tuple(waits or self._slowest()),
+        )
+
+    def _slowest(self) -> list[str]:
+        """The source whose newest event time holds the watermark back, where there are several."""
+        times = [(time, source) for source, time in self.progress.event_times if time is not None and source not in self.progress.idle]
+        return [min(times)[1]] if len(times) > 1 and min(times)[0] < max(times)[0] else []
+
+    def _judged(self, session: Session, rows: pa.Table, arrivals: Sequence[Arrival], time: EventTime, window: EventWindow) -> _Found:
+        verdict = np.concatenate([arrival.verdict for arrival in arrivals]) if len(arrivals) > 1 else arrivals[0].verdict
+        times = event_times(rows.column(window.time))
+        if verdict.any():
+            times = np.where(verdict == 0, times, NEVER)
+        seen = time.move(times, [run for arrival in arrivals for run in arrival.origins])
+        if window.kind == "hopping" and window.key is not None:
+            return self._hopping(session, rows, times, seen, window)
+        late = late_rows(times, seen, window)
+        where = np.flatnonzero(late)
+        found = _Found(missed=len(where))
+        if window.kind == "session":
+            found.partials, found.late_counts = self._sessions(session, rows, times, seen, late, window)
+        else:
+            found.partials = self._partials(session, rows.append_column("_late", pa.array(late)))
+        starts = None
+        if window.key is not None and window.kind == "tumbling":
+            starts = times[where] - times[where] % window.size
+            found.late_counts = counted(starts)
+        found.late = self._listed(session, rows, where, times, seen, starts)
+        return found
+
+    def _hopping(self, session: Session, rows: pa.Table, times: np.ndarray, seen: np.ndarray, window: EventWindow) -> _Found:
+        found = hops(times, seen, window)
+        late, starts = found.missed(window.slide)
+        taken = found.whole if window.on_late == "update" else found.timely
+        given = rows.append_column("_base", pa.array(found.base, mask=times == NEVER))
+        given = given.append_column("_timely", pa.array(found.timely)).append_column("_taken", pa.array(taken))
+        return _Found(
+            self._partials(session, given), self._listed(session, rows, late, times, seen, starts), counted(starts), missed=len(late)
+        )
+
+    def _sessions(
+        self, session: Session, rows: pa.Table, times: np.ndarray, seen: np.ndarray, late: np.ndarray, window: EventWindow
+    ) -> tuple[pa.Table, pa.Table | None]:
+        """The partials of a delta, and how many late rows it has, by key and time."""
+        bound = np.where((times <= seen) & (times != NEVER) & ~late, seen - window.size, stored_state.UNBOUND)
+        given = rows.append_column("_t", pa.array(times, mask=times == NEVER)).append_column("_b", pa.array(bound))
+        given = given.append_column("_late", pa.array(late)).append_column("_row", pa.array(np.arange(len(times))))
+        partials = self._partials(session, given)
+        if not late.any():
+            return partials, None
+        with session.relation("_found", partials):
+            counts = session.arrow(stored_state.late_sessions(self.state))
+        if window.on_late != "update":
+            partials = partials.filter(pa.compute.invert(partials["_late"]))
+        return partials, counts
 
     def _partials(self, session: Session, rows: pa.Table) -> pa.Table:
         """Prepared once: planning the query took two thirds of a small commit's share in it."""
         if self._feed is None:
             self._feed = Feed(session)
             self._feed.fill(rows)
-            columns = ", ".join(map(quote, self.columns))
-            late = "" if self.state.window is None else " AND NOT _late"
-            delta = f"SELECT {columns} FROM {self._feed.name} WHERE _verdict = 0{late}"
+            delta = _delta_sql(self.state.window, self.columns, self._feed.name)
             session.execute(f"PREPARE _partials{self._feed.name} AS WITH _delta AS ({delta}) SELECT * FROM ({self.state.partial})")
         self._feed.fill(rows)
         try:
@@ -83,11 +203,59 @@ class RunningView:
         finally:
             self._feed.clear()
 
-    def _late_rows(self, session: Session, rows: pa.Table, late: np.ndarray, times: np.ndarray, watermark: np.ndarray) -> pa.Table | None:
-        where = np.flatnonzero(late)
-        if not len(where):
+    def _listed(
+        self, session: Session, rows: pa.Table, where: np.ndarray, times: np.ndarray, seen: np.ndarray, starts: np.ndarray | None
+    ) -> pa.Table | None:
+        """Late rows as `workbench.late` has them; None when there are none, or they are not listed."""
+        assert self.state.window is not None
+        if not len(where) or self.state.window.on_late != "list":
             return None
         table = rows.select(list(self.columns)).take(pa.array(where))
         with session.relation("_arrived", table):
             texts = session.arrow(f"SELECT {late_row_sql(self.columns)} AS row FROM _arrived")["row"]
-        return pa.table({"event_time": times[where], "watermark": watermark[where], "row": texts})
+        begun = pa.nulls(len(where), pa.int64()) if starts is None else pa.array(starts)
+        return pa.table({"event_time": times[where], "watermark": seen[where], "window_start": begun, "row": texts})
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the rows of one delta give."""
+
+    partials: pa.Table | None = None
+    late: pa.Table | None = None
+    late_counts: pa.Table | None = None
+    missed: int = 0
+
+
+def _merged(arrivals: Sequence[Arrival], columns: tuple[str, ...]) -> pa.Table | None:
+    """All rows in merged order, None when there are none."""
+    if len(arrivals) <= 1:
+        return arrivals[0].rows if arrivals and arrivals[0].rows.num_rows else None
+    names = [*columns, "_verdict"]
+    merged = pa.concat_tables([arrival.rows.select(names) for arrival in arrivals], promote_options="permissive")
+    return merged if merged.num_rows else None
+
+
+def _delta_sql(window: EventWindow | None, columns: tuple[str, ...], feed: str) -> str:
+    """The relation `_delta` of a running state: accepted rows with what the kind of its window needs."""
+    names = ", ".join(map(quote, columns))
+    accepted = f"FROM {feed} WHERE _verdict = 0"
+    if window is None:
+        return f"SELECT {names} {accepted}"
+    if window.kind == "session":
+        return f"SELECT {names}, _t, _b, _late, _row {accepted}"
+    if window.kind == "hopping" and window.key is not None:
+        inner = f"SELECT {names}, _base, _timely, unnest(range(_taken)) AS _hop {accepted} AND _taken > 0"
+        return f"SELECT {names}, make_timestamptz(_base - _hop * {window.slide}) AS _window, _hop >= _timely AS _late FROM ({inner})"
+    return f"SELECT {names}, _late {accepted}" if window.on_late == "update" else f"SELECT {names} {accepted} AND NOT _late"
+
+
+def _expires(window: EventWindow | None) -> str:
+    if window is None or window.key is None:
+        return "never: a group stays, whatever its age"
+    delay = f"{window.delay / 1e6:,.6g} s"
+    if window.kind == "session":
+        closes = f"a session closes {window.size / 1e6:,.6g} s after its last row, {delay} of event time later"
+    else:
+        closes = f"a window closes {delay} of event time after its end"
+    return f"{closes}; its row stays as the view's result"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,9 @@ class Selected:
 
 class Selector:
     """Runs a flow's SELECT on accepted records and judges what comes out; the rows keep the order of the records.
+
+    Columns of the table that the SELECT does not give (of a CREATE FLOW) are NULL; after the table's columns come those of
+    `FlowQuery.extra`.
 
     Args:
         columns: of the table; a result of another type is cast, and is `_type` where it cannot be.
@@ -102,8 +106,9 @@ class Selector:
             FlowError: the SELECT or an expectation failed on a row.
         """
         count = rows.num_rows
-        nothing = pa.nulls(count, pa.int64())
-        metadata = self._metadata(count, pa.nulls(count, pa.string()), nothing, nothing, arrived_at)
+        nothing, unnamed = pa.nulls(count, pa.int64()), pa.nulls(count, pa.string())
+        arrived = pa.repeat(pa.scalar(round(arrived_at * 1e6), METADATA.field("arrived_at").type), count)
+        metadata = self._metadata(unnamed, nothing, nothing, unnamed, arrived)
         judged, record = self._run(rows, np.arange(count), metadata, _Where(self._stream, None, np.arange(count)))
         verdict = self._verdicts(judged)
         rejected = np.flatnonzero(verdict == REJECTED)
@@ -142,8 +147,8 @@ class Selector:
     def _judge(self) -> Judge:
         """Needs `_input`: the types that the SELECT gives decide what has to be cast."""
         given = {name.lower(): kind for name, kind in self._session.describe(self._query.sql)}
-        readings = [_reading(column, given.get(column.name.lower(), "")) for column in typed(self._session, self._columns)]
-        return Judge(self._session, readings, self._rules, self._stream, "false", f"({self._query.sql}\n)", ["_row"])
+        readings = [_reading(column, given.get(column.name.lower())) for column in typed(self._session, self._columns)]
+        return Judge(self._session, readings, self._rules, self._stream, "false", f"({self._query.sql}\n)", ["_row", *self._query.extra])
 
     def _first_failing(self, inputs: pa.Table) -> int | None:
         """The first row that fails, found by halving; None when no single row does."""
@@ -170,12 +175,14 @@ class Selector:
         raw = batch.raw
         file = pa.repeat(pa.scalar(raw.start.file, pa.string()), len(good))
         offset = pa.array(raw.start.byte + batch.line_start[:-1][good])
-        return self._metadata(len(good), file, offset, pa.array(raw.start.line + 1 + good), raw.arrived_at)
+        peer = _of_runs([(first, name or None) for first, name in raw.peers] or [(0, None)], good, pa.string())
+        arrivals = raw.arrivals or ((0, raw.arrived_at),)
+        arrived = _of_runs([(first, round(at * 1e6)) for first, at in arrivals], good, METADATA.field("arrived_at").type)
+        return self._metadata(file, offset, pa.array(raw.start.line + 1 + good), peer, arrived)
 
-    def _metadata(self, count: int, file: Any, offset: Any, line: Any, arrived_at: float) -> Any:
-        source = pa.repeat(pa.scalar(self._source, pa.string()), count)
-        arrived = pa.repeat(pa.scalar(round(arrived_at * 1e6), METADATA.field("arrived_at").type), count)
-        return pa.StructArray.from_arrays([source, file, offset, line, pa.nulls(count, pa.string()), arrived], fields=list(METADATA))
+    def _metadata(self, file: Any, offset: Any, line: Any, peer: Any, arrived: Any) -> Any:
+        source = pa.repeat(pa.scalar(self._source, pa.string()), len(file))
+        return pa.StructArray.from_arrays([source, file, offset, line, peer, arrived], fields=list(METADATA))
 
     def _raw(self, batch: Batch, records: Positions) -> Any:
         """Copies of the bytes of some records (one may come twice)."""
@@ -195,6 +202,12 @@ class Selector:
         return found.column(0).combine_chunks().cast(pa.binary())
 
 
+def _of_runs(runs: Sequence[tuple[int, Any]], records: Positions, kind: Any) -> Any:
+    """The value of each record, from (first record, value) of each run; the first run begins at 0."""
+    firsts = np.array([first for first, _ in runs])
+    return pa.array([value for _, value in runs], kind).take(pa.array(np.searchsorted(firsts, records, "right") - 1))
+
+
 @dataclass(frozen=True, slots=True)
 class _Where:
     """Names the place of an input row in errors."""
@@ -209,7 +222,9 @@ class _Where:
         return f"{self.stream}, {self.raw.start.file}:{self.raw.start.line + 1 + int(self.records[row])}"
 
 
-def _reading(column: Typed, given: str) -> Reading:
+def _reading(column: Typed, given: str | None) -> Reading:
+    if given is None:
+        return Reading(column, f"CAST(NULL AS {column.type})", "false")
     name = column.sql
     value = name if column.type == given else f"try_cast({name} AS {column.type})"
     return Reading(column, value, f"{name} IS NOT NULL")

@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from workbench.batch import Offset
-from workbench.store.commit import Commit, Counts, StreamDelta, ViewDelta
+from workbench.batch import Batch, Offset
+from workbench.store.commit import Commit, Counts, Span, StreamDelta
+from workbench.store.running import ViewDelta
 from workbench.store.session import Session
-from workbench.stream.derived import Derived
+from workbench.stream.arrival import Arrival
+from workbench.stream.derived import Derivation
 from workbench.stream.flow import Flow
-from workbench.stream.pending import Cut
+from workbench.stream.output import Output
+from workbench.stream.pending import Cut, PendingRead
 from workbench.stream.rejections import RuleBook, rejections
 from workbench.stream.running import RunningView
 
 
 @dataclass(slots=True)
 class Plan:
-    """What runs: flows with a source, the streaming tables over them (in order), the running states."""
+    """What runs: flows with a source, the flows over streaming tables (each after those that it reads), the running states.
+
+    `books` holds the rules of every streaming table, by name.
+    """
 
     flows: list[Flow] = field(default_factory=list)
     books: dict[str, RuleBook] = field(default_factory=dict)
-    derived: list[Derived] = field(default_factory=list)
+    derived: list[Derivation] = field(default_factory=list)
     views: list[RunningView] = field(default_factory=list)
-    """`books` holds the rules of every streaming table, by name."""
+
+    @property
+    def outputs(self) -> list[Output]:
+        return [output for flow in self.flows for output in flow.outputs]
+
+    def totals(self) -> dict[str, Counts]:
+        """Counts of every streaming table since it began, all its flows together."""
+        found: dict[str, Counts] = {}
+        for flow in (*self.outputs, *self.derived):
+            found[flow.table.name] = found.get(flow.table.name, Counts()) + flow.totals
+        return found
 
 
 @dataclass(slots=True)
 class Tick:
-    """Pieces of several flows on their way into one commit."""
+    """Pieces of several flows on their way into one commit.
 
-    cuts: list[tuple[Flow, list[Cut]]]
+    `idle`: source flows that hold no watermark now; `ended`: all whose input is over for good, when one of them ended since the last
+    tick, so that windows close.
+    `pieces`: what was cut for each output, its SELECT done, by its name.
+    """
+
+    cuts: list[tuple[Flow, list[tuple[Cut, ...]]]]
+    idle: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
     commit: Commit | None = None
     offsets: list[tuple[Flow, Offset]] = field(default_factory=list)
+    pieces: dict[str, list[Cut]] = field(default_factory=dict)
 
     @property
     def flows(self) -> list[Flow]:
@@ -54,33 +79,29 @@ class Assembler:
         self.quarantine_id = quarantine_id
 
     def assemble(self, session: Session, tick: Tick, at: float) -> Commit:
-        """Compute what the tick stores; afterwards `tick.commit` and `tick.offsets` are set."""
+        """Compute what the tick stores; afterwards `tick.commit`, `tick.offsets` and `tick.pieces` are set."""
         streams: list[StreamDelta] = []
-        views: list[ViewDelta] = []
-        verdicts: dict[str, tuple[pa.Table, np.ndarray]] = {}
-        tick.offsets = []
+        arrivals: dict[str, list[Arrival]] = {}
+        tick.offsets, tick.pieces = [], {}
         next_id = self.quarantine_id + 1
-        for flow, cuts in tick.cuts:
-            delta, verdict = self._flow_delta(flow, cuts, next_id, tick)
-            next_id += delta.counts.rejected
-            streams.append(delta)
-            if delta.rows is not None:
-                verdicts[flow.name] = (delta.rows, verdict)
-        for derived in self.plan.derived:
-            if derived.stream in verdicts:
-                rows, verdict = verdicts[derived.stream]
-                accepted = _accepted(rows, verdict)
-                if not accepted.num_rows:
-                    continue
-                delta, verdict = derived.delta(accepted, at, next_id)
+        for flow, reads in tick.cuts:
+            offsets = _offsets(flow, [pieces[0] for pieces in reads])
+            tick.offsets += [(flow, offset) for offset in offsets]
+            for place, output in enumerate(flow.outputs):
+                cuts = [_selected(output, pieces[place]) for pieces in reads]
+                tick.pieces[output.name] = cuts
+                delta, arrival = self._delta(output, cuts, offsets, next_id)
                 next_id += delta.counts.rejected
                 streams.append(delta)
-                if delta.rows is not None:
-                    verdicts[derived.name] = (delta.rows, verdict)
-        for view in self.plan.views:
-            if view.state.stream in verdicts and (verdicts[view.state.stream][1] == 0).any():
-                views.append(view.delta(session, *verdicts[view.state.stream]))
-        tick.commit = Commit(self.commit_id + 1, at, tuple(streams), tuple(views))
+                arrivals.setdefault(output.table.name, []).append(arrival)
+        for derived in self.plan.derived:
+            found = derived.delta(session, arrivals, tick.idle, at, next_id)
+            if found is not None:
+                delta, arrival = found
+                next_id += delta.counts.rejected
+                streams.append(delta)
+                arrivals.setdefault(derived.table.name, []).append(arrival)
+        tick.commit = Commit(self.commit_id + 1, at, tuple(streams), tuple(self._views(session, arrivals, tick)))
         return tick.commit
 
     def advance(self, tick: Tick) -> None:
@@ -89,12 +110,14 @@ class Assembler:
         assert commit is not None
         self.commit_id = commit.id
         self.quarantine_id += sum(delta.counts.rejected for delta in commit.streams)
-        by_name = {delta.stream: delta for delta in commit.streams}
+        by_name = {delta.flow: delta for delta in commit.streams}
         for flow, offset in tick.offsets:
             with flow.source_lock:
                 flow.source.committed(offset)
         for flow in tick.flows:
-            flow.committed(by_name[flow.name].totals, by_name[flow.name].offset)
+            for output in flow.outputs:
+                output.totals, output.offset = by_name[output.name].totals, by_name[output.name].offset
+            flow.committed()
         for derived in self.plan.derived:
             if derived.name in by_name:
                 derived.advance(by_name[derived.name])
@@ -103,36 +126,71 @@ class Assembler:
             if view.name in deltas:
                 view.advance(deltas[view.name])
 
-    def _flow_delta(self, flow: Flow, cuts: list[Cut], first_id: int, tick: Tick) -> tuple[StreamDelta, np.ndarray]:
-        book = self.plan.books[flow.name]
+    def concerns(self, tick: Tick) -> bool:
+        """Whether a tick without rows may change anything: a source that became idle, or ended, may close windows."""
+        return any(view.moved_by(tick.idle) or (tick.ended and set(view.sources) <= tick.ended) for view in self.plan.views)
+
+    def _views(self, session: Session, arrivals: dict[str, list[Arrival]], tick: Tick) -> list[ViewDelta]:
+        found = []
+        for view in self.plan.views:
+            came = [a for a in arrivals.get(view.state.stream, ()) if (a.verdict == 0).any()]
+            ended = bool(tick.ended) and set(view.sources) <= tick.ended
+            if came or ended or view.moved_by(tick.idle):
+                found.append(view.delta(session, came, tick.idle, ended))
+        return found
+
+    def _delta(self, output: Output, cuts: Sequence[Cut], offsets: tuple[Offset, ...], first_id: int) -> tuple[StreamDelta, Arrival]:
+        book = self.plan.books[output.table.name]
         counts = sum((cut.counts() for cut in cuts), Counts())
-        rejected = rejections(cuts, book, first_id, f"read_files {flow.table.name}")
-        offsets = self._offsets(flow, cuts)
-        tick.offsets += [(flow, offset) for offset in offsets]
+        rejected = rejections(cuts, book, first_id, output.source)
         verdict = np.concatenate([cut.verdict for cut in cuts])
         size = sum(cut.bytes for cut in cuts)
+        rows = pa.concat_tables([cut.rows for cut in cuts]).append_column("_verdict", pa.array(verdict))
+        arrival = Arrival(output.name, rows, verdict, ((output.name, len(verdict)),))
         delta = StreamDelta(
-            stream=flow.name,
-            columns=flow.columns,
-            rows=pa.concat_tables([cut.rows for cut in cuts]).append_column("_verdict", pa.array(verdict)),
+            flow=output.name,
+            stream=output.table.name,
+            columns=output.columns,
+            rows=rows,
             rejections=rejected,
             counts=counts,
-            totals=flow.totals + counts,
+            totals=output.totals + counts,
             bytes=size,
-            offset=flow.offset + size,
+            offset=output.offset + size,
             offsets=offsets,
-            spans=tuple((cut.raw.start.file_id, cut.start_byte, cut.stop_byte) for cut in cuts),
+            spans=tuple(_span(cut) for cut in cuts),
+            origins=((output.name, counts.accepted),) if counts.accepted else (),
             rules=book.counts(np.concatenate([cut.mask for cut in cuts]), first_id + counts.rejected - 1 if rejected is not None else None),
         )
-        return delta, verdict
-
-    def _offsets(self, flow: Flow, cuts: list[Cut]) -> tuple[Offset, ...]:
-        """The offset after the last piece of each file."""
-        last = {cut.raw.start.file_id: cut for cut in cuts}
-        with flow.source_lock:
-            return tuple(flow.source.offset_at(cut.raw, cut.stop_byte, cut.stop_line) for cut in last.values())
+        return delta, arrival
 
 
-def _accepted(rows: pa.Table, verdict: np.ndarray) -> pa.Table:
-    plain = rows.drop_columns(["_verdict"])
-    return plain if not verdict.any() else plain.filter(pa.array(verdict == 0))
+def _span(cut: Cut) -> Span:
+    start = cut.raw.start
+    return Span(start.file_id, start.file, cut.start_byte, cut.stop_byte, start.line + cut.first, cut.stop_line)
+
+
+def _offsets(flow: Flow, cuts: Sequence[Cut]) -> tuple[Offset, ...]:
+    """The offset after the last piece of each file."""
+    last = {cut.raw.start.file_id: cut for cut in cuts}
+    with flow.source_lock:
+        return tuple(flow.source.offset_at(cut.raw, cut.stop_byte, cut.stop_line) for cut in last.values())
+
+
+def _selected(output: Output, cut: Cut) -> Cut:
+    """The piece after the output's SELECT, where that reads tables and had to wait for the commit.
+
+    Raises:
+        ExpectationFailed: a row breaks a FAIL rule.
+    """
+    if output.select is None or cut.first == cut.stop:
+        return cut
+    decoded = Batch(
+        cut.raw, cut.rows, cut.verdict, cut.mask, cut.line_start[cut.first : cut.stop + 1], cut.rejected, cut.raw_lines
+    )  # fmt: skip
+    batch = output.select(decoded)
+    if failed := output.first_failed(batch):
+        record, bits = failed
+        raise output.failure(bits, f"{cut.raw.start.file} line {cut.raw.start.line + record + 1}")
+    (piece,) = PendingRead((batch,), whole=True).cut(0)
+    return piece

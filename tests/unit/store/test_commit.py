@@ -14,8 +14,9 @@ from workbench.errors import QueryError
 from workbench.language.definitions import Column
 from workbench.store import catalog
 from workbench.store.catalog import Entry
-from workbench.store.commit import STEPS, Commit, Counts, StreamDelta, write
+from workbench.store.commit import STEPS, Commit, Counts, RuleCount, Span, StreamDelta, tidy, write
 from workbench.store.database import Database, open_database
+from workbench.store.inserts import Inserts
 
 COLUMNS = (Column("id", "BIGINT"), Column("name", "VARCHAR"))
 ENTRY = Entry("orders", "streaming table", "said", "a.sql", 1, "CREATE …", "digest", COLUMNS)
@@ -25,6 +26,7 @@ ENTRY = Entry("orders", "streaming table", "said", "a.sql", 1, "CREATE …", "di
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = open_database(tmp_path / "data.duckdb", "256MB", "64MB", (tmp_path,))
     catalog.create_streaming_table(opened.writer, ENTRY, ("_malformed", "positive"))
+    catalog.create_flow(opened.writer, "orders", "orders")
     yield opened
     opened.close()
 
@@ -44,14 +46,14 @@ def delta(**changes: object) -> StreamDelta:
         }
     )
     counts = Counts(3, 2, 1, 0, 0, 0)
-    values = {"bytes": 30, "offset": 30, "offsets": (Offset("id", "f", 30, 3),), "spans": (("id", 0, 30),)} | changes
-    return StreamDelta("orders", ("id", "name"), rows, rejections, counts, counts, **values)  # type: ignore[arg-type]
+    values = {"bytes": 30, "offset": 30, "offsets": (Offset("id", "f", 30, 3),), "spans": (Span("id", "f", 0, 30, 0, 3),)} | changes
+    return StreamDelta("orders", "orders", ("id", "name"), rows, rejections, counts, counts, **values)  # type: ignore[arg-type]
 
 
 def test_everything_of_a_commit_is_there(database: Database) -> None:
     steps: list[int] = []
-    write(database.writer, Commit(1, 100.0, (delta(),)), steps.append)
-    assert sorted(set(steps)) == [1, 2, 3, 6, 7, 8, STEPS]
+    write(Inserts(database.writer), Commit(1, 100.0, (delta(),)), steps.append)
+    assert sorted(set(steps)) == [1, 2, 3, 5, 6, 7, 8, STEPS]
     ask = database.writer.execute
     assert ask("SELECT id, name FROM main.orders") == [(1, "a"), (3, "c")]
     assert ask("SELECT raw, rules FROM workbench.quarantine") == [(b"\xff", ["positive"])]
@@ -66,20 +68,34 @@ def test_a_failure_inside_leaves_nothing(database: Database, step: int) -> None:
             raise QueryError("no")
 
     with pytest.raises(QueryError):
-        write(database.writer, Commit(1, 100.0, (delta(),)), fail)
-    for table in ("_store.orders", "_system.quarantine", "_system.commits", "_system.offsets"):
+        write(Inserts(database.writer), Commit(1, 100.0, (delta(),)), fail)
+    for table in ("_store.orders", "_system.quarantine", "_system.commit_log", "_system.offsets"):
         assert database.writer.execute(f"SELECT count(*) FROM {table}") == [(0,)]
-    write(database.writer, Commit(1, 100.0, (delta(),)))
+    write(Inserts(database.writer), Commit(1, 100.0, (delta(),)))
     assert database.writer.execute("SELECT count(*) FROM _store.orders") == [(2,)]
 
 
 def test_an_error_of_the_database_leaves_nothing(database: Database) -> None:
     broken = delta(offsets=(Offset("id", "f", 2**70, 3),))
     with pytest.raises(Exception, match=r"."):
-        write(database.writer, Commit(1, 100.0, (broken,)))
+        write(Inserts(database.writer), Commit(1, 100.0, (broken,)))
     assert database.writer.execute("SELECT count(*) FROM _store.orders") == [(0,)]
 
 
 def test_counts_balance() -> None:
     assert (Counts(3, 2, 1) + Counts(2, 0, 0, 1, 1)).balanced
     assert not Counts(3, 2).balanced
+
+
+def test_folding_keeps_the_last_offset_of_each_file_and_the_sums_of_the_rules(database: Database) -> None:
+    inserts = Inserts(database.writer)
+    first = delta(offsets=(Offset("id", "f", 30, 3), Offset("other", "g", 5, 1)), rules=(RuleCount("positive", 2, 1),))
+    write(inserts, Commit(1, 100.0, (first,)))
+    write(inserts, Commit(2, 101.0, (delta(offsets=(Offset("id", "f", 60, 6),), rules=(RuleCount("positive", 3, 2),)),)))
+    told = [database.writer.execute(f"FROM workbench.{view} ORDER BY ALL")[:2] for view in ("offsets",)]
+    rules = database.writer.execute("SELECT stream, rule, total, last_id FROM workbench.rules ORDER BY rule")
+    assert rules == [("orders", "_malformed", 0, None), ("orders", "positive", 5, 2)]
+    tidy(database.writer)
+    assert [database.writer.execute(f"FROM workbench.{view} ORDER BY ALL")[:2] for view in ("offsets",)] == told
+    assert database.writer.execute("SELECT stream, rule, total, last_id FROM workbench.rules ORDER BY rule") == rules
+    assert database.writer.execute("SELECT file_id, byte FROM _system.offsets ORDER BY ALL") == [("id", 60), ("other", 5)]

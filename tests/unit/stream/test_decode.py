@@ -98,8 +98,8 @@ def test_unknown_fields_of_an_inferred_schema_are_rescued_and_told_once(session:
     assert batch.table.column_names == ["id", "_rescued_data"]
     assert outcome(batch) == [(5, None), (6, '{"coupon":"X:\\"1","none":null}'), (7, None), ("_type",), (8, '{"none":nan}')]
     assert batch.notices == [
-        "orders: new field `coupon` at line 812 is kept in _rescued_data",
-        "orders: new field `none` at line 812 is kept in _rescued_data",
+        'orders: new field `coupon` at line 812 is kept in _rescued_data: {"id":6,"coupon":"X:\\"1","none":null}',
+        'orders: new field `none` at line 812 is kept in _rescued_data: {"id":6,"coupon":"X:\\"1","none":null}',
     ]
     assert decoder.decode(raw_batch(data)).notices == []
 

@@ -1,19 +1,167 @@
-"""New fields are told once, and a flood of them ends."""
+"""Fields that come, go and change their type are told once, with a line that shows it; memory stays bounded."""
 
 from __future__ import annotations
 
-from workbench.stream.drift import MOST, Drift
+import json
+
+import pytest
+
+from tests.unit.stream.raws import raw_batch
+from workbench.language.definitions import Column
+from workbench.store.session import Session, scratch
+from workbench.stream.decode import Decoder
+from workbench.stream.drift import MOST, STEADY, Drift
+from workbench.stream.drift_lines import shown_line
+
+COLUMNS = (Column("id", "BIGINT"), Column("country", "VARCHAR"), Column("amount", "DOUBLE"))
 
 
-def test_a_field_is_told_once() -> None:
-    drift = Drift()
-    assert drift.fresh([("a", 0), ("b", 1)]) == ([("a", 0), ("b", 1)], False)
-    assert drift.fresh([("b", 5), ("c", 6)]) == ([("c", 6)], False)
+@pytest.fixture
+def session() -> Session:
+    return scratch()
+
+
+def decoder(session: Session, drift: Drift, inferred: bool = False, tells: bool = True, format: str = "json") -> Decoder:
+    return Decoder(session, COLUMNS, format, inferred=inferred, stream="orders", drift=drift, tells=tells)  # type: ignore[arg-type]
+
+
+def lines(*rows: dict[str, object], times: int = 1) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows * times).encode()
+
+
+ROW = {"id": 5, "country": "DE", "amount": 2.5}
+
+
+def test_a_field_is_told_once_and_counted_on() -> None:
+    drift = Drift(lambda: 7.0)
+    assert drift.seen("new", "a", 2, {"BIGINT"}, b"one")
+    assert not drift.seen("new", "a", 3, {"DOUBLE"}, b"two")
+    (found,) = drift.found()
+    assert (found.kind, found.field, found.count, found.type, found.sample, found.at) == ("new", "a", 5, "DOUBLE", b"one", 7.0)
 
 
 def test_a_flood_is_told_to_end_once() -> None:
     drift = Drift()
-    told, ends = drift.fresh((f"id-{n}", n) for n in range(MOST))
-    assert (len(told), ends) == (MOST, False)
-    assert drift.fresh([("x", 0), ("id-1", 1)]) == ([], True)
-    assert drift.fresh([("y", 0)]) == ([], False)
+    assert all(drift.seen("new", f"id-{n}", 1, (), b"") for n in range(MOST))
+    assert not drift.seen("new", "x", 1, (), b"")
+    assert not drift.seen("new", "id-1", 1, (), b"")
+    assert [drift.overflows(), drift.overflows()] == [True, False]
+    assert len(drift.found()) == MOST
+
+
+def test_a_field_vanishes_after_having_been_there_and_comes_back() -> None:
+    drift = Drift()
+    assert drift.vanished(STEADY, {"a": STEADY, "rare": 10, "never": 0}) == []
+    assert drift.vanished(STEADY - 1, {"a": 0, "rare": 0, "never": 0}) == []
+    assert drift.vanished(1, {"a": 0, "rare": 0, "never": 0}) == ["a"]
+    drift.seen("vanished", "a", 1, (), b"")
+    assert drift.vanished(10, {"a": 1}) == []
+    assert drift.found() == ()
+    assert drift.vanished(STEADY - 1, {"a": 0}) == []
+
+
+def test_a_young_field_does_not_vanish() -> None:
+    drift = Drift()
+    drift.vanished(STEADY - 1, {"a": STEADY - 1})
+    assert drift.vanished(10 * STEADY, {"a": 0}) == []
+
+
+def test_what_has_its_column_now_is_settled() -> None:
+    drift = Drift()
+    drift.seen("new", "Coupon", 1, (), b"")
+    drift.seen("retyped", "amount", 1, (), b"")
+    drift.settle(["id", "coupon", "amount"])
+    assert [one.field for one in drift.found()] == ["amount"]
+
+
+def test_a_declared_table_tells_fields_that_it_ignores(session: Session) -> None:
+    drift = Drift()
+    made = decoder(session, drift)
+    assert made.decode(raw_batch(lines(ROW))).notices == []
+    batch = made.decode(raw_batch(lines(ROW | {"coupon": "X1", "none": None}), line=41))
+    assert batch.notices == [
+        'orders: new field `coupon` at line 42 has no column and is not stored: {"id": 5, "country": "DE", "amount": 2.5, "coupon": "X1", "none": null}'
+    ]
+    assert made.decode(raw_batch(lines(ROW | {"coupon": 3}))).notices == []
+    (found,) = drift.found()
+    assert (found.kind, found.field, found.type) == ("new", "coupon", "VARCHAR")
+    assert decoder(session, Drift(), tells=False).decode(raw_batch(lines(ROW | {"coupon": "X1"}))).notices == []
+
+
+def test_a_field_of_some_lines_is_found_in_a_large_chunk(session: Session) -> None:
+    drift = Drift()
+    rows = [ROW | ({"coupon": n} if n % 3 == 0 else {}) for n in range(5000)]
+    decoder(session, drift).decode(raw_batch(lines(*rows)))
+    (found,) = drift.found()
+    assert (found.field, found.type) == ("coupon", "BIGINT")
+    assert 1000 < found.count < 2500
+
+
+def test_what_is_rescued_is_counted_exactly(session: Session) -> None:
+    drift = Drift()
+    rows = [ROW | ({"coupon": n, "old": None} if n % 7 == 0 else {}) for n in range(2000)]
+    decoder(session, drift, inferred=True).decode(raw_batch(lines(*rows)))
+    assert [(one.field, one.count, one.type) for one in drift.found()] == [("coupon", 286, "BIGINT"), ("old", 286, "VARCHAR")]
+
+
+@pytest.mark.parametrize("times", [1, 2000])
+def test_a_type_that_changed_is_told_with_what_becomes_of_the_lines(session: Session, times: int) -> None:
+    drift = Drift()
+    batch = decoder(session, drift).decode(raw_batch(lines(ROW, {"id": 6, "country": "DE", "amount": "2.50"}, times=times)))
+    (notice,) = batch.notices
+    assert notice.startswith("orders: field `amount`, DOUBLE, is a string at line 2: such lines are rejected as _type: ")
+    (found,) = drift.found()
+    assert (found.kind, found.field, found.type) == ("retyped", "amount", "VARCHAR")
+    assert found.count == times
+
+
+def test_a_value_that_is_only_wrong_is_no_new_type(session: Session) -> None:
+    drift = Drift()
+    decoder(session, drift).decode(raw_batch(lines({"id": 1.5}, {"id": 1 << 70}) + b'{"id": \n'))
+    assert drift.found() == ()
+
+
+def test_a_text_column_that_comes_to_have_numbers(session: Session) -> None:
+    drift = Drift()
+    made = decoder(session, drift)
+    for _ in range(100):
+        assert made.decode(raw_batch(lines(ROW))).notices == []
+    (notice,) = made.decode(raw_batch(lines(ROW | {"country": 49}))).notices
+    assert "field `country`, VARCHAR, is a number at line 1: it is taken as text" in notice
+
+
+def test_a_text_column_that_always_had_both_is_not_told(session: Session) -> None:
+    drift = Drift()
+    made = decoder(session, drift)
+    for n in range(200):
+        made.decode(raw_batch(lines(ROW | {"country": n if n % 2 else "DE"})))
+    assert drift.found() == ()
+
+
+def test_a_field_that_is_gone_is_told_with_a_line_without_it(session: Session) -> None:
+    drift = Drift()
+    made = decoder(session, drift)
+    made.decode(raw_batch(lines(ROW, times=STEADY)))
+    assert made.decode(raw_batch(lines({"id": 5, "amount": 1.5}, times=STEADY - 1))).notices == []
+    (notice,) = made.decode(raw_batch(lines({"id": 5, "amount": 1.5}))).notices
+    assert notice == 'orders: field `country`, which most records had, is missing or null in the last 5,000: {"id": 5, "amount": 1.5}'
+    made.decode(raw_batch(lines(ROW)))
+    assert drift.found() == ()
+
+
+def test_a_header_that_changes(session: Session) -> None:
+    drift = Drift()
+    made = decoder(session, drift, format="csv")
+    assert made.decode(raw_batch(b"id,country,amount\n1,DE,2.5\n", header=True, file_id="a")).notices == []
+    batch = made.decode(raw_batch(b"id,amount,coupon,\n1,2.5,17,\n2,3.5,18,\n", header=True, file_id="b"))
+    assert [notice.split(": ")[1] for notice in batch.notices] == [
+        "new column `coupon` in b has no column in the table and is not stored",
+        "column `country`, which files before had, is not in b",
+    ]
+    assert [(one.kind, one.field, one.type) for one in drift.found()] == [("new", "coupon", "BIGINT"), ("vanished", "country", "VARCHAR")]
+    made.decode(raw_batch(b"country,id,amount\nDE,1,2.5\n", header=True, file_id="c"))
+    assert [one.kind for one in drift.found()] == ["new"]
+
+
+def test_a_sample_is_one_line_of_text() -> None:
+    assert shown_line(b'{"a":\t"\x1b[31m\xff"}\r') == '{"a": "�[31m�"}'

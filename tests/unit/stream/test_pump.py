@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from types import SimpleNamespace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from workbench.language.project import load
 from workbench.store.database import Database
 from workbench.store.session import Session
 from workbench.stream.flow import Flow
+from workbench.stream.output import Output
 from workbench.stream.pump import Pump
 from workbench.stream.tick import Assembler, Plan
 
@@ -82,12 +84,12 @@ class LateLock:
 @pytest.fixture
 def flow() -> Flow:
     (table,) = load({"a.sql": ONE}).graph.definitions
-    return Flow(cast(StreamingTable, table), ("n",), cast(Source, Numbers()), lambda session: NOTHING)
+    return Flow([Output("one", cast(StreamingTable, table), ("n",), "read_files")], cast(Source, Numbers()), lambda session: NOTHING)
 
 
 @pytest.fixture
 def pump(flow: Flow) -> Pump:
-    return Pump(cast(Database, NOTHING), Assembler(Plan([flow]), 0, 0))
+    return Pump(cast(Database, SimpleNamespace(writer=NOTHING)), Assembler(Plan([flow]), 0, 0))
 
 
 def read(pump: Pump, flow: Flow) -> None:

@@ -97,6 +97,14 @@ def test_a_batch_without_accepted_records(session: Session) -> None:
     assert batch.rejected_raw.to_pylist() == [b"broken"]
 
 
+def test_metadata_names_the_peer_and_the_time_of_each_record(session: Session) -> None:
+    query = "SELECT _row, _metadata.peer AS p, _metadata.arrived_at AS t FROM _input"
+    raw = raw_batch(DATA, peers=((0, "a:1"), (2, ""), (4, "b:2")), arrivals=((0, 1.5), (3, 2.0)))
+    batch = selector(session, query, "p VARCHAR, t TIMESTAMPTZ").select(Decoder(session, ORDERS, "json").decode(raw))
+    early, late = datetime(1970, 1, 1, 0, 0, 1, 500000, UTC), datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
+    assert outcome(batch) == [("a:1", early), None, (None, early), ("_malformed",), ("b:2", late)]
+
+
 def test_rows_of_another_streaming_table(session: Session) -> None:
     rows = decoded(session, DATA.replace(b"broken\n", b"").replace(b"\n\n", b"\n")).table
     rule = Expectation("small", "id < 3", "drop", NOWHERE)

@@ -7,9 +7,11 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from workbench.errors import EngineUnavailable
+from workbench.errors import EngineUnavailable, PlanOutdated
 from workbench.protocol import (
     PROTOCOL,
+    Action,
+    ControlPlan,
     Dataset,
     Hello,
     Notice,
@@ -228,8 +230,24 @@ def detail(number: int) -> QuarantineDetail:
     )
 
 
+PLAN = ControlPlan(
+    "orders",
+    "rewind",
+    (
+        "It goes back to commit 9,312, which was made at 17:07:41.",
+        "3,204,118 rows of orders and 3,204 rejected ones that came after it are taken away, and read again from orders/2026-11-22.ndjson.",
+        "revenue_by_minute and revenue_by_country go back with it; 118 windows that were closed open again.",
+        "rollup_daily keeps what it has until it is refreshed.",
+    ),
+    token="t-1",
+)
+"""What a rewind would do."""
+
+
 class FakeEngine:
     """Answers as an engine does. Snapshots come when `push` gives one; `calls` says what was asked; `dead` makes everything fail.
+
+    `plans` are given one after the other, the last one again and again; `outdated` is how many times a command is refused for its plan.
 
     Queries: `results` by SQL text gives (columns, rows); `slow` keeps a query running until `finish`.
     """
@@ -244,6 +262,8 @@ class FakeEngine:
         self.statuses: dict[str, QueryStatus] = {}
         self.rows: dict[str, Sequence[tuple[str | None, ...]]] = {}
         self.total = 884_213
+        self.plans = [PLAN]
+        self.outdated = 0
         self.tail_rows = tuple(tail_row(i) for i in range(60))
         self._news: asyncio.Queue[Snapshot | None] = asyncio.Queue()
 
@@ -337,6 +357,17 @@ class FakeEngine:
     async def resume(self, name: str) -> Reply:
         self._call("resume", name)
         return Reply(f"{name} reads on")
+
+    async def plan_control(self, stream: str, action: Action, **arguments: object) -> ControlPlan:
+        self._call("plan_control", stream, action, arguments)
+        return replace(self.plans.pop(0) if len(self.plans) > 1 else self.plans[0], stream=stream, action=action)
+
+    async def control(self, stream: str, action: Action, token: str, **arguments: object) -> Reply:
+        self._call("control", stream, action, token, arguments)
+        if self.outdated:
+            self.outdated -= 1
+            raise PlanOutdated("What it would do has changed.")
+        return Reply(f"{action} of {stream} is done")
 
     async def refresh(self, name: str, full: bool = False) -> Reply:
         self._call("refresh", name, full)

@@ -137,11 +137,14 @@ async def test_p_asks_before_it_pauses_ingestion_and_resumes_without_asking() ->
     async with staged() as stage:
         await stage.press("p")
         await stage.shows("Pause ingestion of orders?")
+        assert stage.sees("space pauses only the view")
         await stage.press("escape")
-        assert not stage.engine.asked("pause")
-        await stage.press("p", "p")
-        await stage.until(lambda: stage.engine.asked("pause") == [("pause", "orders")])
-        await stage.shows("orders is paused")
+        assert not stage.engine.asked("control")
+        await stage.press("p")
+        await stage.shows("Pause ingestion of orders?")
+        await stage.press("p")
+        await stage.until(lambda: stage.engine.asked("control") == [("control", "orders", "pause", "t-1", {})])
+        await stage.shows("pause of orders is done")
         await stage.press("G", "p")
         await stage.until(lambda: stage.engine.asked("resume") == [("resume", "audit")])
 
@@ -171,7 +174,7 @@ async def test_tab_in_the_prompt_takes_the_next_suggestion() -> None:
 
 async def test_z_zooms_and_escape_comes_back() -> None:
     async with staged() as stage:
-        for key, pane in (("1", "streams"), ("2", "job-zoom"), ("3", "failure-rules")):
+        for key, pane in (("1", "stream-zoom"), ("2", "job-zoom"), ("3", "failure-rules")):
             await stage.press(key, "z")
             assert stage.focused == pane
             assert not stage.sees(" 4  SQL")

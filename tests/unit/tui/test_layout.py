@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.tui.layout import mode_of, plan
+from workbench.tui.widgets.stream_zoom import _columns as zoom_columns
 from workbench.tui.widgets.streams import _columns as columns
 
 ZOOMS = ("", "streams", "tail", "state", "jobs", "failures", "editor", "result")
@@ -20,17 +21,18 @@ ZOOMS = ("", "streams", "tail", "state", "jobs", "failures", "editor", "result")
     st.integers(20, 100),
     st.integers(0, 4),
     st.integers(0, 50),
+    st.integers(0, 50),
     st.booleans(),
     st.sampled_from("1234"),
     st.sampled_from(ZOOMS),
 )
 def test_the_body_is_filled_and_no_pane_is_too_low(
-    width: int, height: int, band: int, streams: int, has_view: bool, pane: str, zoom: str
+    width: int, height: int, band: int, streams: int, sources: int, has_view: bool, pane: str, zoom: str
 ) -> None:
-    layout = plan(width, height, band=band, streams=streams, has_view=has_view, pane=pane, zoom=zoom)
+    layout = plan(width, height, band=band, streams=streams, sources=sources, has_view=has_view, pane=pane, zoom=zoom)
     body = height - 2 - band
     blank = 1 if layout.strips else 0
-    assert layout.top + layout.sql + layout.job_zoom + layout.failure_zoom + layout.strips + blank == body
+    assert layout.top + layout.sql + layout.stream_zoom + layout.job_zoom + layout.failure_zoom + layout.strips + blank == body
     left = layout.streams + layout.tail + layout.state
     assert left in {0, layout.top}
     assert layout.jobs + layout.failures in {0, layout.top}
@@ -58,6 +60,27 @@ def test_120_by_36_is_as_drawn() -> None:
     layout = plan(120, 36, band=0, streams=5, has_view=True, pane="1", zoom="")
     assert (layout.streams, layout.tail, layout.state, layout.jobs, layout.failures) == (8, 8, 6, 11, 11)
     assert (layout.editor, layout.result, layout.right) == (4, 7, 40)
+
+
+def test_sources_are_listed_when_all_of_them_fit_or_not_at_all() -> None:
+    def lines(streams: int, sources: int) -> int:
+        return plan(120, 36, band=0, streams=streams, sources=sources, has_view=True, pane="1", zoom="").streams
+
+    assert lines(5, 3) == 2 + 5 + 3 + 1
+    assert lines(5, 4) == lines(5, 0) == 8
+    assert lines(2, 2) == 2 + 2 + 2 + 1
+
+
+def test_columns_of_zoomed_streams_drop_in_order_and_never_what_says_how_far_behind() -> None:
+    order: list[str] = []
+    before = zoom_columns(140)
+    for cells in range(140, 50, -1):
+        now = zoom_columns(cells)
+        order += [name for name in now if before[name] and not now[name]]
+        before = now
+    assert order == ["spark", "queue", "rejected", "unread", "left", "slow"]
+    assert all(zoom_columns(120).values())
+    assert [name for name, cells in zoom_columns(80).items() if cells] == ["slow", "left", "unread"]
 
 
 def test_columns_of_streams_drop_in_order() -> None:

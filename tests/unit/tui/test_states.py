@@ -101,9 +101,9 @@ async def test_failed_and_waiting_streams_say_why() -> None:
         assert stage.sees("nothing matches clicks/*.ndjson yet")
         assert stage.sees("✗ 1 failed")
         await stage.press("p")
-        await stage.shows("It stopped on an error.")
+        await stage.shows("Go on with orders?")
         await stage.press("p")
-        await stage.until(lambda: stage.engine.asked("resume") == [("resume", failed.name)])
+        await stage.until(lambda: stage.engine.asked("control") == [("control", failed.name, "resume", "t-1", {})])
 
 
 async def test_empty_panes_say_what_to_do() -> None:

@@ -1,0 +1,376 @@
+"""Commands on streams: said before they are done, done as they were said, and the counts balance afterwards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.integration.test_engine import BY_COUNTRY, ORDERS, Bench
+from workbench.errors import NotFound, PlanOutdated, UsageError
+from workbench.protocol import Action, ControlPlan
+
+LARGE = """
+CREATE STREAMING TABLE large (CONSTRAINT known EXPECT (country IS NOT NULL) ON VIOLATION DROP ROW)
+AS SELECT order_id, country FROM STREAM orders WHERE amount > 10;
+"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "shop")
+    yield made
+    made.engine.stop()
+
+
+def orders(first: int, stop: int) -> list[dict[str, Any]]:
+    """Every fourth breaks the rule of orders, every third that of large."""
+    return [
+        {"order_id": i, "country": None if i % 3 == 0 else "DE", "amount": -1.0 if i % 4 == 0 else float(i)} for i in range(first, stop)
+    ]
+
+
+def filled(bench: Bench, *parts: int, sql: str = ORDERS + LARGE + BY_COUNTRY) -> None:
+    """One commit (at least) for each part."""
+    bench.write(sql)
+    bench.start()
+    first = 0
+    for part in parts:
+        bench.append(*orders(first, first + part))
+        first += part
+        arrived(bench, first)
+
+
+def arrived(bench: Bench, records: int, stream: str = "orders") -> None:
+    bench.until(f"SELECT rows_in FROM workbench.streams WHERE name = '{stream}'", [(str(records),)])
+
+
+def number(bench: Bench, sql: str) -> int:
+    return int(bench.ask(sql)[0][0])
+
+
+def last_commit(bench: Bench) -> int:
+    return number(bench, "SELECT max(id) FROM workbench.commits")
+
+
+def do(bench: Bench, name: str, action: Action, **arguments: Any) -> str:
+    plan = bench.engine.plan_control(name, action, arguments)
+    assert plan.possible, plan.says
+    return bench.engine.control(name, action, plan.token, arguments)
+
+
+def planned(bench: Bench, name: str, action: Action, **arguments: Any) -> ControlPlan:
+    return bench.engine.plan_control(name, action, arguments)
+
+
+def everything(bench: Bench) -> dict[str, Any]:
+    """What is stored, but for when and by which commit."""
+    return {
+        "orders": bench.ask("SELECT * FROM orders ORDER BY ALL"),
+        "large": bench.ask("SELECT * FROM large ORDER BY ALL"),
+        "state": bench.ask("SELECT * FROM by_country ORDER BY ALL"),
+        "quarantine": bench.ask('SELECT stream, rules, raw, file, line, "offset" FROM workbench.quarantine ORDER BY ALL'),
+        "rules": bench.ask("SELECT stream, rule, total FROM workbench.rules ORDER BY ALL"),
+        "counts": bench.ask(
+            'SELECT name, rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM workbench.streams ORDER BY ALL'
+        ),
+        "offsets": bench.ask("SELECT stream, file, byte, line FROM workbench.offsets ORDER BY ALL"),
+    }
+
+
+def test_a_rewind_takes_back_what_came_later_and_reads_it_again(bench: Bench) -> None:
+    filled(bench, 10, 20, 30)
+    before, newest = everything(bench), last_commit(bench)
+    commit = number(bench, "SELECT min(id) FROM workbench.commits WHERE stream = 'orders' AND rows_in > 0")
+    kept = number(bench, f"SELECT count(*) FROM orders AT (VERSION => {commit})")
+    plan = planned(bench, "orders", "rewind", commit=commit)
+    assert plan.possible
+    text = " ".join(plan.says)
+    assert f"orders goes back to commit {commit}" in text
+    assert "large derives from it" in text
+    assert "Rebuilt from stored rows: by_country." in text
+    assert "Read again: " in text
+    done = bench.engine.control("orders", "rewind", plan.token, {"commit": commit})
+    assert f"went back to commit {commit} in commit {newest + 1}" in done
+    arrived(bench, 60)
+    bench.until("SELECT count(*) FROM orders", [(str(len(before["orders"])),)])
+    assert everything(bench) == before
+    assert bench.engine.check_data() == []
+    assert last_commit(bench) > newest + 1
+    assert number(bench, f"SELECT count(*) FROM orders AT (VERSION => {newest + 1})") == kept
+    assert done in bench.notices()
+    assert number(bench, "SELECT count(*) FROM workbench.events WHERE text LIKE '%went back to commit%'") == 1
+
+
+def test_what_a_paused_table_was_is_there_after_a_rewind(bench: Bench) -> None:
+    filled(bench, 10)
+    then, commit = everything(bench), last_commit(bench)
+    bench.append(*orders(10, 40))
+    arrived(bench, 40)
+    do(bench, "orders", "pause")
+    do(bench, "orders", "rewind", commit=commit)
+    assert everything(bench) == then
+    assert bench.engine.check_data() == []
+    bench.engine.stop()
+    bench.start()
+    assert everything(bench) == then
+    assert bench.engine.snapshot().streams[0].state == "PAUSE"
+    do(bench, "orders", "resume")
+    arrived(bench, 40)
+    assert bench.engine.check_data() == []
+
+
+@pytest.mark.parametrize("place", ["beginning", "time", "offset", "row"])
+def test_every_way_to_name_a_place(bench: Bench, place: str) -> None:
+    filled(bench, 10, 20)
+    before = everything(bench)
+    size = (bench.root / "in" / "a.ndjson").read_text().index('{"order_id": 12,')
+    arguments: dict[str, Any] = {
+        "beginning": {"beginning": True},
+        "time": {"time": bench.ask("SELECT strftime(min(\"at\") AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f') FROM workbench.commits")[0][0]},
+        "offset": {"offset": f"in/a.ndjson:{size}"},
+        "row": {"row": "a.ndjson:13"},
+    }[place]
+    done = do(bench, "orders", "rewind", **arguments)
+    assert ("30 records" if place == "beginning" else "20 records") in done
+    arrived(bench, 30)
+    arrived(bench, len(before["orders"]), "large")
+    assert everything(bench) == before
+    assert bench.engine.check_data() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({}, "goes to one place"),
+        ({"commit": 1, "beginning": True}, "goes to one place"),
+        ({"commit": 999}, "999 is no commit"),
+        ({"commit": -1}, "-1 is no commit"),
+        ({"commit": "1"}, "'1' is no commit"),
+        ({"time": "soon"}, "'soon' is no time"),
+        ({"offset": "a.ndjson"}, "is no place in a file"),
+        ({"offset": "b.ndjson:1"}, "has not read byte 1 of b.ndjson"),
+        ({"offset": "a.ndjson:99999"}, "has not read byte 99,999"),
+        ({"where": 1}, "where has no meaning here"),
+    ],
+)
+def test_a_place_that_is_none(bench: Bench, arguments: dict[str, Any], error: str) -> None:
+    filled(bench, 3, sql=ORDERS)
+    with pytest.raises(UsageError, match=error):
+        planned(bench, "orders", "rewind", **arguments)
+
+
+def test_a_rewind_that_would_lose_records_is_refused(bench: Bench) -> None:
+    filled(bench, 10)
+    commit = last_commit(bench)
+    bench.append(*orders(10, 15), file="b.ndjson")
+    arrived(bench, 15)
+    bench.append(*orders(15, 20))
+    arrived(bench, 20)
+    (bench.root / "in" / "b.ndjson").unlink()
+    before = everything(bench)
+    plan = planned(bench, "orders", "rewind", commit=commit)
+    assert not plan.possible
+    assert plan.token == ""
+    assert "no longer has 5 records" in plan.says[0]
+    assert "in/b.ndjson can no longer be read from byte 0 on (lines 1 to 5)" in plan.says[1]
+    with pytest.raises(UsageError, match="no longer has 5 records"):
+        bench.engine.control("orders", "rewind", "", {"commit": commit})
+    assert everything(bench) == before
+    later = number(bench, "SELECT max(id) FROM workbench.commits c WHERE list_contains([s.file FOR s IN spans], 'in/b.ndjson')")
+    do(bench, "orders", "rewind", commit=later)
+    arrived(bench, 20)
+    assert everything(bench) == before
+
+
+def test_a_table_over_a_stream_is_derived_again_alone(bench: Bench) -> None:
+    filled(bench, 20, 20)
+    before = everything(bench)
+    plan = planned(bench, "large", "rewind", beginning=True)
+    assert "Derived again from stored rows: large." in plan.says
+    bench.engine.control("large", "rewind", plan.token, {"beginning": True})
+    assert everything(bench) == before
+    assert bench.engine.check_data() == []
+
+
+def test_only_the_table_that_is_named_goes_back_when_another_reads_the_same_source(bench: Bench) -> None:
+    audit = "CREATE STREAMING TABLE audit AS SELECT order_id FROM STREAM read_files('in/*.ndjson', format => 'json');"
+    filled(bench, 10, 10, sql=ORDERS + LARGE + BY_COUNTRY + audit)
+    arrived(bench, 20, "audit")
+    commits = bench.ask("SELECT id FROM workbench.commits WHERE stream = 'audit' ORDER BY id")
+    before = everything(bench)
+    do(bench, "orders", "rewind", beginning=True)
+    arrived(bench, 20)
+    arrived(bench, len(before["orders"]), "large")
+    assert everything(bench) == before
+    assert bench.ask("SELECT id FROM workbench.commits WHERE stream = 'audit' ORDER BY id") == commits
+    assert bench.engine.check_data() == []
+    bench.append(*orders(20, 25))
+    arrived(bench, 25)
+    arrived(bench, 25, "audit")
+
+
+def test_all_flows_of_a_table_go_back_together(bench: Bench) -> None:
+    mixed = """
+    CREATE STREAMING TABLE mixed (order_id BIGINT, country VARCHAR);
+    CREATE FLOW a AS INSERT INTO mixed BY NAME SELECT order_id, country FROM STREAM read_files('in/a*.ndjson', format => 'json');
+    CREATE FLOW b AS INSERT INTO mixed BY NAME SELECT order_id, country FROM STREAM read_files('in/b*.ndjson', format => 'json');
+    """
+    bench.write(mixed)
+    bench.start()
+    bench.append(*orders(0, 5))
+    arrived(bench, 5, "mixed")
+    commit = last_commit(bench)
+    bench.append(*orders(5, 9), file="b.ndjson")
+    arrived(bench, 9, "mixed")
+    bench.append(*orders(9, 12))
+    arrived(bench, 12, "mixed")
+    rows = bench.ask("SELECT * FROM mixed ORDER BY ALL")
+    assert "7 records" in do(bench, "mixed", "rewind", commit=commit)
+    arrived(bench, 12, "mixed")
+    assert bench.ask("SELECT * FROM mixed ORDER BY ALL") == rows
+    assert bench.engine.check_data() == []
+
+
+def test_a_plan_is_done_only_as_it_was_shown(bench: Bench) -> None:
+    filled(bench, 10, 10)
+    plan = planned(bench, "orders", "rewind", beginning=True)
+    with pytest.raises(PlanOutdated, match="nothing was done"):
+        bench.engine.control("orders", "rewind", plan.token, {"commit": 1})
+    bench.append(*orders(20, 30))
+    arrived(bench, 30)
+    bench.engine.control("orders", "rewind", plan.token, {"beginning": True})  # what came meanwhile is part of it
+    arrived(bench, 30)
+    with pytest.raises(PlanOutdated):
+        bench.engine.control("orders", "rewind", plan.token, {"beginning": True})  # it is done
+    pause = planned(bench, "orders", "pause")
+    do(bench, "orders", "pause")
+    with pytest.raises(UsageError, match="paused already"):
+        bench.engine.control("orders", "pause", pause.token, {})
+
+
+def test_versions_that_a_rewind_took_back_can_no_longer_be_asked_for(bench: Bench) -> None:
+    filled(bench, 10, 10)
+    first, newest = 1, last_commit(bench)
+    do(bench, "orders", "pause")
+    do(bench, "orders", "rewind", commit=first)
+    assert not planned(bench, "orders", "rewind", commit=newest).possible
+    status = bench.engine.queries.submit(f"SELECT * FROM orders AT (VERSION => {newest})")
+    ended = wait_until(lambda: s if (s := bench.engine.queries.status(status.id)).state != "running" else None)
+    assert f"orders no longer has version {newest}" in ended.error
+
+
+def test_reading_from_the_end_says_what_it_passes_over(bench: Bench) -> None:
+    filled(bench, 10)
+    commit = last_commit(bench)
+    do(bench, "orders", "pause")
+    bench.append(*orders(10, 30))
+    bench.append(*orders(30, 35), file="b.ndjson")
+    size = sum(path.stat().st_size for path in (bench.root / "in").iterdir()) - number(bench, "SELECT sum(byte) FROM workbench.offsets")
+    plan = planned(bench, "orders", "end")
+    assert f"{size:,} bytes" in plan.says[0]
+    assert "25 rows" in plan.says[0]
+    done = bench.engine.control("orders", "end", plan.token, {})
+    assert f"{size:,} bytes" in done
+    assert done in bench.notices()
+    do(bench, "orders", "resume")
+    bench.append(*orders(40, 42))
+    arrived(bench, 12)
+    assert bench.ask("SELECT max(order_id) FROM orders") == [("41",)]
+    assert bench.engine.check_data() == []
+    do(bench, "orders", "rewind", commit=commit)
+    arrived(bench, 37)
+    assert bench.engine.check_data() == []
+
+
+def test_nothing_unread_is_nothing_to_skip(bench: Bench) -> None:
+    filled(bench, 3, sql=ORDERS)
+    plan = planned(bench, "orders", "end")
+    assert not plan.possible
+    assert "nothing unread" in plan.says[0]
+
+
+def test_a_stopped_stream_holds_no_file_and_stays_stopped(bench: Bench) -> None:
+    filled(bench, 3, sql=ORDERS)
+    assert open_files(bench)
+    plan = planned(bench, "orders", "stop")
+    assert "stays stopped, over restarts too" in plan.says[0]
+    bench.engine.control("orders", "stop", plan.token, {})
+    assert not open_files(bench)
+    bench.append(*orders(3, 5))
+    bench.engine.stop()
+    bench.start()
+    assert bench.engine.snapshot().streams[0].state == "STOP"
+    assert not open_files(bench)
+    assert not planned(bench, "orders", "stop").possible
+    assert not planned(bench, "orders", "rewind", beginning=True).possible
+    do(bench, "orders", "resume")
+    arrived(bench, 5)
+    assert bench.engine.snapshot().streams[0].state != "STOP"
+
+
+def open_files(bench: Bench) -> list[str]:
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            found.append(str(link.readlink()))
+        except FileNotFoundError:
+            continue
+    return [name for name in found if name.startswith(str(bench.root / "in"))]
+
+
+def test_a_limit_is_kept_over_restarts_and_can_be_lifted(bench: Bench) -> None:
+    filled(bench, 3, sql=ORDERS)
+    assert "at most 50 rows/s" in do(bench, "orders", "limit", rows=50)
+    assert bench.engine.snapshot().streams[0].flows[0].limit == 50.0
+    bench.engine.stop()
+    bench.start()
+    assert bench.engine.snapshot().streams[0].flows[0].limit == 50.0
+    assert not planned(bench, "orders", "limit", rows=50).possible
+    assert "(until now at most 50 rows/s)" in " ".join(planned(bench, "orders", "limit", rows=None).says)
+    do(bench, "orders", "limit", rows=None)
+    assert bench.engine.snapshot().streams[0].flows[0].limit is None
+    for wrong in (0, -1, "many", True):
+        with pytest.raises(UsageError, match="is no limit"):
+            planned(bench, "orders", "limit", rows=wrong)
+
+
+def test_what_has_no_source_or_no_name(bench: Bench) -> None:
+    filled(bench, 3)
+    with pytest.raises(NotFound, match="no streaming table nothing"):
+        planned(bench, "nothing", "pause")
+    with pytest.raises(UsageError, match="large has no source of its own"):
+        planned(bench, "large", "pause")
+
+
+def test_a_query_sees_two_tables_as_of_one_commit(bench: Bench) -> None:
+    """Every row of audit comes from a row of orders in the same commit: under load no query may see one without the other."""
+    audit = "CREATE STREAMING TABLE audit AS SELECT order_id FROM STREAM orders;"
+    filled(bench, 1, sql=ORDERS + audit)
+    stop = threading.Event()
+
+    def load() -> None:
+        n = 1
+        while not stop.is_set():
+            bench.append({"order_id": n, "country": "DE", "amount": 1.0})
+            n += 1
+            stop.wait(0.001)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        seen = set()
+        for _ in range(60):
+            ((one, other, by_view),) = bench.ask(
+                "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM audit), (SELECT accepted FROM workbench.streams WHERE name = 'orders')"
+            )
+            assert one == other == by_view
+            seen.add(one)
+    finally:
+        stop.set()
+        thread.join()
+    assert len(seen) > 1

@@ -1,0 +1,159 @@
+"""Log files as machines write, rotate and lose them, under an engine in a process of its own, stopped and killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.integration.test_cli import alone as alone
+from tests.integration.test_cli import engine, right, workbench
+from tests.unit.connectors.test_following import rotate, run, tool
+from workbench.config import Settings, open_project
+from workbench.connectors import watch
+from workbench.engine.engine import Engine
+
+LOG = """CREATE STREAMING TABLE log (n BIGINT NOT NULL, pad VARCHAR)
+AS SELECT * FROM STREAM read_files('logs/{glob}', format => 'json');
+"""
+ASKED = "select count(*) as rows, count(distinct n) as different, max(n) as last from log"
+
+
+class Machine:
+    """A project whose stream reads the log that this writes."""
+
+    def __init__(self, root: Path, glob: str) -> None:
+        self.root, self.logs, self.count = root, root / "logs", 0
+        (root / "pipelines").mkdir(parents=True)
+        self.logs.mkdir()
+        (root / "pipelines" / "log.sql").write_text(LOG.format(glob=glob), "utf-8")
+
+    def write(self, count: int, name: str = "app.log") -> None:
+        with (self.logs / name).open("a", encoding="utf-8") as file:
+            for _ in range(count):
+                file.write(json.dumps({"n": self.count, "pad": "x" * 100}) + "\n")
+                self.count += 1
+
+    def stored(self) -> dict[str, Any]:
+        done = workbench(self.root, "sql", "--format", "json", ASKED)
+        answers = json.loads(done.stdout) if done.returncode == 0 else []
+        return dict(answers[0]) if answers else {}
+
+    def until_all(self) -> None:
+        """Every line that was written is there once."""
+        right_answer = {"rows": self.count, "different": self.count, "last": self.count - 1}
+        wait_until(lambda: self.stored() == right_answer, f"{right_answer}; it is {self.stored()}")
+
+
+@pytest.fixture(params=["app.log", "app.log*"])
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
+    return Machine(tmp_path / "machine", request.param)
+
+
+@pytest.mark.parametrize("directives", [["create"], ["copytruncate"], ["create", "compress"]], ids=" ".join)
+def test_logrotate_while_the_engine_runs_and_while_it_does_not(machine: Machine, directives: list[str]) -> None:
+    tool("logrotate")
+    machine.write(300)
+    with engine(machine.root):
+        machine.until_all()
+        for _ in range(2):
+            machine.write(300)
+            machine.until_all()
+            rotate(machine.logs, *directives)
+            machine.write(50)
+        machine.until_all()
+    machine.write(300)
+    rotate(machine.logs, *directives)
+    machine.write(50)
+    with engine(machine.root):
+        machine.until_all()
+    right(workbench(machine.root, "check", "--data"))
+
+
+def test_a_kill_between_rotations(machine: Machine) -> None:
+    """Killed while it reads; meanwhile the log is moved, packed and written on."""
+    machine.write(30_000)
+    for _ in range(2):
+        with engine(machine.root) as process:
+            wait_until(lambda: machine.stored().get("rows", 0) > 0, "the first rows")
+            machine.write(3_000)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        run("mv", machine.logs / "app.log", machine.logs / f"app.log.{machine.count}")
+        run("gzip", machine.logs / f"app.log.{machine.count}")
+        machine.write(20)
+    with engine(machine.root):
+        machine.until_all()
+    right(workbench(machine.root, "check", "--data"))
+
+
+def test_the_folder_of_the_log_goes_away_and_comes_back(machine: Machine) -> None:
+    machine.write(100)
+    with engine(machine.root):
+        machine.until_all()
+        away = machine.root / "away"
+        run("mv", machine.logs, away)
+        gone = "select count(*) as n from workbench.events where message like 'logs is gone%'"
+        wait_until(lambda: '"n":1' in workbench(machine.root, "sql", "--format", "json", gone).stdout.replace(" ", ""), "the notice")
+        run("mv", away, machine.logs)
+        machine.write(100)
+        machine.until_all()
+
+
+def test_without_events_the_poll_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a network filesystem; new files, growth and rotation are all seen."""
+
+    def refuse(*_paths: Path, **_options: object) -> Iterator[object]:
+        raise OSError("no events here")
+
+    monkeypatch.setattr(watch, "watch", refuse)
+    machine = Machine(tmp_path / "machine", "*.log*")
+    settings = Settings(poll=0.05)
+    running = Engine(open_project(machine.root, settings), settings)
+    running.start()
+    try:
+        assert not running._watcher.alive
+
+        def until_all() -> None:
+            wait_until(lambda: running.snapshot().streams[0].accepted == machine.count, f"{machine.count} rows")
+
+        machine.write(10)
+        until_all()
+        machine.write(10)
+        until_all()
+        (machine.logs / "app.log").rename(machine.logs / "app.log.1")
+        machine.write(10)
+        until_all()
+        shutil.copy2(machine.logs / "app.log", machine.logs / "app.log.2")
+        os.truncate(machine.logs / "app.log", 0)
+        machine.write(10)
+        until_all()
+        assert running.check_data() == []
+    finally:
+        running.stop()
+
+
+def test_ten_thousand_files(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine", "*.log")
+    for number in range(2_000):
+        machine.write(1, f"{number:05}.log")
+    with engine(machine.root) as process:
+        machine.until_all()
+        handles = Path(f"/proc/{process.pid}/fd")
+        if handles.is_dir():
+            assert len(os.listdir(handles)) < 300
+        machine.write(5, "00007.log")
+        machine.write(5, "new.log")
+        machine.until_all()
+    with engine(machine.root):
+        machine.write(5, "00009.log")
+        machine.until_all()
+
+

@@ -1,0 +1,40 @@
+"""A database of format 1 is brought up to the present one: nothing of it is lost, and its sums hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from workbench.language.definitions import Column
+from workbench.store.catalog import Entry
+from workbench.store.database import FORMAT, open_database
+from workbench.store.verify import check_stream
+
+FORMAT_1 = Path(__file__).parent / "format_1.sql"
+
+
+def test_format_1_becomes_the_present_one(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    old = duckdb.connect(str(path))
+    old.execute(FORMAT_1.read_text())
+    old.execute(
+        "CREATE TABLE _store.a (id BIGINT, _commit BIGINT); INSERT INTO _store.a VALUES (1, 1), (2, 2);"
+        " INSERT INTO _system.streams VALUES ('a', 2, now(), 3, 2, 1, 0, 0, 0, 30, true);"
+        " INSERT INTO _system.commits VALUES (1, now(), 'a', 1, 1, 0, 0, 0, 0, 10, 10, [{'file_id': 'f', 'from': 0, 'to': 10}]),"
+        " (2, now(), 'a', 2, 1, 1, 0, 0, 0, 20, 30, [{'file_id': 'f', 'from': 10, 'to': 30}]);"
+        " INSERT INTO _system.offsets VALUES ('a', 'f', 'x.ndjson', 30, 3, false, 'm');"
+        " INSERT INTO _system.rules VALUES ('a', '_type', 1, now(), now(), 1), ('a', 'r', 0, NULL, NULL, NULL);"
+        " INSERT INTO _system.quarantine VALUES (1, 'a', ['_type'], 'x'::BLOB, 's', 'f', 1, 0, now(), 'quarantined', 2);"
+        " INSERT INTO _system.catalog VALUES ('v', 'running state', '', 'f', 1, 't', 'digest', [], [], [], now(), 0, [])"
+    )
+    old.close()
+    database = open_database(path, "256MB", "64MB", (tmp_path,))
+    ask = database.writer.execute
+    assert ask("SELECT format FROM _system.meta") == [(FORMAT,)]
+    assert ask('SELECT name, rows_in, accepted, rejected, "offset", paused FROM workbench.streams') == [("a", 3, 2, 1, 30, True)]
+    assert ask("SELECT flow, file, byte, line FROM workbench.offsets") == [("a", "x.ndjson", 30, 3)]
+    assert ask("SELECT rule, total FROM workbench.rules ORDER BY ALL") == [("_type", 1), ("r", 0)]
+    assert ask("SELECT digest FROM _system.catalog") == [("",)]
+    assert check_stream(database.writer, Entry("a", "streaming table", "", "", 1, "", "", (Column("id", "BIGINT"),))) == []
+    database.close()

@@ -1,0 +1,268 @@
+"""Rewinding a streaming table and replaying it: what that would do, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from workbench.batch import Offset
+from workbench.engine.catalog import Catalog
+from workbench.engine.control import Arguments, Intent, Target, impossible, takes
+from workbench.engine.sentences import MOST_NAMED, commit_name, count, listed
+from workbench.engine.standing import offsets
+from workbench.errors import QueryError, UsageError
+from workbench.language.definitions import FlowQuery, InsertFlow, MaterializedView, StreamingTable, StreamRef
+from workbench.store.rewind import (
+    Past,
+    Place,
+    Probe,
+    Rewind,
+    Rewound,
+    begun_after,
+    commit_by,
+    commit_of,
+    losses,
+    past,
+    taken_back,
+    time_of,
+    write_rewind,
+)
+from workbench.store.session import Session
+from workbench.stream.flow import Flow
+from workbench.stream.pump import Pump
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What is read again of one file, from `start` to `stop`; `offset` is where the source begins, None when it cannot."""
+
+    start: Place
+    stop: Place
+    offset: Offset | None
+
+    @property
+    def records(self) -> int:
+        return self.stop.line - self.start.line
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is put back: tables with the commit each goes back to, their flows with what is read again, the views over them."""
+
+    tables: dict[str, int]
+    flows: tuple[Rewound, ...]
+    again: tuple[Again, ...]
+    running: tuple[str, ...]
+    batch: tuple[str, ...]
+
+    @property
+    def gone(self) -> tuple[Again, ...]:
+        return tuple(one for one in self.again if one.offset is None and one.records)
+
+
+class Rewinding:
+    """The action `rewind`, for Control.
+
+    Args:
+        renew: builds these flows anew from what is stored; rewound: told of the tables that were put back.
+    """
+
+    def __init__(
+        self,
+        pump: Pump,
+        catalog: Catalog,
+        clock: Callable[[], float],
+        renew: Callable[[Session, frozenset[str]], None],
+        rewound: Callable[[Session, tuple[str, ...]], None],
+        probe: Probe = lambda step: None,
+    ) -> None:
+        self._pump, self._catalog, self._clock = pump, catalog, clock
+        self._renew, self._rewound, self._probe = renew, rewound, probe
+
+    def rewind(self, session: Session, target: Target, arguments: Arguments) -> Intent:
+        """Put a table back to what it was after a commit, and read on from there."""
+        takes(arguments, "commit", "time", "offset", "row", "beginning")
+        table = target.table
+        if any(flow.stopped for flow in target.running):
+            return impossible(f"{table.name} is stopped: its source is closed.", "Resume it first, or pause it instead.")
+        commit = self._commit(session, table, arguments)
+        newest = session.execute("SELECT max(id) FROM _system.commits WHERE stream = ?", [table.name])[0][0]
+        if newest is None or newest <= commit:
+            return impossible(f"{table.name} has stored nothing after commit {commit:,}: there is nothing to rewind.")
+        if back := taken_back(session, table.name, commit):
+            return impossible(
+                f"{table.name} is no longer as it was after commit {commit:,}: commit {back[1]:,} took it back to {back[0]:,}.",
+                f"It can go back to a commit up to {back[0]:,}, or from {back[1]:,} on.",
+            )
+        scope = self._scope(session, table, commit)
+        says = self._says(session, table, scope)
+        if scope.gone:
+            return impossible(*_lost(scope), *says)
+        last = session.execute("SELECT coalesce(max(commit), 0) FROM _system.rewinds")[0][0]
+        facts: list[object] = [commit, sorted(scope.tables.items()), [f.flow for f in scope.flows], scope.running, last]
+        return Intent(says, lambda own: self._do(own, table, commit, scope), facts)
+
+    def _do(self, session: Session, table: StreamingTable, commit: int, scope: Scope) -> str:
+        gone = losses(session, table.name, commit)
+        assembler = self._pump.assembler
+        rewind = Rewind(assembler.commit_id + 1, self._clock(), scope.flows, scope.running)
+        write_rewind(session, rewind, self._probe)
+        assembler.commit_id = rewind.commit
+        self._renew(session, frozenset(flow.flow for flow in scope.flows))
+        self._rewound(session, tuple(scope.tables))
+        records = sum(one.records for one in scope.again)
+        return (
+            f"{table.name} went back to {commit_name(commit)} in commit {rewind.commit:,}: {count(gone.rows, 'row')} and"
+            f" {count(gone.rejections, 'rejection')} were removed; to be read again: {count(records, 'record')}"
+        )
+
+    def _commit(self, session: Session, table: StreamingTable, arguments: Arguments) -> int:
+        """The commit to go back to.
+
+        Raises:
+            UsageError: not exactly one place is named, or there is none such.
+        """
+        given = [name for name, value in arguments.items() if value is not None and value is not False]
+        if len(given) != 1:
+            raise UsageError("A rewind goes to one place", "Give one of commit, time, offset (file:byte), row (file:line) and beginning.")
+        (name,) = given
+        value = arguments[name]
+        if name == "beginning":
+            return 0
+        if name == "commit":
+            newest = self._pump.assembler.commit_id
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= newest:
+                raise UsageError(f"{value!r} is no commit", f"Commits go from 1 to {newest:,}; `workbench.commits` lists them.")
+            return value
+        if name == "time":
+            try:
+                return commit_by(session, str(value))
+            except QueryError as error:
+                raise UsageError(f"{value!r} is no time", "Write it as 2026-01-31 10:00; UTC unless it has a zone.") from error
+        return self._commit_of_place(session, table, name, str(value))
+
+    def _commit_of_place(self, session: Session, table: StreamingTable, name: str, value: str) -> int:
+        """The commit before the one that read a record: so far back that the record is read again."""
+        file, colon, number = value.rpartition(":")
+        if not colon or not number.isascii() or not number.isdigit():
+            raise UsageError(f"{value!r} is no place in a file", "Write offset as file:byte, row as file:line.")
+        found = commit_of(session, table.name, file, "byte" if name == "offset" else "line", int(number))
+        if found is None:
+            what = f"byte {int(number):,}" if name == "offset" else f"line {int(number):,}"
+            hint = "`SELECT file, byte, line FROM workbench.offsets` tells how far it is."
+            raise UsageError(f"{table.name} has not read {what} of {file}", hint)
+        return found - 1
+
+    def _scope(self, session: Session, table: StreamingTable, commit: int) -> Scope:
+        definitions = self._catalog.graph.definitions
+        writers: dict[str, list[StreamingTable | InsertFlow]] = {}
+        for definition in definitions:
+            if isinstance(definition, StreamingTable | InsertFlow) and definition.query is not None:
+                writers.setdefault(_table_of(definition).lower(), []).append(definition)
+        tables = self._derived(table, commit, writers)
+        flows: list[Rewound] = []
+        again: list[Again] = []
+        for name, stream in session.execute("SELECT name, stream FROM _system.flows ORDER BY name"):
+            if stream not in tables:
+                continue
+            kept = tables[stream]
+            was = past(session, name, kept)
+            running = next((flow for flow in self._pump.flows if name in flow.names), None)
+            places = _places(session, name, was, kept, running) if running else ()
+            again += [one for one in places if isinstance(one, Again)]
+            starts = (one.offset if isinstance(one, Again) else one for one in places)
+            flows.append(Rewound(name, stream, kept, was.totals, was.offset, tuple(o for o in starts if o is not None)))
+        views = [d for d in definitions if isinstance(d, MaterializedView)]
+        lower = {name.lower() for name in tables}
+        running_views = tuple(v.name for v in views if v.running and v.running.stream.lower() in lower)
+        batch = tuple(v.name for v in views if not v.running and lower & {name.lower() for name in v.tables})
+        return Scope(tables, tuple(flows), tuple(again), running_views, batch)
+
+    def _derived(self, table: StreamingTable, commit: int, writers: dict[str, list[StreamingTable | InsertFlow]]) -> dict[str, int]:
+        """The table and all that derive from it; those that remember rows (joins, deduplications) begin anew."""
+        tables = {table.name: 0 if any(_remembers(w) for w in writers.get(table.name.lower(), ())) else commit}
+        lower = {table.name.lower(): table.name}
+        grown = True
+        while grown:
+            grown = False
+            for name, flows in writers.items():
+                read = {lower[stream] for flow in flows for stream in _streams(flow) if stream in lower}
+                if not read:
+                    continue
+                kept = 0 if any(_remembers(flow) for flow in flows) or any(tables[stream] == 0 for stream in read) else commit
+                own = lower.setdefault(name, _table_of(flows[0]))
+                if tables.get(own, commit + 1) > kept:
+                    tables[own] = kept
+                    grown = True
+        return tables
+
+    def _says(self, session: Session, table: StreamingTable, scope: Scope) -> list[str]:
+        said = []
+        for name, kept in scope.tables.items():
+            gone = losses(session, name, kept)
+            goes = "goes back" if name == table.name else "derives from it and goes back"
+            since = "" if not kept else f" ({time_of(session, kept)} UTC)"
+            removed = f"{count(gone.rows, 'row')} and {count(gone.rejections, 'rejection')} stored since then are removed"
+            said.append(f"{name} {goes} to {commit_name(kept)}{since}: {removed}.")
+        said += _read_again(scope.again)
+        fed = {name for flow in self._pump.flows for name in flow.names}
+        derived = tuple(dict.fromkeys(flow.stream for flow in scope.flows if flow.flow not in fed))
+        if derived:
+            said.append(f"Derived again from stored rows: {listed(derived)}.")
+        if scope.running:
+            said.append(f"Rebuilt from stored rows: {listed(scope.running)}.")
+        if scope.batch:
+            said.append(f"As before until the next refresh: {listed(scope.batch)}.")
+        return said
+
+
+def _places(session: Session, name: str, was: Past, kept: int, running: Flow) -> tuple[Offset | Again, ...]:
+    """Where each file of a flow stands afterwards: as now, or somewhere before that from where it is read again."""
+    begun = begun_after(session, name, kept)
+    found: list[Offset | Again] = []
+    for now in offsets(session, name):
+        start = was.places.get(now.file_id) or begun.get(now.file_id)
+        if start is None or (start.byte, start.line) == (now.byte, now.line):
+            found.append(now)
+            continue
+        with running.source_lock:
+            offset = running.source.place(now.file_id, now.file, start.byte, start.line)
+        again = Again(replace(start, file=now.file), Place(now.file_id, now.file, now.byte, now.line), offset)
+        found.append(now if offset is None and not again.records else again)
+    return tuple(found)
+
+
+def _table_of(definition: StreamingTable | InsertFlow) -> str:
+    return definition.table if isinstance(definition, InsertFlow) else definition.name
+
+
+def _streams(definition: StreamingTable | InsertFlow) -> set[str]:
+    """The streaming tables, in lower case, whose rows a flow takes."""
+    query: FlowQuery | None = definition.query
+    names = [definition.source.name] if isinstance(definition.source, StreamRef) else []
+    names += [query.join.right] if query is not None and query.join is not None else []
+    return {name.lower() for name in names}
+
+
+def _remembers(definition: StreamingTable | InsertFlow) -> bool:
+    query = definition.query
+    return query is not None and (query.join is not None or query.distinct is not None)
+
+
+def _lost(scope: Scope) -> list[str]:
+    records = sum(one.records for one in scope.gone)
+    said = [f"It cannot be done: the source no longer has {count(records, 'record')} that would have to be read again."]
+    for one in scope.gone[:MOST_NAMED]:
+        place = f"byte {one.start.byte:,} on (lines {one.start.line + 1:,} to {one.stop.line:,})"
+        said.append(f"{one.start.file} can no longer be read from {place}.")
+    return said
+
+
+def _read_again(again: Iterable[Again]) -> list[str]:
+    there = [one for one in again if one.offset is not None]
+    if not there:
+        return []
+    records, size = sum(one.records for one in there), sum(one.stop.byte - one.start.byte for one in there)
+    said = [f"Read again: {count(records, 'record')}, {size:,} bytes."]
+    said += [f"{one.start.file} from byte {one.start.byte:,}, line {one.start.line + 1:,}." for one in there[:MOST_NAMED]]
+    return said + ([f"And {len(there) - MOST_NAMED} more files."] if len(there) > MOST_NAMED else [])

@@ -1,0 +1,149 @@
+"""Running states computed anew from the stored rows, in plain SQL: what kept states are checked against.
+
+Rows are judged in the order in which they are stored, by the sources that the commits wrote down for them, and by the sources that
+were idle at each commit; nothing of the partial aggregates, and nothing of how they were cut, is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.language.definitions import EventWindow, RunningState
+from workbench.language.sessions import UNBOUND
+from workbench.store.names import literal, quote, stored
+from workbench.store.session import Session
+
+ENDLESS = 1 << 61
+"""Microseconds; an event time beyond, such as DuckDB's 'infinity', is never late and moves no watermark."""
+_BEFORE = "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+_SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+_ORDER = "ORDER BY _c, _kind, _r"
+
+
+def rows_as_judged(session: Session, view: str, state: RunningState, columns: Sequence[str], commit: int | None = None) -> str:
+    """The relation `_rows` of a state: its stream's rows as far as they count for it, with the columns that its window needs.
+
+    Args:
+        commit: only rows that were stored by then; None: all.
+    """
+    names = ", ".join(map(quote, columns))
+    window = state.window
+    if window is None:
+        return f"SELECT {names} FROM {stored(state.stream)}{_until(commit, '_commit')} ORDER BY rowid"
+    judged = _judged(session, view, state, names, commit)
+    known = f"SELECT * FROM ({judged}) WHERE _kind = 1"
+    if window.kind == "hopping" and window.key is not None:
+        return f"SELECT {names}, _window, _late FROM ({_hopped(known, window)}){'' if window.on_late == 'update' else ' WHERE NOT _late'}"
+    late = f"coalesce({_late(window)}, false)"
+    if window.kind == "session":
+        bound = f"CASE WHEN _time <= _w AND NOT {late} THEN _w - {window.size} ELSE {UNBOUND} END"
+        given = f"SELECT {names}, _time AS _t, {bound} AS _b, {late} AS _late, _r AS _row FROM ({known})"
+        return given if window.on_late == "update" else f"SELECT * FROM ({given}) WHERE NOT _late"
+    if window.on_late == "update":
+        return f"SELECT {names}, {late} AS _late FROM ({known}) ORDER BY _r"
+    return f"SELECT {names}, false AS _late FROM ({known}) WHERE NOT {late} ORDER BY _r"
+
+
+def final_watermark(session: Session, view: str, state: RunningState) -> str:
+    """The watermark after all rows, in microseconds."""
+    return f"SELECT _w FROM ({_judged(session, view, state, '', None)}) WHERE _kind = 3"
+
+
+def late_windows(session: Session, view: str, state: RunningState) -> str:
+    """`start` (microseconds, NULL without a window) and `rows` that came late, of hopping windows once for each window missed."""
+    assert state.window is not None
+    window = state.window
+    known = f"SELECT * FROM ({_judged(session, view, state, '', None)}) WHERE _kind = 1"
+    if window.kind == "hopping" and window.key is not None:
+        found = f"SELECT epoch_us(_window) AS start FROM ({_hopped(known, window)}) WHERE _late"
+    else:
+        start = "NULL::BIGINT" if window.key is None else "_time" if window.kind == "session" else _floor("_time", window.size)
+        found = f"SELECT {start} AS start FROM ({known}) WHERE {_late(window)}"
+    return f'SELECT start, count(*) AS "rows" FROM ({found}) GROUP BY start'
+
+
+def _judged(session: Session, view: str, state: RunningState, names: str, commit: int | None) -> str:
+    """Every stored row (`_kind` 1) with `_time` and `_w`, the watermark that it saw, in microseconds; and what else moved it."""
+    assert state.window is not None
+    window = state.window
+    sources = _sources(session, view)
+    comma = f", {names}" if names else ""
+    steps = (
+        f"SELECT commit, list_filter(list_transform(event_times, lambda t: t.source), lambda s: NOT list_contains(idle, s)) AS active,"
+        f" coalesce(ended, false) AS ended, rowid AS nth FROM _system.view_commits WHERE view = {literal(view)}{_until(commit, 'commit', 'AND')}"
+    )
+    changes = f"SELECT *, lag(active) OVER (ORDER BY commit, nth) AS before FROM ({steps})"
+    events = (
+        f"SELECT _commit AS _c, 1 AS _kind, _r, _time, _source, NULL AS _active{comma} FROM ({_rows_with_source(session, state, names, commit)})"
+        f" UNION ALL BY NAME SELECT commit AS _c, 0 AS _kind, nth AS _r, active AS _active FROM ({changes}) WHERE active IS DISTINCT FROM before"
+        f" UNION ALL BY NAME SELECT commit AS _c, 2 AS _kind, nth AS _r FROM ({steps}) WHERE ended"
+        f" UNION ALL BY NAME SELECT {(1 << 62)} AS _c, 3 AS _kind, 0 AS _r"
+    )
+    tops = ", ".join(f"max(_time) FILTER (WHERE _source = {literal(s)}) OVER ({_ORDER} {_BEFORE}) AS _m{i}" for i, s in enumerate(sources))
+    held = f"last_value(_active IGNORE NULLS) OVER ({_ORDER} {{}})"
+    moved = (
+        f"SELECT *, {held.format(_BEFORE)} AS _was, {held.format(_SO_FAR)} AS _now{', ' + tops if tops else ''} FROM ({events})"
+    )
+    # Where other sources hold the watermark from now on, it has been moved by those that did so far.
+    raw = f"greatest({_lowest('_was', sources, window)}, {_lowest('_now', sources, window)})"
+    newest = f"greatest({', '.join(f'_m{i}' for i in range(len(sources)))}) + {window.size}" if sources else "NULL::BIGINT"
+    return f"SELECT *, max(CASE WHEN _kind = 2 THEN {newest} ELSE {raw} END) OVER ({_ORDER} {_SO_FAR}) AS _w FROM ({moved})"
+
+
+def _lowest(active: str, sources: Sequence[str], window: EventWindow) -> str:
+    """The newest event time of the source that is furthest behind, less the delay; NULL while one has given no row."""
+    if not sources:
+        return "NULL::BIGINT"
+    lows = ", ".join(f"CASE WHEN list_contains({active}, {literal(s)}) THEN _m{i} END" for i, s in enumerate(sources))
+    silent = " OR ".join(f"(list_contains({active}, {literal(s)}) AND _m{i} IS NULL)" for i, s in enumerate(sources))
+    return f"CASE WHEN NOT ({silent}) THEN least({lows}) - {window.delay} END"
+
+
+def _rows_with_source(session: Session, state: RunningState, names: str, commit: int | None) -> str:
+    """The stored rows with `_r`, their place, `_time` (NULL where it does not count) and `_source`, the flow that read them."""
+    assert state.window is not None
+    time = f"epoch_us({quote(state.window.time)})"
+    counts = f"CASE WHEN isfinite({quote(state.window.time)}::TIMESTAMP) AND abs({time}) <= {ENDLESS} THEN {time} END AS _time"
+    rows = f"SELECT rowid AS _r, _commit, {counts}{', ' + names if names else ''} FROM {stored(state.stream)}{_until(commit, '_commit')}"
+    origins = f"FROM _system.commits WHERE stream = {literal(state.stream)}"
+    flows = session.execute(f"SELECT DISTINCT unnest(list_transform(origins, lambda o: o.flow)) {origins}")
+    if len(flows) <= 1:
+        return f"SELECT *, {literal(flows[0][0]) if flows else 'NULL'} AS _source FROM ({rows})"
+    runs = (
+        "SELECT id, o.flow, sum(o.\"rows\") OVER (PARTITION BY id ORDER BY nth, place) AS upto FROM"
+        f" (SELECT id, rowid AS nth, unnest(origins) AS o, generate_subscripts(origins, 1) AS place {origins})"
+    )
+    placed = f"SELECT *, row_number() OVER (PARTITION BY _commit ORDER BY _r) AS _nth FROM ({rows})"
+    return f"SELECT r.*, o.flow AS _source FROM ({placed}) r ASOF LEFT JOIN ({runs}) o ON r._commit = o.id AND r._nth <= o.upto"
+
+
+def _sources(session: Session, view: str) -> list[str]:
+    """Every flow that ever held the view's watermark."""
+    found = session.execute(
+        "SELECT DISTINCT unnest(list_transform(event_times, lambda t: t.source)) AS source FROM _system.view_commits WHERE view = ?"
+        " ORDER BY source",
+        [view],
+    )
+    return [source for (source,) in found]
+
+
+def _hopped(rows: str, window: EventWindow) -> str:
+    """Each row once for each of its windows: `_window` its start, `_late` whether the row missed it."""
+    first = f"{_floor('_time', window.slide)}"
+    whole = f"CASE WHEN _time IS NULL THEN 1 ELSE ({first} - _time + {window.size} - 1) // {window.slide} + 1 END"
+    each = f"SELECT *, {first} - unnest(range({whole})) * {window.slide} AS _begun FROM ({rows})"
+    return f"SELECT *, make_timestamptz(_begun) AS _window, coalesce(_begun + {window.size} <= _w, false) AS _late FROM ({each})"
+
+
+def _late(window: EventWindow) -> str:
+    if window.key is None:
+        return "_time < _w"
+    return f"_time + {window.size} <= _w" if window.kind == "session" else f"{_floor('_time', window.size)} + {window.size} <= _w"
+
+
+def _floor(time: str, size: int) -> str:
+    return f"({time} - (({time} % {size}) + {size}) % {size})"
+
+
+def _until(commit: int | None, column: str, word: str = "WHERE") -> str:
+    return "" if commit is None else f" {word} {column} <= {commit}"

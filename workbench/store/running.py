@@ -1,0 +1,177 @@
+"""What a commit stores of a running state: partial aggregates, late rows, windows that closed, where its watermark is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from workbench.store.inserts import Inserts, numbered
+from workbench.store.names import quote, stored
+from workbench.store.session import Session
+
+_OWN = ("late", "late_counts", "windows", "compactions")
+"""Tables of `_system` with what a running state gave besides its groups, by their column `view`."""
+
+PROGRESS = pa.schema(
+    [("commit", pa.int64()), ("view", pa.string()), ("watermark", pa.int64()), ("event_times", pa.string()), ("idle", pa.string()),
+     ("late", pa.int64()), ("closed", pa.int64()), ("ended", pa.bool_())]
+)  # fmt: skip
+"""Of `_system.view_log`; the lists are JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running state over event time is, after a commit. Times are event time in microseconds.
+
+    `event_times`: each of its sources, with its newest event time or None before the first; `idle`: those that hold no watermark
+    now. `late` and `closed` count late rows (of hopping windows, one for each window missed) and closed windows since it was built.
+    """
+
+    watermark: int | None = None
+    event_times: tuple[tuple[str, int | None], ...] = ()
+    idle: tuple[str, ...] = ()
+    late: int = 0
+    closed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ViewDelta:
+    """What one commit does to one running state.
+
+    `partials`: the state's columns, or None. `progress` is that after the commit, None for a state without a watermark.
+    `late`: event_time, watermark, window_start (microseconds), row (JSON), or None. `late_counts`: key, start, rows; `closings`: key,
+    start, end, rows (start and end in microseconds), or None.
+    `ended`: the input is over for good. `look` is what RunningView.advance takes over of its windows.
+    """
+
+    view: str
+    stream: str
+    partials: pa.Table | None
+    progress: Progress | None = None
+    late: pa.Table | None = None
+    late_counts: pa.Table | None = None
+    closings: pa.Table | None = None
+    ended: bool = False
+    look: object = None
+
+
+def write_view(inserts: Inserts, delta: ViewDelta, commit: int, at: float) -> None:
+    """Store what a commit does to a running state, inside the caller's transaction; rows are only added.
+
+    Args:
+        at: when it is committed, seconds since 1970.
+    """
+    if delta.partials is not None and delta.partials.num_rows:
+        inserts.add(stored(delta.view), numbered(delta.partials, commit))
+    if delta.progress is None:
+        return
+    session = inserts.session
+    if delta.late is not None:
+        with session.relation("_late", delta.late):
+            session.execute(
+                "INSERT INTO _system.late SELECT ?, ?, make_timestamptz(event_time), make_timestamptz(watermark),"
+                ' make_timestamptz(window_start), "row", ? FROM _late',
+                [delta.view, delta.stream, commit],
+            )
+    if delta.late_counts is not None:
+        with session.relation("_late", delta.late_counts):
+            session.execute(
+                'INSERT INTO _system.late_counts SELECT ?, key, make_timestamptz("start"), "rows", ? FROM _late', [delta.view, commit]
+            )
+    if delta.closings is not None:
+        with session.relation("_closed", delta.closings):
+            session.execute(
+                f'INSERT INTO _system.windows SELECT ?, key, make_timestamptz("start"), make_timestamptz("end"), to_timestamp({at!r}), "rows", ?'
+                " FROM _closed",
+                [delta.view, commit],
+            )
+    write_progress(inserts, delta.view, delta.progress, commit, delta.ended)
+
+
+def write_progress(inserts: Inserts, view: str, progress: Progress, commit: int, ended: bool = False) -> None:
+    """Store how far a view is after a commit."""
+    times = [{"source": source, "time": time} for source, time in progress.event_times]
+    row = (commit, view, progress.watermark, json.dumps(times), json.dumps(progress.idle), progress.late, progress.closed, ended)
+    columns = [pa.array([value], field.type) for value, field in zip(row, PROGRESS, strict=True)]
+    inserts.add("_system.view_log", pa.table(columns, schema=PROGRESS))
+
+
+def progress_of(session: Session, view: str) -> Progress | None:
+    """How far a running state is; None before its first commit."""
+    rows = session.execute(
+        "SELECT watermark, event_times, idle, late, closed FROM _system.view_commits WHERE view = ? ORDER BY commit DESC, rowid DESC LIMIT 1",
+        [view],
+    )
+    if not rows:
+        return None
+    watermark, times, idle, late, closed = rows[0]
+    return Progress(watermark, tuple((t["source"], t["time"]) for t in times or ()), tuple(idle or ()), late, closed)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From a commit on, other sources than before may hold a view's watermark; or its input `ended`, after that commit."""
+
+    commit: int
+    sources: tuple[str, ...]
+    idle: tuple[str, ...]
+    ended: bool
+
+
+def steps(session: Session, view: str) -> list[Step]:
+    """What a rebuild has to repeat, in order."""
+    rows = session.execute(
+        "WITH s AS (SELECT commit, rowid AS nth, list_transform(event_times, lambda t: t.source) AS sources, idle, coalesce(ended, false) AS"
+        " ended FROM _system.view_commits WHERE view = ?)"
+        " SELECT commit, sources, idle, ended FROM (SELECT *, lag((sources, idle)) OVER (ORDER BY commit, nth) AS before FROM s)"
+        " WHERE ended OR before IS DISTINCT FROM (sources, idle) ORDER BY commit, nth",
+        [view],
+    )
+    found = []
+    for commit, sources, idle, ended in rows:
+        found.append(Step(commit, tuple(sources or ()), tuple(idle or ()), False))
+        if ended:
+            found.append(replace(found[-1], ended=True))
+    return found
+
+
+def clear_view(session: Session, view: str) -> None:
+    """Remove what is stored beside a running state, all but its progress, which a rebuild reads and writes anew."""
+    for table in _OWN:
+        session.execute(f"DELETE FROM _system.{table} WHERE view = ?", [view])
+
+
+def clear_progress(session: Session, view: str) -> None:
+    session.execute("DELETE FROM _system.view_log WHERE view = ?", [view])
+
+
+def forget_view(session: Session, view: str) -> None:
+    """Remove everything that is stored beside a running state, its windows in `workbench.windows` too."""
+    clear_view(session, view)
+    clear_progress(session, view)
+    session.execute(f"DROP VIEW IF EXISTS _windows.{quote(view)}")
+    _unite_windows(session)
+
+
+def publish_windows(session: Session, view: str, sql: str) -> None:
+    """Let `workbench.windows` show a view's windows, open and closed.
+
+    Args:
+        sql: gives its columns; empty for a view without windows.
+    """
+    session.execute(f"CREATE OR REPLACE VIEW _windows.{quote(view)} AS {sql}" if sql else f"DROP VIEW IF EXISTS _windows.{quote(view)}")
+    _unite_windows(session)
+
+
+def _unite_windows(session: Session) -> None:
+    found = session.execute("SELECT view_name FROM duckdb_views() WHERE schema_name = '_windows' ORDER BY view_name")
+    parts = [f"FROM _windows.{quote(name)}" for (name,) in found]
+    session.execute(f"CREATE OR REPLACE VIEW workbench.windows AS {' UNION ALL '.join([NO_WINDOWS, *parts])}")
+
+
+NO_WINDOWS = (
+    'SELECT NULL::VARCHAR AS view, NULL::VARCHAR AS key, NULL::TIMESTAMPTZ AS "start", NULL::TIMESTAMPTZ AS "end", NULL::VARCHAR AS state,'
+    ' NULL::TIMESTAMPTZ AS closed_at, NULL::BIGINT AS "rows", NULL::BIGINT AS late, NULL::BIGINT AS commit WHERE false'
+)

@@ -1,0 +1,63 @@
+"""One output of a flow: the streaming table that its rows go into, and what is committed there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from workbench.batch import RESERVED_RULES, Batch
+from workbench.errors import ExpectationFailed
+from workbench.language.definitions import StreamingTable
+from workbench.protocol import ViewStatus
+from workbench.store.commit import Counts
+
+
+@dataclass(slots=True, eq=False)
+class Output:
+    """`name`: of the flow in the language, the table's own or that of a CREATE FLOW. `totals` and `offset` (bytes of the source)
+    change only after a verified commit.
+
+    `select`: where the SELECT reads tables it runs as of the commit, in the writer's turn, on the whole decoded batch.
+    """
+
+    name: str
+    table: StreamingTable
+    columns: tuple[str, ...]
+    source: str
+    """In words, such as `read_files in/*.ndjson`."""
+    totals: Counts = field(default_factory=Counts)
+    offset: int = 0
+    select: Callable[[Batch], Batch] | None = None
+    digest: str = ""
+
+    @property
+    def as_of_commit(self) -> bool:
+        return self.select is not None
+
+    def first_failed(self, batch: Batch) -> tuple[int, int] | None:
+        """The first record that broke a FAIL rule, and which."""
+        bits = self._fail_bits
+        rows = np.flatnonzero(batch.mask & bits) if bits else ()
+        if not len(rows):
+            return None
+        row = int(rows[0])
+        return (row if batch.record is None else int(batch.record[row])), int(batch.mask[row] & bits)
+
+    def failure(self, bits: int, place: str) -> ExpectationFailed:
+        """Why it stops."""
+        rule = next(r for i, r in enumerate(self.table.expectations, len(RESERVED_RULES)) if bits >> i & 1)
+        return ExpectationFailed(
+            f"{self.table.name} stopped: {place} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
+            "Everything before that line is stored. Mend the data or the rule, then resume; the flow goes on at that line.",
+        )
+
+    def status(self) -> ViewStatus | None:
+        """What it keeps to go on; None when nothing."""
+        return None
+
+    @property
+    def _fail_bits(self) -> np.uint64:
+        fails = [i for i, rule in enumerate(self.table.expectations, len(RESERVED_RULES)) if rule.action == "fail"]
+        return np.uint64(sum(1 << i for i in fails))
