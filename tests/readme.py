@@ -23,11 +23,11 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 PANES = {
     "everywhere": ("app", "screens.main"),
     "in lists": ("listing",),
-    "Streams": ("panes.streams", "widgets.streams", "widgets.tail", "widgets.state"),
+    "Streams": ("panes.streams", "widgets.streams", "widgets.stream_zoom", "widgets.tail", "widgets.state"),
     "Jobs": ("widgets.jobs", "widgets.job_zoom"),
     "Failures": ("panes.failures", "widgets.failures", "widgets.failure_rules", "widgets.failure_rows", "widgets.failure_detail"),
     "SQL": ("panes.sql", "widgets.editor", "widgets.result", "sheets.history"),
-    "questions": ("sheets.question", "widgets.prompt"),
+    "questions": ("sheets.question", "sheets.asking", "widgets.prompt"),
     "the welcome": ("screens.welcome",),
 }
 """Where keys work, and the modules of the screen that say so."""

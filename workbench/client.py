@@ -15,6 +15,8 @@ from workbench import __version__, errors
 from workbench.errors import EngineError, EngineUnavailable, PipelineError, Problem, QueryError, VersionMismatch, WorkbenchError
 from workbench.protocol import (
     PROTOCOL,
+    Action,
+    ControlPlan,
     Hello,
     Page,
     QuarantineDetail,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
+Argument = str | int | float | bool | None
 
 ANSWER = 60.0
 """Seconds within which the engine answers anything; a REFRESH of a large table is queued, not awaited."""
@@ -126,6 +129,34 @@ class EngineClient:
 
     async def resume(self, name: str) -> Reply:
         return from_json(Reply, await self._post(f"/v1/streams/{_part(name)}/resume"))
+
+    async def plan_control(self, stream: str, action: Action, **arguments: Argument) -> ControlPlan:
+        """What a command on a stream would do; nothing is done yet.
+
+        Args:
+            arguments: rewind takes one of `commit` (a number), `time` (a timestamp as text, UTC unless it has a zone), `offset`
+                (`file:byte`), `row` (`file:line`) and `beginning` (True); limit takes `rows` (a second; None lifts it); column takes
+                `field`; the others take none.
+        """
+        return from_json(ControlPlan, await self._post(f"/v1/streams/{_part(stream)}/plan", {"action": action, **arguments}))
+
+    async def control(self, stream: str, action: Action, token: str, **arguments: Argument) -> Reply:
+        """Do what `plan_control` showed, with its token and the same arguments.
+
+        Raises:
+            PlanOutdated: what was shown is no longer what would happen; ask for a new plan.
+        """
+        body = {"action": action, "token": token, **arguments}
+        # A rewind rebuilds what derives from the stream before it answers.
+        return from_json(Reply, await self._request("POST", f"/v1/streams/{_part(stream)}/control", json=body, timeout=None))
+
+    async def plan_column(self, stream: str, field: str) -> ControlPlan:
+        """What adding the column of a drifted field would do."""
+        return await self.plan_control(stream, "column", field=field)
+
+    async def add_column(self, stream: str, field: str, token: str) -> Reply:
+        """Add the column of a drifted field, as `plan_column` showed it."""
+        return await self.control(stream, "column", token, field=field)
 
     async def refresh(self, name: str, full: bool = False) -> Reply:
         return from_json(Reply, await self._post(f"/v1/datasets/{_part(name)}/refresh", {"full": full}))

@@ -5,7 +5,8 @@ WorkbenchError
 │   └── NotFound           a name or an id that nothing has
 ├── PipelineError          the pipelines have errors (holds all of them)  exit 1
 ├── FlowError              a flow stopped                                 exit 3
-│   └── ExpectationFailed  an expectation ON VIOLATION FAIL UPDATE broke
+│   ├── ExpectationFailed  an expectation ON VIOLATION FAIL UPDATE broke
+│   └── PlanOutdated       what a command would do is no longer what was shown
 ├── SourceError            a file or socket cannot be read                exit 3
 ├── StoreError             the database                                   exit 3
 │   ├── DatabaseLocked     another process has it
@@ -94,6 +95,10 @@ class FlowError(WorkbenchError):
 
 class ExpectationFailed(FlowError):
     """A row broke an expectation ON VIOLATION FAIL UPDATE."""
+
+
+class PlanOutdated(FlowError):
+    """What a command would do is no longer what was shown; nothing was done."""
 
 
 class SourceError(WorkbenchError):

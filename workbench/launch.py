@@ -17,7 +17,7 @@ from pathlib import Path
 from workbench import __version__
 from workbench.client import EngineClient
 from workbench.config import Project
-from workbench.errors import EngineError, EngineUnavailable, VersionMismatch
+from workbench.errors import EngineError, EngineUnavailable, UsageError, VersionMismatch
 from workbench.protocol import PROTOCOL, Hello, Reply, from_json
 
 PATIENCE = 30.0
@@ -30,13 +30,17 @@ NOISE = ("nanobind: ", " - leaked ", " - ... skipped ", "See https://nanobind.")
 """Beginnings of what DuckDB's binding prints when a process ends in the middle of its work: it would hide why."""
 
 
-def attach_or_start(project: Project, flags: Sequence[str] = (), patience: float = PATIENCE) -> Hello:
+def attach_or_start(project: Project, flags: Sequence[str] = (), patience: float = PATIENCE, input: int | None = None) -> Hello:
     """The engine of a project: the one that runs, or a new one, waited for until it answers.
 
     Blocks; the terminal calls it in a thread. Two callers at once are harmless: one engine gets the lock, both attach to it.
     An engine that is still closing is waited for.
 
+    Args:
+        input: the descriptor of what is piped in: only an engine that starts now can read it.
+
     Raises:
+        UsageError: something is piped in, and an engine runs already.
         EngineUnavailable: it ended before it answered, with the last lines of its log; or it took too long.
         VersionMismatch: an engine of another version runs.
     """
@@ -45,12 +49,14 @@ def attach_or_start(project: Project, flags: Sequence[str] = (), patience: float
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := answering(project):
+            if input is not None and process is None:
+                raise already_runs(project)
             return same_version(found)
         if process is None or process.poll() is not None:
             if _is_held(project):
                 process = None
             elif process is None:
-                process = start_engine(project, flags)
+                process = start_engine(project, flags, input)
             else:
                 raise _unavailable(project, f"The engine ended with code {process.returncode}", written)
         time.sleep(STEP)
@@ -63,7 +69,14 @@ async def connect(project: Project, flags: Sequence[str] = ()) -> EngineClient:
     return EngineClient(project.socket)
 
 
-def start_engine(project: Project, flags: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+def already_runs(project: Project) -> UsageError:
+    return UsageError(
+        f"The engine of {project.name} runs already and cannot read what is piped in now",
+        f"Stop it first: workbench stop --project {project.root}. Or open what is piped in by itself: … | workbench -",
+    )
+
+
+def start_engine(project: Project, flags: Sequence[str] = (), input: int | None = None) -> subprocess.Popen[bytes]:
     """Start an engine that outlives this process and its terminal; what it prints goes to its log.
 
     Raises:
@@ -75,7 +88,13 @@ def start_engine(project: Project, flags: Sequence[str] = ()) -> subprocess.Pope
         project.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(project.log, "ab", opener=_private) as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=project.root, start_new_session=True, close_fds=True
+                command,
+                stdin=subprocess.DEVNULL if input is None else input,
+                stdout=log,
+                stderr=log,
+                cwd=project.root,
+                start_new_session=True,
+                close_fds=True,
             )
     except OSError as error:
         raise EngineUnavailable(f"{error.filename}: {error.strerror}", "Name another folder with --state-dir.") from error

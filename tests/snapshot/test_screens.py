@@ -15,8 +15,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tests.unit.tui.fake_engine import FakeEngine, snapshot
+from tests.unit.tui.flowing import drifts, flowing
 from tests.unit.tui.stage import ROWS, SQL, Stage, screen_lines, screen_paint, staged, until
-from workbench.protocol import ProblemStatus
+from workbench.protocol import ControlPlan, ProblemStatus
 from workbench.tui.choice import ExitChoice
 from workbench.tui.glyphs import PLAIN
 from workbench.tui.look import Look
@@ -122,6 +123,65 @@ async def test_problems() -> None:
         await check(stage.pilot, "problems-120x36")
 
 
+@pytest.mark.parametrize(
+    ("size", "palette"), [((120, 36), GRAPHITE), ((120, 36), PAPER), ((80, 24), GRAPHITE)], ids=["wide", "light", "narrow"]
+)
+async def test_streams_with_several_sources(size: tuple[int, int], palette: Palette) -> None:
+    async with staged(size=size, engine=FakeEngine(flowing()), palette=palette) as stage:
+        await stage.press("j")
+        await stage.shows("clicks_by_visit")
+        await stage.beat()
+        await check(stage.pilot, f"flowing-{size[0]}x{size[1]}-{palette.name}", palette)
+        await stage.press("z")
+        await stage.shows("clicks  ▲ LAG")
+        await stage.beat()
+        await check(stage.pilot, f"streams-{size[0]}x{size[1]}-{palette.name}", palette)
+
+
+async def test_state_zoomed() -> None:
+    async with staged(engine=FakeEngine(flowing())) as stage:
+        await stage.press("tab", "tab", "z")
+        await stage.shows("lists them")
+        await stage.beat()
+        await check(stage.pilot, "state-120x36")
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["wide", "narrow"])
+async def test_rewind(size: tuple[int, int]) -> None:
+    async with staged(size=size, engine=FakeEngine(flowing())) as stage:
+        await stage.press("r", *"10", "space", *"min")
+        await stage.shows("17:14:40")
+        await stage.beat()
+        await check(stage.pilot, f"rewind-{size[0]}x{size[1]}")
+        await stage.press("enter")
+        await stage.shows("Rewind orders to 17:14:40?")
+        await stage.beat()
+        await check(stage.pilot, f"plan-{size[0]}x{size[1]}")
+
+
+async def test_what_cannot_be_done() -> None:
+    engine = FakeEngine(flowing())
+    why = "orders/2026-11-22.ndjson was truncated since; the rows after byte 0 cannot be read again."
+    engine.plans = [ControlPlan("orders", "rewind", (why,), possible=False)]
+    async with staged(engine=engine) as stage:
+        await stage.press("r", *"beginning", "enter")
+        await stage.shows("this cannot be done")
+        await stage.beat()
+        await check(stage.pilot, "impossible-120x36")
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["wide", "narrow"])
+async def test_fields_without_a_column(size: tuple[int, int]) -> None:
+    async with staged(size=size, engine=FakeEngine(replace(flowing(), drifts=drifts()))) as stage:
+        await stage.shows("new field coupon")
+        await stage.beat()
+        await check(stage.pilot, f"drift-{size[0]}x{size[1]}")
+        await stage.press("exclamation_mark")
+        await stage.shows("without a fitting column")
+        await stage.beat()
+        await check(stage.pilot, f"fields-{size[0]}x{size[1]}")
+
+
 async def test_too_small() -> None:
     async with staged(size=(70, 15)) as stage:
         await stage.shows("workbench needs 80×20")
@@ -137,6 +197,12 @@ async def test_plain_terminal() -> None:
         assert all(line.isascii() for line in lines), [line for line in lines if not line.isascii()]
         await stage.beat()
         await check(stage.pilot, "plain-120x36")
+    async with staged(glyphs=PLAIN, engine=FakeEngine(replace(flowing(), drifts=drifts()))) as stage:
+        await stage.press("j", "z")
+        lines = screen_lines(stage.app)
+        assert all(line.isascii() for line in lines), [line for line in lines if not line.isascii()]
+        await stage.beat()
+        await check(stage.pilot, "plain-streams-120x36")
 
 
 async def test_welcome() -> None:

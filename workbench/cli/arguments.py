@@ -12,8 +12,9 @@ from typing import Any
 from workbench import __version__
 
 EPILOG = """\
-Without a command: opens the project in a folder, or files: workbench [FILE…|DIR], also 'logs/*.ndjson'.
-Exit codes: 0 ok, 1 the pipelines or a query have errors, 2 wrong usage, 3 a flow or the engine failed.
+Without a command: opens the project in a folder, or files: workbench [FILE…|DIR], also 'logs/*.ndjson';
+what is piped in: producer | workbench -; what is sent to a socket: workbench tcp://localhost:5140 (udp, unix, unixgram).
+Exit codes: 0 ok, 1 the pipelines or a query have errors, 2 wrong usage, 3 a flow or the engine failed, or it was not done.
 """
 FORMATS = ("table", "csv", "ndjson", "json", "parquet", "arrow")
 HIDDEN = "engine"
@@ -51,6 +52,8 @@ def _argument(*names: str, **options: Any) -> Argument:
 
 
 NAME = _argument("name", metavar="NAME")
+YES = _argument("--yes", action="store_true", help="do it without asking")
+INPUT_FORMAT = _argument("--format", choices=("json", "csv", "text"), help="of - or of a socket; default: as the first record looks")
 THEME = _argument("--theme", choices=("dark", "light", "auto"), help="colours of the screen")
 
 COMMANDS = (
@@ -68,9 +71,13 @@ COMMANDS = (
     Command("init", "project:init", "write a small project that runs", (_argument("directory", metavar="DIR"),)),
     Command(
         "run",
-        "project:run",
+        "run:run",
         "run the pipelines without a screen",
-        (_argument("--once", action="store_true", help="read all that is there, refresh what it triggers, and end"),),
+        (
+            _argument("inputs", metavar="-|ADDRESS", nargs="*", help="instead of a project: what is piped in, or a socket's address"),
+            _argument("--once", action="store_true", help="read all that is there, refresh what it triggers, and end"),
+            INPUT_FORMAT,
+        ),
     ),
     Command(
         "check",
@@ -101,9 +108,47 @@ COMMANDS = (
         "refresh a materialized view and wait for it",
         (NAME, _argument("--full", action="store_true", help="recompute everything from the stored rows")),
     ),
-    Command("pause", "ask:pause", "pause a stream: what arrives waits in its source", (NAME,)),
-    Command("resume", "ask:resume", "go on with a paused or failed stream", (NAME,)),
-    Command("stop", "ask:stop", "stop the engine; everything committed stays"),
+    Command("pause", "control:pause", "pause a stream: what arrives waits in its source", (NAME,)),
+    Command("resume", "control:resume", "go on with a paused, stopped or failed stream", (NAME,)),
+    Command(
+        "stop",
+        "control:stop",
+        "stop the engine (everything committed stays), or close one stream's source",
+        (_argument("name", metavar="NAME", nargs="?", help="a stream; it stays stopped until it is resumed"), YES),
+    ),
+    Command(
+        "rewind",
+        "control:rewind",
+        "put a stream back to an earlier place and replay it from there",
+        (
+            NAME,
+            _argument("--to-commit", type=int, metavar="N", help="as it was after that commit"),
+            _argument("--to-time", metavar="TIME", help="as it was then: 2026-01-31 10:00; UTC unless it has a zone"),
+            _argument("--to-offset", metavar="FILE:BYTE", help="so far that the record at that byte is read again"),
+            _argument("--to-row", metavar="FILE:LINE", help="so far that this line is read again"),
+            _argument("--to-beginning", action="store_true", help="read everything again"),
+            YES,
+        ),
+    ),
+    Command("skip", "control:skip", "read a stream on from the end; what is unread is passed over", (NAME, YES)),
+    Command(
+        "limit",
+        "control:limit",
+        "let a stream read at most so many rows a second",
+        (NAME, _argument("rate", metavar="ROWS", help="a second; none lifts the limit")),
+    ),
+    Command(
+        "drift",
+        "control:drift",
+        "list fields that no longer fit the columns",
+        (_argument("name", metavar="NAME", nargs="?", help="of one stream"), _argument("--json", action="store_true", help="as JSON")),
+    ),
+    Command(
+        "add-column",
+        "control:add_column",
+        "add the column of a field that a stream's records have",
+        (NAME, _argument("field", metavar="FIELD"), YES),
+    ),
     Command(
         HIDDEN,
         "engine:engine",
@@ -135,7 +180,7 @@ QUARANTINE = (
         (_argument("id", type=int, metavar="ID"), _argument("--json", action="store_true", help="as JSON")),
     ),
 )
-OPEN = Command("", "screen:open_screen", "", (_argument("paths", metavar="FILE|DIR", nargs="*"), THEME))
+OPEN = Command("", "screen:open_screen", "", (_argument("paths", metavar="FILE|DIR|ADDRESS|-", nargs="*"), INPUT_FORMAT, THEME))
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -161,14 +206,14 @@ def _without_common(argv: Sequence[str]) -> list[str]:
     for argument in argv:
         if not skip:
             rest.append(argument)
-        skip = not skip and argument in ("--project", "--state-dir", "--theme")
+        skip = not skip and argument in ("--project", "--state-dir", "--theme", "--format")
     return rest
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "workbench",
-        usage="workbench [FILE…|DIR] | workbench COMMAND …",
+        usage="workbench [FILE…|DIR|ADDRESS|-] | workbench COMMAND …",
         description="A data engineer's terminal: streams, jobs, failures and SQL on one screen.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

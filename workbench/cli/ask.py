@@ -1,4 +1,4 @@
-"""Commands that ask a running engine: status, quarantine, refresh, pause, resume, stop."""
+"""Commands that ask a running engine: status, quarantine, refresh, stop."""
 
 from __future__ import annotations
 
@@ -167,24 +167,7 @@ async def _finished(client: EngineClient, job: str, before: int) -> RunStatus | 
         await asyncio.sleep(LOOK_AGAIN)
 
 
-def pause(arguments: Arguments, out: Output) -> int:
-    """Pause a stream."""
-    return asyncio.run(_command(arguments, out))
-
-
-def resume(arguments: Arguments, out: Output) -> int:
-    """Go on with a stream."""
-    return asyncio.run(_command(arguments, out))
-
-
-async def _command(arguments: Arguments, out: Output) -> int:
-    async with attached(arguments, start=False) as client:
-        call = client.pause if arguments.run.endswith("pause") else client.resume
-        out.note((await call(arguments.name)).text)
-    return 0
-
-
-def stop(arguments: Arguments, out: Output) -> int:
+def stop_running(arguments: Arguments, out: Output) -> int:
     """Stop the engine, of whatever version, and wait until it has closed the database; nothing to do is fine."""
     project, _ = project_of(arguments)
     reply = stop_engine(project)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workbench.cli.arguments import Arguments
 from workbench.cli.output import Output
+from workbench.cli.piped import piped_input
 from workbench.config import Project, Settings, load_settings
 from workbench.engine.engine import Engine
 from workbench.errors import PipelineError
@@ -27,7 +28,7 @@ def engine(arguments: Arguments, _: Output) -> int:
     settings = load_settings(root, {"state_dir": state})
     project = Project(root, Path(state), tuple(arguments.files))
     step_back(settings.nice)
-    served = Engine(project, settings, flows=not arguments.flows_off)
+    served = Engine(project, settings, flows=not arguments.flows_off, input=piped_input())
     served.start()
     try:
         server = Server(served, project.socket)
@@ -49,7 +50,7 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
     lines.setFormatter(logging.Formatter(LINE))
     logging.getLogger("workbench").addHandler(lines)
     step_back(settings.nice)
-    served = Engine(project, settings)
+    served = Engine(project, settings, input=piped_input())
     served.start()
     try:
         if served.problems and not served.graph.definitions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import os
 import sys
@@ -16,11 +17,17 @@ from workbench.errors import DiskFull, WorkbenchError
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
 
+MANY_OBJECTS = 50_000
+"""New objects between two looks of the garbage collector; with Python's 700 the imports alone set off 50 ms of looking."""
+
 Command = Callable[[Arguments, Output], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
+    gc.set_threshold(MANY_OBJECTS)
+    # Nothing here multiplies matrices: numpy's threads for that would only cost their start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = parse(sys.argv[1:] if argv is None else argv)
     out = Output(sys.stdout, sys.stderr)
     try:

@@ -1,4 +1,4 @@
-"""Commands on a project's folder: init, run, check."""
+"""The project that a command is about; the command init."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 from workbench.cli.arguments import Arguments
 from workbench.cli.output import Output
 from workbench.config import Project, Settings, load_settings, open_files, open_project
-from workbench.errors import FlowError, PipelineError, UsageError
-from workbench.launch import answering
+from workbench.errors import UsageError
 
 
 def settings_of(arguments: Arguments, root: Path) -> Settings:
@@ -28,9 +27,16 @@ def project_of(arguments: Arguments) -> tuple[Project, Settings]:
         raise UsageError(f"{root} is no folder", "--project names a folder with pipelines/ in it.")
     settings = settings_of(arguments, root)
     project = open_project(root, settings)
-    if (root / "pipelines").is_dir() or (arguments.state_dir and answering(project)):
+    if (root / "pipelines").is_dir() or (arguments.state_dir and _answers(project)):
         return project, settings
     raise UsageError(f"{root.resolve()} has no pipelines/", "`workbench init DIR` writes a project; --project DIR names one.")
+
+
+def _answers(project: Project) -> bool:
+    """Imported late: a project with pipelines/ needs none of what it brings along (HTTP, asyncio)."""
+    from workbench.launch import answering
+
+    return answering(project) is not None
 
 
 def files_of(arguments: Arguments, files: tuple[str, ...]) -> tuple[Project, Settings]:
@@ -48,30 +54,3 @@ def init(arguments: Arguments, out: Output) -> int:
         out.line(str(target / name))
     out.note(f"Open it:  workbench {target}")
     return 0
-
-
-def run(arguments: Arguments, out: Output) -> int:
-    """Run the pipelines without a screen: for good, or once over what is there."""
-    project, settings = project_of(arguments)
-    if not arguments.once:
-        from workbench.cli.engine import serve
-
-        return serve(project, settings, out)
-    from workbench.engine.engine import Engine
-
-    engine = Engine(project, settings)
-    engine.start()
-    try:
-        summary = engine.run_once()
-    finally:
-        engine.stop()
-    for name, counts in summary.counts.items():
-        filtered = f", {counts.filtered:,} filtered" if counts.filtered else ""
-        out.note(f"{name}: {counts.rows_in:,} in, {counts.accepted:,} accepted, {counts.rejected:,} rejected{filtered}")
-    for name, size in summary.unended.items():
-        out.note(f"{name}: the last {size:,} bytes have no newline yet; they wait for it")
-    for name, why in (*summary.waiting.items(), *summary.failed.items()):
-        out.note(f"{name}: {why}")
-    if summary.problems:
-        raise PipelineError(summary.problems)
-    return FlowError.exit_code if summary.failed else 0

@@ -13,11 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from workbench.cli.arguments import Arguments, parse
+from workbench.cli.inputs import input_project, say_where
 from workbench.cli.output import Output
+from workbench.cli.piped import no_terminal, piped_input, take_keyboard
 from workbench.cli.project import files_of, settings_of
 from workbench.config import Project, Settings, open_project
+from workbench.engine.inputs import awaits_stdin, is_input
 from workbench.errors import DatabaseLocked, UsageError
-from workbench.launch import attach_or_start, stop_engine
+from workbench.launch import already_runs, answering, attach_or_start, stop_engine
 from workbench.protocol import Hello
 from workbench.tui.choice import ExitChoice
 
@@ -29,11 +32,24 @@ MOST_ROWS = 200_000.0
 
 def open_screen(arguments: Arguments, out: Output) -> int:
     """Open a project's folder, files without a project, or, in a folder with neither, the welcome."""
-    _need_terminal()
+    piped = piped_input()
+    _need_terminal(piped)
     chosen = _chosen(arguments)
-    if chosen is None:
+    if chosen is None and piped is None:
         return _welcome(arguments, out)
-    _goodbye(chosen[0], _show(*chosen), out)
+    if chosen is None or (piped is not None and not awaits_stdin(chosen[0])):
+        raise UsageError(
+            "Nothing here reads what is piped in",
+            "Open it by itself: producer | workbench -; or read it in a pipeline: FROM STREAM read_stdin().",
+        )
+    project, settings = chosen
+    if piped is not None:
+        if answering(project):
+            raise already_runs(project)
+        piped = take_keyboard()
+    _goodbye(project, _show(project, settings, _start(project, piped), piped), out)
+    if any(map(is_input, arguments.paths)):
+        say_where(project, arguments.paths, out)
     return 0
 
 
@@ -87,6 +103,8 @@ def _chosen(arguments: Arguments) -> tuple[Project, Settings] | None:
     """
     paths: list[str] = arguments.paths
     folder = Path(arguments.project)
+    if any(map(is_input, paths)):
+        return input_project(arguments, paths)
     if len(paths) == 1 and Path(paths[0]).is_dir():
         folder = Path(paths[0])
     elif paths:
@@ -111,29 +129,27 @@ def _files(arguments: Arguments) -> tuple[Project, Settings]:
     return files_of(arguments, tuple(arguments.paths))
 
 
-def _need_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "There is no terminal here for the screen", "`workbench run` runs the pipelines without one; `workbench sql` and `status` ask."
-        )
+def _need_terminal(piped: int | None = None) -> None:
+    if not sys.stdout.isatty() or (piped is None and not sys.stdin.isatty()):
+        raise no_terminal()
 
 
-def _start(project: Project) -> Future[Hello]:
+def _start(project: Project, piped: int | None = None) -> Future[Hello]:
     """Have the engine started beside the imports and the first paint of the screen."""
     pool = ThreadPoolExecutor(1, "launch")
-    starting = pool.submit(attach_or_start, project)
+    starting = pool.submit(attach_or_start, project, input=piped)
     pool.shutdown(wait=False)
     return starting
 
 
-def _show(project: Project, settings: Settings, starting: Future[Hello] | None = None) -> ExitChoice:
-    """The screen of a project, until a person leaves it."""
-    first: list[Future[Hello]] = [starting or _start(project)]
+def _show(project: Project, settings: Settings, starting: Future[Hello], piped: int | None = None) -> ExitChoice:
+    """The screen of a project, until a person leaves it; an engine that is started anew reads on from the same pipe."""
+    first: list[Future[Hello]] = [starting]
     from workbench.client import EngineClient
     from workbench.tui.app import run_app
 
     async def start() -> None:
-        await asyncio.wrap_future(first.pop() if first else _start(project))
+        await asyncio.wrap_future(first.pop() if first else _start(project, piped))
 
     async def connect() -> EngineClient:
         return EngineClient(project.socket)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
-from workbench.protocol import Hello, Page, QuarantineDetail, QuarantinePage, QueryStatus, Snapshot, StatePage, Tail
+from workbench.protocol import Action, ControlPlan, Hello, Page, QuarantineDetail, QuarantinePage, QueryStatus, Snapshot, StatePage, Tail
 
 
 class Queries(Protocol):
@@ -36,6 +36,11 @@ class Engine(Protocol):
     def quarantine_detail(self, record_id: int, /) -> QuarantineDetail: ...
     def pause(self, name: str) -> str: ...
     def resume(self, name: str) -> str: ...
+    def plan_control(self, name: str, action: Action, arguments: Mapping[str, Any], /) -> ControlPlan:
+        """What a command on a stream would do; nothing is done."""
+
+    def control(self, name: str, action: Action, token: str, arguments: Mapping[str, Any], /) -> str:
+        """Do what a plan said, if it still would be the same."""
     def refresh(self, name: str, full: bool) -> str: ...
     def log(self, lines: int) -> list[str]: ...
     def check_data(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast, get_args
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from workbench.errors import EngineError, UsageError, VersionMismatch, WorkbenchError
-from workbench.protocol import PROTOCOL, Reply
+from workbench.protocol import PROTOCOL, Action, Reply
 from workbench.server.calls import Calls, encoded, json_response
 from workbench.server.refusals import no_route, refused
 from workbench.server.snapshots import Snapshots
@@ -44,6 +44,8 @@ def application(calls: Calls) -> Starlette:
         ("GET", "/v1/streams/{name:path}/tail", tail),
         ("POST", "/v1/streams/{name:path}/pause", pause),
         ("POST", "/v1/streams/{name:path}/resume", resume),
+        ("POST", "/v1/streams/{name:path}/plan", plan),
+        ("POST", "/v1/streams/{name:path}/control", control),
         ("GET", "/v1/views/{name:path}/state", state),
         ("POST", "/v1/datasets/{name:path}/refresh", refresh),
         ("GET", "/v1/quarantine", quarantine),
@@ -156,6 +158,28 @@ async def pause(calls: Calls, request: Request) -> Response:
 
 async def resume(calls: Calls, request: Request) -> Response:
     return await calls.answer(lambda: Reply(calls.engine.resume(request.path_params["name"])))
+
+
+async def plan(calls: Calls, request: Request) -> Response:
+    body = await _body(request)
+    action = _action(body)
+    return await calls.answer(lambda: calls.engine.plan_control(request.path_params["name"], action, body))
+
+
+async def control(calls: Calls, request: Request) -> Response:
+    body = await _body(request)
+    action, token = _action(body), body.pop("token", None)
+    if not isinstance(token, str):
+        raise UsageError('The body has no "token"', "POST …/plan tells what would be done, with the token to do it.")
+    return await calls.answer(lambda: Reply(calls.engine.control(request.path_params["name"], action, token, body)))
+
+
+def _action(body: dict[str, Any]) -> Action:
+    """Takes the action out of a body; what stays are its arguments."""
+    action = body.pop("action", None)
+    if action not in get_args(Action):
+        raise UsageError(f'"action" is {action!r}', f"There are {', '.join(get_args(Action))}.")
+    return cast(Action, action)
 
 
 async def refresh(calls: Calls, request: Request) -> Response:

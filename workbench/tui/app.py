@@ -21,6 +21,7 @@ from workbench.tui import questions
 from workbench.tui.choice import ExitChoice
 from workbench.tui.clipboard import copy
 from workbench.tui.commands import Commands
+from workbench.tui.drift import drift_key
 from workbench.tui.engine_api import EngineApi
 from workbench.tui.glyphs import choose_glyphs
 from workbench.tui.keys import nearest_first
@@ -186,8 +187,11 @@ class WorkbenchApp(App[ExitChoice]):
         self.push_screen(questions.help_sheet(self.picture, name, nearest_first(screen)))
 
     def action_problems(self) -> None:
-        snapshot = self.picture.snapshot
-        self.push_screen(questions.problems_sheet(self.picture, snapshot.problems if snapshot is not None else ()))
+        snapshot, drifts = self.picture.snapshot, self.picture.drifts
+        by_name = {drift_key(drift): drift for drift in drifts}
+        sheet = questions.problems_sheet(self.picture, snapshot.problems if snapshot is not None else (), drifts)
+        self.push_screen(sheet, lambda answer: self.main.add_column(by_name.get(answer or "")))
+        self.picture.seen.update(by_name)
 
     def action_notices(self) -> None:
         self.push_screen(questions.notices_sheet(self.picture))
@@ -199,31 +203,22 @@ class WorkbenchApp(App[ExitChoice]):
                 lines = list(await self.link.engine.log(200))
         self.push_screen(questions.log_sheet(self.picture, lines))
 
-    async def action_pause_stream(self) -> None:
+    def action_pause_stream(self) -> None:
         chosen = self.picture.chosen
         if chosen is None:
             self.main.footer.say("There is no stream to pause.", "warning")
         elif chosen.state == "PAUSE":
-            await self._ingest(chosen.name, False)
-        elif chosen.state == "FAIL":
-            sheet = questions.resume_sheet(self.picture, chosen.name)
-            self.push_screen(sheet, lambda answer: self._after_pause(chosen.name, answer))
+            self.run_worker(self._resume(chosen.name), group="ingest")
         else:
-            sheet = questions.pause_sheet(self.picture, chosen.name)
-            self.push_screen(sheet, lambda answer: self._after_pause(chosen.name, answer))
+            self.main.action_control("resume" if chosen.state in {"FAIL", "STOP"} else "pause")
 
-    def _after_pause(self, stream: str, answer: str | None) -> None:
-        if answer in ("pause", "resume"):
-            self.run_worker(self._ingest(stream, answer == "pause"), group="ingest")
-
-    async def _ingest(self, stream: str, pause: bool) -> None:
+    async def _resume(self, stream: str) -> None:
         engine = self.link.engine
         if engine is None:
             self.main.footer.say("The engine does not answer.", "error")
             return
         try:
-            reply = await (engine.pause(stream) if pause else engine.resume(stream))
-            self.main.footer.say(reply.text)
+            self.main.footer.say((await engine.resume(stream)).text)
         except (WorkbenchError, OSError) as error:
             self.main.footer.say(str(error), "error")
 

@@ -34,6 +34,16 @@ def state_sql(picture: Picture) -> str:
     return f"SELECT * FROM {name(picture.view)};"
 
 
+def late_sql(view: str) -> str:
+    """Rows that came too late for a view, the latest first."""
+    return f"SELECT * FROM workbench.late WHERE view = {value(view)} ORDER BY commit DESC LIMIT 1000;"
+
+
+def windows_sql(view: str) -> str:
+    """Windows of a view, open and closed, the newest first."""
+    return f'SELECT * FROM workbench.windows WHERE view = {value(view)} ORDER BY "start" DESC LIMIT 1000;'
+
+
 def jobs_sql(run: RunStatus | None) -> str:
     where = f" WHERE job = {value(run.job)}" if run is not None else ""
     return f"SELECT * FROM workbench.job_runs{where};"

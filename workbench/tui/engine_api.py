@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from workbench.protocol import Hello, Page, QuarantineDetail, QuarantinePage, QueryStatus, Reply, Snapshot, StatePage, Tail
+from workbench.protocol import (
+    Action,
+    ControlPlan,
+    Hello,
+    Page,
+    QuarantineDetail,
+    QuarantinePage,
+    QueryStatus,
+    Reply,
+    Snapshot,
+    StatePage,
+    Tail,
+)
+
+Argument = str | int | float | bool | None
+"""What a command on a stream takes besides its name."""
 
 
 class EngineApi(Protocol):
@@ -36,6 +51,10 @@ class EngineApi(Protocol):
     async def pause(self, name: str) -> Reply: ...
 
     async def resume(self, name: str) -> Reply: ...
+
+    async def plan_control(self, stream: str, action: Action, **arguments: Argument) -> ControlPlan: ...
+
+    async def control(self, stream: str, action: Action, token: str, **arguments: Argument) -> Reply: ...
 
     async def refresh(self, name: str, full: bool = ...) -> Reply: ...
 

@@ -13,6 +13,7 @@ class Glyphs:
     run: str = "●"
     late: str = "▲"
     pause: str = "‖"
+    stop: str = "■"
     fail: str = "✗"
     job: str = "►"
     wait: str = "◷"
@@ -45,6 +46,7 @@ PLAIN = Glyphs(
     run="*",
     late="!",
     pause="=",
+    stop="#",
     fail="x",
     job=">",
     wait=".",
@@ -82,6 +84,7 @@ STREAM_STATES: Mapping[str, tuple[str, str]] = {
     "RUN": ("run", "alive"),
     "LAG": ("late", "late"),
     "PAUSE": ("pause", "held"),
+    "STOP": ("stop", "held"),
     "FAIL": ("fail", "fail"),
     "WAIT": ("wait", "muted"),
     "DONE": ("done", "muted"),

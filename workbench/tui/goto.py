@@ -12,7 +12,7 @@ OFFERED = 8
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A name to go to: kind is pane, stream, running state, job, rule, or what kind of dataset it is."""
+    """A name to go to: kind is pane, stream, running state, source, job, rule, or what kind of dataset it is."""
 
     name: str
     kind: str
@@ -30,6 +30,7 @@ def places(picture: Picture) -> list[Place]:
     for stream in snapshot.streams:
         out.append(Place(stream.name, "stream", stream.name))
         out += [Place(view, "running state", stream.name) for view in stream.views]
+        out += [Place(flow.name, "source", stream.name) for flow in stream.flows if flow.name != stream.name]
     out += [Place(job, "job") for job in dict.fromkeys(run.job for run in snapshot.runs)]
     out += [Place(rule.rule, "rule", rule.stream) for rule in snapshot.rules]
     known = {place.name for place in out}

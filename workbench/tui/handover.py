@@ -9,6 +9,7 @@ from typing import Protocol
 from textual.widget import Widget
 
 from workbench.errors import WorkbenchError
+from workbench.protocol import StreamStatus
 from workbench.tui import copying
 from workbench.tui.export import Cells, file_for, write_result, write_rows
 from workbench.tui.link import Link
@@ -21,6 +22,11 @@ from workbench.tui.sql.tab import Run
 from workbench.tui.widgets.failures import Failures, rules_of
 from workbench.tui.widgets.job_zoom import JobZoom
 from workbench.tui.widgets.jobs import Jobs
+
+STREAMS = (
+    *("name", "state", "rows_per_second", "behind_seconds", "behind_rows", "behind_bytes", "catch_up_seconds", "slow"),
+    *("queue_bytes", "queue_limit", "accepted", "rejected"),
+)
 
 
 class Panes(Protocol):
@@ -44,7 +50,7 @@ def copy_of(panes: Panes) -> tuple[str, str]:
     """(text, what it is in words) of what `y` copies where the focus is; ("", "") for nothing."""
     where = panes.focused.id if panes.focused is not None else ""
     picture = panes.picture
-    if where == "streams":
+    if where in {"streams", "stream-zoom"}:
         return copying.streams_sql(), "streams as SQL"
     if where == "tail" and picture.stream:
         row = panes.streams.tail.current
@@ -112,16 +118,8 @@ def _table(panes: Panes, where: str) -> tuple[str, Cells, Sequence[Cells]] | Non
         return tail.stream, ["arrived_at", *tail.columns, "broken_rules"], rows
     if where == "state" and picture.state is not None:
         return picture.state.view, picture.state.columns, [row.cells for row in picture.state.rows]
-    if where == "streams" and picture.snapshot is not None:
-        heads = ["name", "state", "rows_per_second", "behind_seconds", "behind_rows", "accepted", "rejected"]
-        return (
-            "streams",
-            heads,
-            [
-                [s.name, s.state, f"{s.rate:.1f}", f"{s.lag_seconds:.1f}", str(s.lag_rows), str(s.accepted), str(s.rejected)]
-                for s in picture.snapshot.streams
-            ],
-        )
+    if where in {"streams", "stream-zoom"} and picture.snapshot is not None:
+        return "streams", STREAMS, [_stream(s) for s in picture.snapshot.streams]
     if where in {"jobs", "job-zoom"} and picture.runs:
         heads = ["id", "job", "state", "started_at", "seconds", "rows", "error"]
         return (
@@ -146,3 +144,11 @@ def _table(panes: Panes, where: str) -> tuple[str, Cells, Sequence[Cells]] | Non
             ],
         )
     return None
+
+
+def _stream(s: StreamStatus) -> Cells:
+    return [
+        *(s.name, s.state, f"{s.rate:.1f}", f"{s.lag_seconds:.1f}", str(s.lag_rows), str(s.lag_bytes)),
+        *("" if s.catch_up is None else f"{s.catch_up:.1f}", s.slow, str(s.queue_bytes), str(s.queue_limit)),
+        *(str(s.accepted), str(s.rejected)),
+    ]

@@ -27,7 +27,7 @@ class Layout:
     """Heights in lines; 0 hides. `body` is what lies between header (with its band) and footer.
 
     `streams`, `tail`, `state` stack in the left column, `jobs` and `failures` in the right one, `editor` and `result` below;
-    `job_zoom` and `failure_zoom` take the whole body. `spaced` leaves blank lines between the left column's panes.
+    `stream_zoom`, `job_zoom` and `failure_zoom` take the whole body. `spaced` leaves blank lines between the left column's panes.
     """
 
     mode: Mode
@@ -43,6 +43,7 @@ class Layout:
     strips: int = 0
     job_zoom: int = 0
     failure_zoom: int = 0
+    stream_zoom: int = 0
     spaced: bool = False
     right: int = 0
     """Cells of the right column; 0 when it takes all."""
@@ -55,12 +56,13 @@ def mode_of(width: int, height: int) -> Mode:
     return "full" if width >= FULL[0] and height >= FULL[1] else "single"
 
 
-def plan(width: int, height: int, *, band: int, streams: int, has_view: bool, pane: str, zoom: str) -> Layout:
+def plan(width: int, height: int, *, band: int, streams: int, has_view: bool, pane: str, zoom: str, sources: int = 0) -> Layout:
     """The layout of a screen.
 
     Args:
         band: lines that the problem band takes.
         streams: how many streams there are.
+        sources: lines that their sources want below them; they get all of them or none.
         has_view: the chosen stream has a running state.
         pane: the key of the pane that has the focus, 1 to 4.
         zoom: the widget that takes the whole screen; empty for none.
@@ -70,11 +72,11 @@ def plan(width: int, height: int, *, band: int, streams: int, has_view: bool, pa
     if mode == "small":
         return Layout(mode)
     if zoom:
-        return _zoomed(mode, body, streams, has_view, zoom)
+        return _zoomed(mode, body, zoom)
     if mode == "single":
-        return _single(body - STRIPS, streams, has_view, pane)
+        return _single(body - STRIPS, streams, sources, has_view, pane)
     top = round(body * 22 / 34)
-    left = _left(top, streams, has_view, spaced=True)
+    left = _left(top, streams, sources, has_view, spaced=True)
     sql = body - top
     editor = 4 if sql < 16 else sql // 3
     return Layout(
@@ -93,17 +95,19 @@ def plan(width: int, height: int, *, band: int, streams: int, has_view: bool, pa
     )
 
 
-def _left(lines: int, streams: int, has_view: bool, spaced: bool) -> tuple[int, int, int]:
+def _left(lines: int, streams: int, sources: int, has_view: bool, spaced: bool) -> tuple[int, int, int]:
     blank = 1 if spaced else 0
-    first = max(4, min(max(1, streams) + 2 + blank, lines * 9 // 20 - (1 if spaced else 0)))
+    first = max(4, min(max(1, streams) + 2 + blank, lines * 9 // 20 - blank))
+    if streams + sources + 2 + blank <= lines // 2:
+        first = max(first, streams + sources + 2 + blank)
     state = (max(5 + blank, lines // 4) if lines >= 14 else 0) if has_view else (2 + blank if lines >= 14 else 0)
     return first, lines - first - state, state
 
 
-def _single(body: int, streams: int, has_view: bool, pane: str) -> Layout:
+def _single(body: int, streams: int, sources: int, has_view: bool, pane: str) -> Layout:
     lines = body - 1
     if pane == "1":
-        first, tail, state = _left(lines, streams, has_view, spaced=False)
+        first, tail, state = _left(lines, streams, sources, has_view, spaced=False)
         return Layout("single", top=lines, streams=first, tail=tail, state=state, strips=STRIPS)
     if pane == "2":
         return Layout("single", top=lines, jobs=lines, strips=STRIPS)
@@ -112,7 +116,7 @@ def _single(body: int, streams: int, has_view: bool, pane: str) -> Layout:
     return Layout("single", sql=lines, editor=5, result=lines - 6, strips=STRIPS)
 
 
-def _zoomed(mode: Mode, body: int, streams: int, has_view: bool, zoom: str) -> Layout:
+def _zoomed(mode: Mode, body: int, zoom: str) -> Layout:
     if zoom == "jobs":
         return Layout(mode, job_zoom=body)
     if zoom == "failures":
@@ -126,5 +130,4 @@ def _zoomed(mode: Mode, body: int, streams: int, has_view: bool, zoom: str) -> L
         return Layout(mode, top=body, tail=body)
     if zoom == "state":
         return Layout(mode, top=body, state=body)
-    first, tail, state = _left(body, streams, has_view, spaced=True)
-    return Layout(mode, top=body, streams=first, tail=tail, state=state, spaced=True)
+    return Layout(mode, stream_zoom=body)

@@ -97,6 +97,15 @@ def moment(at: float, now: float, zone: tzinfo | None = None) -> str:
     return f"{then.day} {MONTHS[then.month - 1]}"
 
 
+def stamp(at: float, now: float, zone: tzinfo | None = None) -> str:
+    """A clock, with the date before it where it is not today's: `17:24:40`, `9 Nov 17:24:40`, `9 Nov 2024 17:24:40`."""
+    then, today = _local(at, zone), _local(now, zone)
+    if then.date() == today.date():
+        return clock(at, zone)
+    year = f" {then.year}" if then.year != today.year else ""
+    return f"{then.day} {MONTHS[then.month - 1]}{year} {clock(at, zone)}"
+
+
 def ago(at: float, now: float, zone: tzinfo | None = None) -> str:
     """`2 min ago`; older than a day: the date."""
     seconds = max(0.0, now - at)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
 
-from workbench.protocol import Hello, RunStatus, Snapshot, StatePage, StreamStatus, Tail
+from workbench.protocol import DriftStatus, Hello, RunStatus, Snapshot, StatePage, StreamStatus, Tail, ViewStatus
+from workbench.tui.drift import drift_key
 from workbench.tui.look import Look
 
 Connection = Literal["starting", "live", "lost"]
@@ -28,6 +29,7 @@ class Picture:
         paused: the view stands still; ingestion goes on. `paused_total` is the stream's records at that moment.
         ui: the event loop's delay in ms, measured by the app itself.
         opened: rules that were looked at, which are NEW no more.
+        seen: keys of drifts that were looked at, which need no band any more.
         runs: every run of a job seen since the screen opened, by id.
     """
 
@@ -50,6 +52,7 @@ class Picture:
     paused_total: int = 0
     ui: float = 0.0
     opened: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
     runs: dict[int, RunStatus] = field(default_factory=dict)
     filters: dict[str, str] = field(default_factory=dict)
 
@@ -79,12 +82,38 @@ class Picture:
         if chosen is not None and chosen.views:
             self.view = chosen.views[0]
 
+    def next_view(self) -> bool:
+        """Shows the next running state of the chosen stream; False when there is no other one."""
+        chosen = self.chosen
+        if chosen is None or len(chosen.views) < 2:
+            return False
+        place = chosen.views.index(self.view) if self.view in chosen.views else -1
+        self.view, self.state = chosen.views[(place + 1) % len(chosen.views)], None
+        return True
+
     @property
     def chosen(self) -> StreamStatus | None:
         """The chosen stream's newest status."""
         if self.snapshot is None:
             return None
         return next((s for s in self.snapshot.streams if s.name == self.stream), None)
+
+    @property
+    def view_status(self) -> ViewStatus | None:
+        """The event time of the view that is shown; None when the engine says nothing of it."""
+        views = self.snapshot.views if self.snapshot is not None else ()
+        return next((v for v in views if v.name == self.view), None)
+
+    @property
+    def drifts(self) -> tuple[DriftStatus, ...]:
+        """Fields that no longer fit, those of the chosen stream first."""
+        drifts = self.snapshot.drifts if self.snapshot is not None else ()
+        return tuple(sorted(drifts, key=lambda d: d.stream != self.stream))
+
+    @property
+    def unseen(self) -> tuple[DriftStatus, ...]:
+        """Those that nobody looked at yet."""
+        return tuple(drift for drift in self.drifts if drift_key(drift) not in self.seen)
 
     @property
     def new_rows(self) -> int:

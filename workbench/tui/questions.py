@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from textual.binding import ActiveBinding
 
-from workbench.protocol import ProblemStatus
+from workbench.protocol import Action, ControlPlan, DriftStatus, ProblemStatus
+from workbench.tui.drift import drift_key, drift_text
 from workbench.tui.keys import name_of
 from workbench.tui.numbers import ago
 from workbench.tui.picture import Picture
@@ -14,6 +15,17 @@ from workbench.tui.sheets.question import Answer, Sheet, Words
 from workbench.tui.text import visible
 
 LOG_LINES = 8
+MOST = 9
+DOINGS: Mapping[Action, tuple[str, str]] = {
+    "pause": ("p", "pause it"),
+    "resume": ("p", "go on"),
+    "stop": ("S", "stop it"),
+    "rewind": ("r", "rewind it"),
+    "end": ("E", "leave it out"),
+    "limit": ("l", "do it"),
+    "column": ("a", "add it"),
+}
+"""The key that agrees to a plan, the same that asked for it, and its word."""
 
 
 def quit_sheet(picture: Picture) -> Sheet:
@@ -34,30 +46,14 @@ def quit_sheet(picture: Picture) -> Sheet:
     )
 
 
-def pause_sheet(picture: Picture, stream: str) -> Sheet:
-    """Pausing ingestion is asked for: people mean the view more often."""
-    return Sheet(
-        picture,
-        f"Pause ingestion of {stream}?",
-        note="space pauses only the view",
-        answers=(
-            Answer("esc", "go on", "", "stay"),
-            Answer("p", "pause it", "nothing is read until p again; nothing is lost, it reads on where it stopped", "pause"),
-        ),
-    )
-
-
-def resume_sheet(picture: Picture, stream: str) -> Sheet:
-    """A stream that stopped on an error: going on is a choice, since the same record may stop it again."""
-    return Sheet(
-        picture,
-        f"Go on with {stream}? It stopped on an error.",
-        note="a rule or record that stopped it stops it again while it is as it was",
-        answers=(
-            Answer("esc", "leave it", "", "stay"),
-            Answer("p", "go on", "it reads on at its last commit; nothing is lost", "resume"),
-        ),
-    )
+def plan_sheet(picture: Picture, question: str, plan: ControlPlan, note: str = "", alarming: bool = False) -> Sheet:
+    """What a command would do, in the engine's own sentences; one that cannot be done has no key to do it."""
+    says = [Words("")] + [Words(f"{picture.look.glyphs.skipped} {sentence}", hang=2) for sentence in plan.says]
+    if not plan.possible:
+        return Sheet(picture, question, note="this cannot be done", alarming=True, body=says)
+    key, word = DOINGS[plan.action]
+    answers = (Answer("esc", "leave it as it is", "", "stay"), Answer(key, word, "", "do"))
+    return Sheet(picture, question, note=note, alarming=alarming, body=says, answers=answers)
 
 
 def lost_sheet(picture: Picture, reason: str, log: Sequence[str], can_start: bool) -> Sheet:
@@ -69,8 +65,8 @@ def lost_sheet(picture: Picture, reason: str, log: Sequence[str], can_start: boo
     return Sheet(picture, "The engine does not answer.", body=body, answers=tuple(answers))
 
 
-def problems_sheet(picture: Picture, problems: Sequence[ProblemStatus]) -> Sheet:
-    """Every mistake with its place, line, caret and hint."""
+def problems_sheet(picture: Picture, problems: Sequence[ProblemStatus], drifts: Sequence[DriftStatus]) -> Sheet:
+    """Every mistake with its place, line, caret and hint; every field that no longer fits, with a line that shows it."""
     body: list[Words] = []
     for problem in problems:
         body.append(Words(f"{problem.file}:{problem.line}:{problem.column}  {problem.message}", "fail"))
@@ -79,10 +75,21 @@ def problems_sheet(picture: Picture, problems: Sequence[ProblemStatus]) -> Sheet
             body += [Words(f"  {text}"), Words("  " + " " * (problem.column - 1) + "^" * max(1, problem.width), "fail")]
         if problem.hint:
             body.append(Words(f"  {problem.hint}", "muted"))
-    if not problems:
-        body.append(Words("The pipelines have no errors.", "muted"))
+    answers: list[Answer] = []
+    for drift in drifts:
+        body.append(Words(f"{drift.stream}: {drift_text(drift)}, {ago(drift.at, picture.clock(), picture.zone)}", "late"))
+        body.append(Words(f"  {visible(drift.sample)}", "muted"))
+        if drift.addable and len(answers) < MOST:
+            word = f"add {drift.field}" if drift.kind == "new" else f"change {drift.field}"
+            consequence = f"to {drift.stream} as {drift.type}, shown first"
+            answers.append(Answer(str(len(answers) + 1), word, consequence, drift_key(drift)))
+    if not problems and not drifts:
+        body.append(Words("The pipelines have no errors, and every field has its column.", "muted"))
+    heads = [_many(len(problems), "problem") + " in the pipelines"] if problems or not drifts else []
+    heads += [_many(len(drifts), "field") + " without a fitting column"] if drifts else []
     note = "the old definitions keep running" if problems else ""
-    return Sheet(picture, f"{_many(len(problems), 'problem')} in the pipelines", note=note, body=body)
+    first = [Answer("esc", "back", "", "stay")] if answers else []
+    return Sheet(picture, ", ".join(heads), note=note, body=body, answers=(*first, *answers))
 
 
 def notices_sheet(picture: Picture) -> Sheet:

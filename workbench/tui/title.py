@@ -69,3 +69,16 @@ def keys(look: Look, *pairs: tuple[str, str]) -> list[Part]:
     for i, (key, word) in enumerate(pairs):
         out += [Part(("  " if i else "") + key, look.palette.here, True), Part(f" {word}", look.palette.muted)]
     return out
+
+
+def flowing(line: Line, parts: Sequence[Part], indent: int) -> list[Line]:
+    """Parts behind what is on a line, three cells between them; those that do not fit go on indented lines below it."""
+    out = [line]
+    for part in parts:
+        if out[-1].x > indent:
+            if out[-1].room < width(part.text) + 3:
+                out.append(Line(line.look, line.cells, line.ground).gap(indent))
+            else:
+                out[-1].gap(3)
+        out[-1].left(part.text, min(out[-1].room, width(part.text)), part.colour, bold=part.bold)
+    return out

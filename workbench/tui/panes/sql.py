@@ -85,6 +85,20 @@ class SqlPane(Vertical):
         if run:
             self.action_run()
 
+    def look_at(self, sql: str) -> None:
+        """Runs a query in the tab that holds it, or in a new one; a tab with nothing in it counts as new."""
+        self._keep()
+        held = next((i for i, tab in enumerate(self.desk.tabs) if tab.text == sql), None)
+        if held is not None:
+            self.desk.show(held)
+        elif self.desk.tab.text.strip():
+            self.desk.open(sql)
+        else:
+            self.desk.tab.text = sql
+        self.editor.load_text(sql)
+        self.action_run()
+        self.result.focus()
+
     def on_editor_run(self) -> None:
         self.action_run()
 

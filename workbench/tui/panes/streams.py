@@ -24,6 +24,12 @@ class StreamPane(Vertical):
         Binding("f", "follow", "follow"),
         Binding("space", "screen.pause_view", "pause view"),
         Binding("p", "app.pause_stream", "pause ingest"),
+        Binding("r", "screen.control('rewind')", "rewind", show=False),
+        Binding("E", "screen.control('end')", "read from the end", show=False),
+        Binding("l", "screen.control('limit')", "rate limit", show=False),
+        Binding("S", "screen.control('stop')", "stop", show=False),
+        Binding("w", "screen.windows", "windows", show=False),
+        Binding("L", "screen.late", "late rows", show=False),
     ]
 
     def __init__(self, link: Link) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from workbench.errors import WorkbenchError
+from workbench.protocol import Action, DriftStatus
+from workbench.tui import copying
+from workbench.tui.controls import Controls
 from workbench.tui.goto import Place, matching
 from workbench.tui.handover import copy_of, export_of
 from workbench.tui.layout import PANE_OF, Layout, plan
@@ -28,6 +32,8 @@ from workbench.tui.widgets.jobs import Jobs
 from workbench.tui.widgets.problems import ProblemBand
 from workbench.tui.widgets.prompt import Prompt
 from workbench.tui.widgets.small import TooSmall
+from workbench.tui.widgets.stream_zoom import StreamZoom
+from workbench.tui.widgets.streams import lines_of
 from workbench.tui.widgets.strips import Strips
 
 FIRST = {"1": "streams", "2": "jobs", "3": "failures", "4": "editor"}
@@ -57,6 +63,7 @@ class MainScreen(Screen[None]):
         Binding("e", "export", "export", show=False),
         Binding("colon", "goto", "go to"),
         Binding("exclamation_mark", "app.problems", "problems", show=False),
+        Binding("a", "add_column", "add column", show=False),
     ]
 
     def __init__(self, link: Link, history: Path | None) -> None:
@@ -67,11 +74,13 @@ class MainScreen(Screen[None]):
         self.jobs = Jobs(link.picture, id="jobs")
         self.failures = Failures(link.picture, id="failures")
         self.sql = SqlPane(link, history)
+        self.stream_zoom = StreamZoom(link.picture, id="stream-zoom")
         self.job_zoom = JobZoom(link.picture, id="job-zoom")
         self.failure_zoom = FailureZoom(link, id="failure-zoom")
         self.header, self.band, self.footer = Header(link.picture), ProblemBand(link.picture), Footer(link.picture)
         self.strips = Strips(link.picture, self.sql.desk, lambda: self.pane)
         self.prompt, self.small = Prompt(link.picture), TooSmall(link.picture)
+        self.controls = Controls(self, link, self.footer.say)
         self.pane = "1"
         self._shape: tuple[object, ...] = ()
         self._last_look = 0.0
@@ -86,6 +95,7 @@ class MainScreen(Screen[None]):
                 yield self.jobs
                 yield self.failures
         yield self.sql
+        yield self.stream_zoom
         yield self.job_zoom
         yield self.failure_zoom
         yield self.strips
@@ -128,6 +138,7 @@ class MainScreen(Screen[None]):
             self.jobs,
             self.failures,
             self.sql,
+            self.stream_zoom,
             self.job_zoom,
             self.failure_zoom,
             self.strips,
@@ -150,7 +161,7 @@ class MainScreen(Screen[None]):
         self.styles.background = self.picture.look.palette.ground
         for pane in (
             *(self.header, self.band, self.streams, self.jobs, self.failures, self.sql),
-            *(self.job_zoom, self.failure_zoom, self.strips, self.footer, self.small),
+            *(self.stream_zoom, self.job_zoom, self.failure_zoom, self.strips, self.footer, self.small),
         ):
             pane.redraw()
 
@@ -158,16 +169,13 @@ class MainScreen(Screen[None]):
 
     def lay_out(self, width: int, height: int) -> None:
         """Sizes and shows the panes; does nothing when nothing changed."""
-        snapshot = self.picture.snapshot
-        shape = (
-            *(width, height, self.band.wanted(height), len(snapshot.streams) if snapshot is not None else 0),
-            *(bool(self.picture.view), self.pane, self.zoom),
-        )
+        band, (streams, sources) = self.band.wanted(height), lines_of(self.picture.snapshot)
+        shape = (width, height, band, streams, sources, bool(self.picture.view), self.pane, self.zoom)
         if shape == self._shape:
             return
         self._shape = shape
-        band, streams = self.band.wanted(height), len(snapshot.streams) if snapshot is not None else 0
-        layout = plan(width, height, band=band, streams=streams, has_view=bool(self.picture.view), pane=self.pane, zoom=self.zoom)
+        has_view = bool(self.picture.view)
+        layout = plan(width, height, band=band, streams=streams, sources=sources, has_view=has_view, pane=self.pane, zoom=self.zoom)
         self.band.styles.height = max(1, band)
         self._apply(layout, band, width)
 
@@ -186,6 +194,7 @@ class MainScreen(Screen[None]):
         for body, lines in ((self.jobs, layout.jobs), (self.failures, layout.failures), (self.sql, layout.sql)):
             body.display, body.styles.height = lines > 0, max(1, lines)
         self.sql.lay_out(layout.editor, layout.result)
+        self.stream_zoom.display = layout.stream_zoom > 0
         self.job_zoom.display, self.failure_zoom.display = layout.job_zoom > 0, layout.failure_zoom > 0
         if layout.failure_zoom:
             self.failure_zoom.lay_out(width, layout.failure_zoom)
@@ -202,8 +211,9 @@ class MainScreen(Screen[None]):
             self.zoom = ""
         self.pane = key
         self.lay_out(self.app.size.width, self.app.size.height)
-        if self.zoom in {"jobs", "failures"}:
-            (self.job_zoom if self.zoom == "jobs" else self.failure_zoom.rules).focus()
+        zoomed = {"streams": self.stream_zoom, "jobs": self.job_zoom, "failures": self.failure_zoom.rules}.get(self.zoom)
+        if zoomed is not None:
+            zoomed.focus()
         else:
             self.query_one(f"#{FIRST[key]}").focus()
 
@@ -212,7 +222,9 @@ class MainScreen(Screen[None]):
         focused = self.focused.id if self.focused is not None else None
         self.zoom = zoom
         self.lay_out(self.app.size.width, self.app.size.height)
-        if zoom == "jobs":
+        if zoom == "streams":
+            self.stream_zoom.focus()
+        elif zoom == "jobs":
             current = self.jobs.current
             self.job_zoom.row = current.job if current is not None else self.job_zoom.row
             self.job_zoom.focus()
@@ -246,6 +258,9 @@ class MainScreen(Screen[None]):
             self.show_pane(message.row)
         elif message.pane == "problems":
             self.run_worker(self.app.run_action("problems"))
+        elif message.pane == "stream-zoom":
+            self.zoom_to("tail")
+            self.streams.tail.focus()
         elif message.pane in {"jobs", "failures"} or message.pane == "state" or (message.pane == "tail" and message.row == "row"):
             self.zoom_to(message.pane)
         elif message.pane == "tail" and message.row.isdigit():
@@ -257,6 +272,36 @@ class MainScreen(Screen[None]):
 
     def action_pause_view(self) -> None:
         self.streams.toggle_pause()
+
+    def action_control(self, action: Action) -> None:
+        """A command on the chosen stream: its plan first."""
+        self.run_worker(self.controls.run(action), group="control", exclusive=True)
+
+    def action_add_column(self) -> None:
+        drift = next((d for d in self.picture.drifts if d.addable), None)
+        if drift is None:
+            self.footer.say("Every field has its column.", "info")
+        self.add_column(drift)
+
+    def add_column(self, drift: DriftStatus | None) -> None:
+        """Asks whether a field shall have a column; None asks nothing."""
+        if drift is not None:
+            self.run_worker(self.controls.add_column(drift), group="control", exclusive=True)
+        self.refresh_panes()
+
+    def action_late(self) -> None:
+        self._ask_sql(copying.late_sql)
+
+    def action_windows(self) -> None:
+        self._ask_sql(copying.windows_sql)
+
+    def _ask_sql(self, question: Callable[[str], str]) -> None:
+        """A question about the view that is shown, in a tab of its own."""
+        if not self.picture.view:
+            self.footer.say("This stream has no running state.", "warning")
+            return
+        self.show_pane("4")
+        self.sql.look_at(question(self.picture.view))
 
     def action_filter(self) -> None:
         name = {"1": "tail", "2": "jobs", "3": "failures"}.get(self.pane)
@@ -307,7 +352,7 @@ class MainScreen(Screen[None]):
             self.show_pane({"streams": "1", "jobs": "2", "failures": "3", "sql": "4"}[place.name])
         elif place.kind == "engine":
             self.link.restart()
-        elif place.kind in {"stream", "running state"}:
+        elif place.kind in {"stream", "running state", "source"}:
             self.picture.choose(place.stream)
             if place.kind == "running state":
                 self.picture.view, self.picture.state = place.name, None

@@ -27,11 +27,12 @@ class Answer(NamedTuple):
 
 
 class Words(NamedTuple):
-    """A line of text for the body: text and the name of a colour, or key and word in two columns."""
+    """A line of text for the body: text and the name of a colour, or key and word in two columns; `hang` indents lines after the first."""
 
     text: str
     colour: str = "text"
     key: str = ""
+    hang: int = 0
 
 
 class SheetBody(Listing):
@@ -39,9 +40,11 @@ class SheetBody(Listing):
 
     DEFAULT_CSS = "SheetBody { dock: bottom; }"
 
-    def __init__(self, picture: Picture, question: str, note: str, body: Sequence[Words], answers: Sequence[Answer]) -> None:
+    def __init__(
+        self, picture: Picture, question: str, note: str, body: Sequence[Words], answers: Sequence[Answer], alarming: bool
+    ) -> None:
         super().__init__(picture, id="sheet")
-        self.question, self.note, self.words, self.answers = question, note, body, answers
+        self.question, self.note, self.words, self.answers, self.alarming = question, note, body, answers, alarming
         self.row = answers[0].name if answers else ""
         self.skipped = 0
 
@@ -62,17 +65,22 @@ class SheetBody(Listing):
                 line = self.line(cells, band).right(words.key, 12, self.palette.here, bold=True).gap(2)
                 out.append(line.put(words.text, self.look.colour(words.colour)))
                 continue
-            lines = wrap_words(words.text, cells - 4)
-            out += [self.line(cells, band).gap(2).put(text, self.look.colour(words.colour)) for text in lines]
+            lines = wrap_words(words.text, cells - 4 - words.hang)
+            indents = [2, *[2 + words.hang] * (len(lines) - 1)]
+            out += [
+                self.line(cells, band).gap(indent).put(text, self.look.colour(words.colour))
+                for indent, text in zip(indents, lines, strict=True)
+            ]
         return out
 
     def build(self, cells: int) -> list[Line]:
         rows = self.size.height
         p, g = self.palette, self.look.glyphs
         out = [self.line(cells, p.band).put(g.heavy * cells, p.here)]
-        out.append(
-            self.line(cells, p.band).gap(2).put(self.question, p.bright, bold=True).put(f"   {self.note}" if self.note else "", p.muted)
-        )
+        head = self.line(cells, p.band).gap(2).put(self.question, p.bright, bold=True)
+        if self.note:
+            head.gap(3).put(f"{g.late} " if self.alarming else "", p.late).put(self.note, p.late if self.alarming else p.muted)
+        out.append(head)
         body = self._lines(cells)
         if self.answers and not body:
             out.append(self.line(cells, p.band))
@@ -112,6 +120,7 @@ class Sheet(ModalScreen[str]):
 
     Args:
         question: the heading.
+        note: beside the heading; `alarming` makes it a warning.
         answers: in the order shown, the safest first; without any it is only text.
     """
 
@@ -119,10 +128,17 @@ class Sheet(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "stay")]
 
     def __init__(
-        self, picture: Picture, question: str, *, note: str = "", body: Sequence[Words] = (), answers: Sequence[Answer] = ()
+        self,
+        picture: Picture,
+        question: str,
+        *,
+        note: str = "",
+        alarming: bool = False,
+        body: Sequence[Words] = (),
+        answers: Sequence[Answer] = (),
     ) -> None:
         super().__init__()
-        self._sheet = SheetBody(picture, question, note, body, answers)
+        self._sheet = SheetBody(picture, question, note, body, answers, alarming)
         self._footer = Footer(picture)
         arrows = [("↑↓ enter", "choose")] if len(answers) > 1 else []
         self._footer.first = [*arrows, *((a.key, a.word) for a in answers)] or [("↑↓", "scroll"), ("esc", "back")]

@@ -1,4 +1,4 @@
-"""The red band: mistakes in the pipelines, while the old definitions keep running."""
+"""The band under the header: mistakes in the pipelines, then fields that no longer fit their stream's columns."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from collections.abc import Sequence
 from textual import events
 
 from workbench.protocol import ProblemStatus
+from workbench.tui.drift import around, drift_text
 from workbench.tui.line import Line
 from workbench.tui.live import Live
 from workbench.tui.messages import Opened
 from workbench.tui.text import cut, visible, width
 from workbench.tui.title import keys
 
+WIDE = 100
+
 
 class ProblemBand(Live):
-    """The first problem with its place, line and caret; how many more there are; `!` shows them all."""
+    """The first problem with its place, line and caret; without one the first drift that nobody looked at, with a line of it.
+
+    It says how many more there are; `!` shows them all.
+    """
 
     DEFAULT_CSS = "ProblemBand { height: 1; }"
 
@@ -28,14 +34,14 @@ class ProblemBand(Live):
         """Lines that the band takes on a screen of so many."""
         problems = self.problems
         if not problems:
-            return 0
+            return (1 if height < 30 else 2) if self.picture.unseen else 0
         return 1 if height < 30 else 1 + (2 if problems[0].text else 0) + 1
 
     def build(self, cells: int) -> list[Line]:
         rows = self.size.height
         p, g, problems = self.palette, self.look.glyphs, self.problems
         if not problems:
-            return []
+            return self._drift(cells)
         first = problems[0]
         right = "  ! show all" if len(problems) > 1 else "  ! show"
         more = f"  +{len(problems) - 1} more" if len(problems) > 1 else ""
@@ -54,6 +60,22 @@ class ProblemBand(Live):
             words = first.hint or "mend the file; it is read again when it is saved"
             out.append(self.line(cells, p.band).gap(3).put(f"{words}  ", p.text).put("The old definitions keep running.", p.muted))
         return out
+
+    def _drift(self, cells: int) -> list[Line]:
+        drifts, p, g = self.picture.unseen, self.palette, self.look.glyphs
+        if not drifts:
+            return []
+        first, more = drifts[0], len(drifts) - 1
+        right = [*(keys(self.look, ("a", "add column"), ("!", "show")) if first.addable else keys(self.look, ("!", "show")))]
+        wide = sum(width(part.text) for part in right)
+        line = self.line(cells, p.band).put(f" {g.late} ", p.late, bold=True).put(f"{first.stream}: ", p.bright, bold=True)
+        count = f"   +{more} more" if more else ""
+        words = drift_text(first) + (", kept in _rescued_data" if first.kind == "new" and cells >= WIDE else "")
+        line.put(cut(visible(words), max(0, line.room - width(count) - wide - 3), g.ellipsis), p.late).put(count, p.muted)
+        line.to(cells - wide - 1)
+        for part in right:
+            line.put(part.text, part.colour, bold=part.bold)
+        return [line, self.line(cells, p.band).gap(3).marked(around(first.sample, first.field, cells - 4), first.field, p.muted)]
 
     def on_click(self, event: events.Click) -> None:
         event.stop()

@@ -15,8 +15,11 @@ from workbench.tui.messages import Opened
 from workbench.tui.numbers import clock, count, signed
 from workbench.tui.text import visible, width
 from workbench.tui.title import Part, title
+from workbench.tui.widgets.event_time import facts, title_parts, watermark_parts
 
 DELTA, WIDEST = 11, 24
+ROOMY = 16
+"""Lines from which there is room for the facts of event time too."""
 
 
 class StatePane(Listing):
@@ -24,18 +27,19 @@ class StatePane(Listing):
 
     above = 2
     DEFAULT_CSS = "StatePane { height: 6; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "next_view", "next view", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open"),
+        Binding("v", "next_view", "next view"),
+        Binding("w", "screen.windows", "windows"),
+        Binding("L", "screen.late", "late rows"),
+    ]
 
     def rows(self) -> Sequence[str]:
         page = self.picture.state
         return ["\x1f".join(row.cells[: page.keys]) for row in page.rows] if page is not None else ()
 
     def action_next_view(self) -> None:
-        chosen = self.picture.chosen
-        if chosen is not None and len(chosen.views) > 1:
-            place = chosen.views.index(self.picture.view) if self.picture.view in chosen.views else -1
-            self.picture.view = chosen.views[(place + 1) % len(chosen.views)]
-            self.picture.state = None
+        if self.picture.next_view():
             self.post_message(Opened("state", "next"))
             self.frame()
 
@@ -48,6 +52,10 @@ class StatePane(Listing):
             head = title(self.look, cells, name, focused=self.has_focus)
             return [head, self.line(cells).gap(2).put(text if picture.connection == "live" else "", p.muted)]
         out = [self._title(cells, page)]
+        view = picture.view_status
+        if view is not None and self.size.height >= ROOMY:
+            out += facts(self, cells, view)
+        self.above = len(out) + 1
         widths = self._widths(page, cells)
         out.append(self._heads(cells, page, widths))
         top = max((abs(row.amount) for row in page.rows), default=0.0)
@@ -59,13 +67,22 @@ class StatePane(Listing):
         p = self.palette
         chosen = self.picture.chosen
         more = len(chosen.views) - 1 if chosen is not None else 0
-        parts = [Part("running state", p.muted), Part(f"  {count(page.groups)} groups", p.muted)]
-        if more > 0:
-            parts.append(Part(f"  v: {more} more", p.faint))
-        if page.late:
+        view = self.picture.view_status
+        others = [Part(f"  v: {more} more", p.faint)] if more > 0 else []
+        if view is not None and self.size.height < ROOMY:
+            parts = title_parts(self, view) + others
+            urgent = sum(width(part.text) for part in parts[: 3 if view.late else 1])
+            right = watermark_parts(self, view, cells - width(page.view) - urgent - 8)
+            return title(self.look, cells, page.view, focused=self.has_focus, parts=parts, right=right)
+        parts = [
+            Part(view.kind if view is not None else "running state", p.muted),
+            Part(f"  {count(page.groups)} groups", p.muted),
+            *others,
+        ]
+        if page.late and view is None:
             parts += [Part(f"  {self.look.glyphs.late} {count(page.late)} late", p.late, True)]
-        right: list[Part] = []
-        if page.watermark is not None:
+        right = []
+        if page.watermark is not None and view is None:
             right += [Part("watermark ", p.faint), Part(clock(page.watermark, UTC), p.muted), Part("  ", p.muted)]
         right += [Part("commit ", p.faint), Part(count(page.commit), p.muted)]
         return title(self.look, cells, page.view, focused=self.has_focus, parts=parts, right=right)

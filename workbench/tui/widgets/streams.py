@@ -7,26 +7,40 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from workbench.protocol import StreamStatus
+from workbench.protocol import FlowStatus, Snapshot, StreamStatus
 from workbench.tui.glyphs import STREAM_STATES
 from workbench.tui.line import Line
 from workbench.tui.listing import Listing
 from workbench.tui.messages import Opened
-from workbench.tui.numbers import count, duration, rate, step_above
+from workbench.tui.numbers import count, duration, rate, spell, step_above
 from workbench.tui.picture import Picture
-from workbench.tui.text import wrap_words
+from workbench.tui.text import cut, cut_middle, visible, wrap_words
 from workbench.tui.title import Part, title
 
 SCALE_HOLDS = 60.0
 """Seconds before a sparkline's scale goes down again; up it goes at once."""
 NAME, STATE, RATE, BEHIND, ROWS, QUEUE, REJECTED = 12, 8, 6, 9, 6, 6, 8
 FIXED = 2 + NAME + STATE + RATE + 2 + BEHIND
+SLOW = {
+    "source": "its source is slow",
+    "decode": "decoding is slow",
+    "commit": "commits are slow",
+    "disk": "the disk is slow",
+    "limit": "held by its limit",
+}
+"""Who a stream waits for, in words."""
+PART = "\x1f"
+"""Between a stream and one of its sources, in the keys of rows."""
 
 
 class Streams(Listing):
-    """State, speed, delay, queue and rejected rows of each stream; drops sparkline, queue, rejected, rows when narrow."""
+    """State, speed, delay, queue and rejected rows of each stream; drops sparkline, queue, rejected, rows when narrow.
+
+    A stream with several sources has each of them below it, as long as all of it fits; the cursor stands on streams only.
+    """
 
     above = 2
+    with_sources = True
     DEFAULT_CSS = "Streams { height: 8; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),
@@ -38,13 +52,24 @@ class Streams(Listing):
 
     def rows(self) -> Sequence[str]:
         figures = self.picture.figures
-        return [s.name for s in figures.streams] if figures is not None else ()
+        if figures is None:
+            return ()
+        with_flows = self.with_sources and sum(lines_of(figures)) <= self.shown
+        return [key for s in figures.streams for key in (_keys(s) if with_flows else [s.name])]
 
     def go(self, place: int) -> None:
         rows = self.rows()
         if rows:
-            self.picture.choose(rows[max(0, min(place, len(rows) - 1))])
-        super().go(place)
+            stream = rows[max(0, min(place, len(rows) - 1))].partition(PART)[0]
+            self.picture.choose(stream)
+            super().go(rows.index(stream))
+
+    def action_move(self, by: int) -> None:
+        rows = self.rows()
+        streams = [row for row in rows if PART not in row]
+        if self.picture.stream in streams:
+            place = streams.index(self.picture.stream) + by
+            self.go(rows.index(streams[max(0, min(place, len(streams) - 1))]))
 
     def action_last(self) -> None:
         """G resumes a view that is paused, wherever the cursor is: that is what the tail's title says."""
@@ -58,17 +83,34 @@ class Streams(Listing):
         figures = picture.figures
         streams = figures.streams if figures is not None else ()
         parts = [Part(str(len(streams)), p.muted)] if streams else []
-        out = [title(self.look, cells, "Streams", key="1", focused=self.has_focus, parts=parts)]
+        out = [title(self.look, cells, "Streams", key="1", focused=self.has_focus, parts=parts, right=self._note(streams))]
         if not streams:
             return out + self._empty(cells)
         self.row = picture.stream
         columns = _columns(cells)
         out.append(self._heads(cells, columns))
         newest = {s.name: s for s in picture.snapshot.streams} if picture.snapshot is not None else {}
+        by_name, rows = {s.name: s for s in streams}, self.rows()
         for place in self.window():
-            status = streams[place]
-            out.append(self._stream(cells, columns, status, newest.get(status.name, status)))
+            stream, _, flow = rows[place].partition(PART)
+            status, now = by_name[stream], newest.get(stream, by_name[stream])
+            if flow:
+                out.append(self._flow(cells, columns, next((f for f in now.flows if f.name == flow), None)))
+            else:
+                out.append(self._stream(cells, columns, status, now))
         return out
+
+    def _note(self, streams: Sequence[StreamStatus]) -> list[Part]:
+        """The one thing most worth saying: what is lost, who is slow and how long it takes; of the chosen stream if there is any."""
+        p, g = self.palette, self.look.glyphs
+        limit = sum(f.limit or 0.0 for s in streams if s.name == self.picture.stream for f in s.flows)
+        for s in sorted(streams, key=lambda s: (s.name != self.picture.stream, -s.lag_seconds)):
+            lost, late = sum(f.dropped for f in s.flows), s.state == "LAG"
+            if lost or late:
+                name = Part(cut(visible(s.name), NAME, g.ellipsis), p.text)
+                parts = [Part(f"  {g.fail} {rate(lost)} lost", p.fail, True)] if lost else []
+                return [name, *parts, *([Part(f"  {trouble(s)}", p.late)] if late else [])]
+        return [Part(f"limit {rate(limit)} rows/s", p.held)] if limit else []
 
     def _heads(self, cells: int, columns: dict[str, int]) -> Line:
         faint = self.palette.faint
@@ -92,16 +134,38 @@ class Streams(Listing):
         glyph, name = STREAM_STATES[now.state]
         colour, calm = self.look.colour(name), now.state in {"RUN", "DONE", "WAIT"}
         line.put(f"{self.look.glyph(glyph)} ", colour).left(now.state, STATE - 2, p.muted if calm else colour, bold=not calm)
-        if now.detail and now.state in {"FAIL", "WAIT"}:
+        if now.detail and now.state in {"FAIL", "WAIT", "STOP"}:
             return self._detail(line, columns, now)
         line.right(rate(s.rate), RATE, p.bright if s.rate >= 0.5 else p.faint).gap(2)
         if columns["spark"]:
             self._spark(line, columns["spark"], s)
-        self._behind(line, now, columns)
+        self._behind(line, now)
+        if columns["rows"]:
+            self._unread(line, now)
         if columns["queue"]:
             self._queue(line.gap(2), now, chosen)
         if columns["rejected"]:
             self._rejected(line, s)
+        return line
+
+    def _flow(self, cells: int, columns: dict[str, int], f: FlowStatus | None) -> Line:
+        """One of several sources of the stream above it."""
+        p, g, line = self.palette, self.look.glyphs, self.line(cells)
+        if f is None:
+            return line
+        line.gap(3).left(f.name, NAME - 2, p.muted).gap()
+        glyph, name = STREAM_STATES[f.state]
+        colour, calm = self.look.colour(name), f.state in {"RUN", "DONE", "WAIT"}
+        line.put(f"{self.look.glyph(glyph)} ", colour).left(f.state, STATE - 2, p.muted if calm else colour, bold=not calm)
+        line.right(rate(f.rate), RATE, p.text if f.rate >= 0.5 else p.faint).gap(2)
+        if spark := columns["spark"]:
+            if f.dropped:
+                line.left(f"{g.fail} {rate(f.dropped)} lost", spark, p.fail, bold=True).gap(2)
+            else:
+                line.left(cut_middle(visible(f.source), spark, g.ellipsis), spark, p.faint).gap(2)
+        self._behind(line, f)
+        if columns["rows"]:
+            self._unread(line, f)
         return line
 
     def _detail(self, line: Line, columns: dict[str, int], now: StreamStatus) -> Line:
@@ -117,7 +181,7 @@ class Streams(Listing):
         values = _buckets(s.spark, cells)
         top = self._scale(s.name, max((v for v in values if v is not None), default=0.0))
         scaled = [None if v is None else v / top for v in values]
-        if s.state == "PAUSE":
+        if s.state in {"PAUSE", "STOP"}:
             scaled = _trailing_dots(scaled)
         hot = range(cells - 5, cells) if s.state == "LAG" else ()
         line.spark(scaled, cells, p.data, p.data2, hot, p.late).gap(2)
@@ -130,18 +194,22 @@ class Streams(Listing):
         self._scales[name] = (top, since)
         return top
 
-    def _behind(self, line: Line, s: StreamStatus, columns: dict[str, int]) -> None:
+    def _behind(self, line: Line, s: StreamStatus | FlowStatus) -> None:
         p = self.palette
-        late, held = s.state == "LAG", s.state == "PAUSE"
+        late, held = s.state == "LAG", s.state in {"PAUSE", "STOP"}
         number, unit = duration(s.lag_seconds)
         line.right(number, 5, p.late if late else p.held if held else p.text, bold=late).gap()
         line.left(unit, 3, p.late if late else p.muted)
-        if columns["rows"]:
-            line.right(rate(s.lag_rows), ROWS, p.late if late else p.muted if s.lag_rows else p.faint)
+
+    def _unread(self, line: Line, s: StreamStatus | FlowStatus, cells: int = ROWS) -> None:
+        p = self.palette
+        line.right(rate(s.lag_rows), cells, p.late if s.state == "LAG" else p.muted if s.lag_rows else p.faint)
 
     def _queue(self, line: Line, s: StreamStatus, chosen: bool) -> None:
         p = self.palette
-        if s.queue >= 0.99:
+        if s.state == "LAG" and s.slow:
+            line.left(s.slow, QUEUE, p.late)
+        elif s.queue >= 0.99:
             line.put(f"{self.look.glyphs.heavy} ", p.late).left("full", QUEUE - 2, p.late, bold=True)
         else:
             line.thin(s.queue, QUEUE, p.late if s.queue > 0.4 else p.data2, p.faint if chosen else p.rule)
@@ -162,6 +230,22 @@ class Streams(Listing):
         else:
             text = "No streams yet. Write CREATE STREAMING TABLE … AS SELECT * FROM STREAM read_files('data/*.ndjson') into pipelines/."
         return [self.line(cells).gap(2).put(part, p.muted) for part in wrap_words(text, max(20, cells - 4))]
+
+
+def lines_of(snapshot: Snapshot | None) -> tuple[int, int]:
+    """Lines that the list wants: one a stream, and one for each source where a stream has several."""
+    streams = snapshot.streams if snapshot is not None else ()
+    return len(streams), sum(len(_keys(s)) - 1 for s in streams)
+
+
+def trouble(s: StreamStatus) -> str:
+    """Who a stream that is behind waits for, and how long it takes until it is not: `decoding is slow, about 21 s left`."""
+    left = f"about {spell(s.catch_up)} left" if s.catch_up is not None else "not getting nearer"
+    return f"{SLOW[s.slow]}, {left}" if s.slow else left
+
+
+def _keys(s: StreamStatus) -> list[str]:
+    return [s.name, *(f"{s.name}{PART}{f.name}" for f in s.flows)] if len(s.flows) > 1 else [s.name]
 
 
 def _columns(cells: int) -> dict[str, int]:

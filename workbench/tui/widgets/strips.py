@@ -57,6 +57,7 @@ class Strips(Live):
             late = worst.state == "LAG"
             line.put(worst.name, p.muted).put(f"  {rate(worst.rate)}", p.text).put(" rows/s  ", p.muted)
             line.put(number, p.late if late else p.text, bold=late).put(f" {unit} behind", p.muted)
+            line.put(f"  {worst.slow}" if late else "", p.late)
 
     def _jobs(self, line: Line) -> None:
         p, snapshot = self.palette, self.picture.snapshot
