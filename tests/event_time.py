@@ -164,9 +164,7 @@ class Stage:
 
     def _store(self, arrival: Arrival) -> None:
         with self.session.relation("_rows_in", arrival.rows):
-            self.session.execute(
-                f"INSERT INTO _store.orders SELECT * EXCLUDE (_verdict), {self.commit} FROM _rows_in WHERE _verdict = 0"
-            )
+            self.session.execute(f"INSERT INTO _store.orders SELECT * EXCLUDE (_verdict), {self.commit} FROM _rows_in WHERE _verdict = 0")
         origins = json.dumps([{"flow": name, "rows": count} for name, count in arrival.accepted_origins()])
         self.session.execute(
             'INSERT INTO _system.commit_log (id, "at", stream, flow, origins) VALUES (?, to_timestamp(?), ?, ?, ?)',
@@ -299,9 +297,11 @@ class Slow:
 
     def _merged(self, sessions: list[tuple[Any, list[tuple[int, Row]]]]) -> list[tuple[Any, list[tuple[int, Row]]]]:
         """Late rows were taken in: whatever is within the gap is one session, closed or not."""
-        gap, out = self.window.size // SECOND, []
+        gap = self.window.size // SECOND
+        out: list[tuple[Any, list[tuple[int, Row]]]] = []
         for k in {key for key, _ in sessions}:
-            rows = sorted((pair for key, session in sessions if key == k for pair in session), key=lambda pair: (pair[1].time or 0, pair[0]))
+            rows = [pair for key, session in sessions if key == k for pair in session]
+            rows.sort(key=lambda pair: (pair[1].time or 0, pair[0]))
             for pair in rows:
                 time, last = pair[1].time or 0, out[-1][1][-1][1].time if out and out[-1][0] == k and out[-1][1] else None
                 if last is not None and time <= last + gap:

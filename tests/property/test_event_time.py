@@ -35,9 +35,8 @@ rows = st.lists(
     ),
     max_size=30,
 )
-marching = st.lists(st.tuples(st.sampled_from(SOURCES), st.sampled_from(["x", "y"]), st.integers(-9, 4), st.integers(0, 3)), max_size=30).map(
-    lambda found: [Row(source, k, place * 2 + back, n) for place, (source, k, back, n) in enumerate(found)]
-)
+steps = st.lists(st.tuples(st.sampled_from(SOURCES), st.sampled_from(["x", "y"]), st.integers(-9, 4), st.integers(0, 3)), max_size=30)
+marching = steps.map(lambda found: [Row(source, k, place * 2 + back, n) for place, (source, k, back, n) in enumerate(found)])
 idles = st.lists(st.tuples(st.integers(0, 30), st.sets(st.sampled_from(SOURCES)).map(frozenset)), max_size=3)
 
 

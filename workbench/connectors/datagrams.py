@@ -139,8 +139,7 @@ class DatagramReceiver:
                 if at >= ROUND:
                     break
                 try:
-                    with view[at : at + self._largest] as room:
-                        count, peer = sock.recvfrom_into(room)
+                    count, peer = sock.recvfrom_into(view[at : at + self._largest])
                 except (BlockingIOError, InterruptedError):
                     break
                 special = self._framing == "nul" or count > self._longest

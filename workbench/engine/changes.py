@@ -23,6 +23,8 @@ class Change:
     says: str = ""
     defined: tuple[Column, ...] = ()
     """The columns that new rows fill; the entry's others are stored, and no longer defined."""
+    inferred: bool = False
+    """The columns of its source were found in the data."""
 
     @property
     def new_columns(self) -> tuple[Column, ...]:

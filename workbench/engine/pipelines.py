@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.config import Project
 from workbench.engine.changes import Change, plan_change
@@ -92,7 +92,7 @@ def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry],
         if isinstance(change, Problem):
             problems.append(change)
         else:
-            changes.append(change)
+            changes.append(replace(change, inferred=schema.inferred))
     names = {d.name.lower() for d in graph.definitions}
     removed = tuple(entry for key, entry in entries.items() if key not in names)
     return Pipelines(graph, tuple(changes), tuple(problems), dict(bound.waiting), removed)

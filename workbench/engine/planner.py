@@ -10,6 +10,7 @@ from workbench.connectors.closed import ClosedSource
 from workbench.connectors.source import Source
 from workbench.engine.backlog import Backlog
 from workbench.engine.changes import Change, problem_of
+from workbench.engine.derivations import Blueprint, deduplication, derivation
 from workbench.engine.standing import Standing, standing
 from workbench.errors import FlowError, Problem, QueryError, WorkbenchError
 from workbench.language.definitions import (
@@ -28,13 +29,13 @@ from workbench.store.catalog import Entry
 from workbench.store.commit import Commit, write
 from workbench.store.inserts import Inserts
 from workbench.store.session import Session
-from workbench.stream.derived import Derivation, Derived
+from workbench.stream.derived import Derivation
+from workbench.stream.distinct import Deduplication
 from workbench.stream.flow import Flow
 from workbench.stream.output import Output
 from workbench.stream.rejections import RuleBook
 from workbench.stream.rebuild import rebuild
 from workbench.stream.running import RunningView
-from workbench.stream.select import Selector
 from workbench.stream.steps import FlowSteps, Recipe
 from workbench.stream.tick import Assembler, Plan
 
@@ -52,6 +53,7 @@ class Wanted:
     standing: Standing
     keep: bool
     change: Change
+    distinct: Deduplication | None = None
 
 
 @dataclass(slots=True)
@@ -189,35 +191,25 @@ class Planner:
         assert definition.query is not None
         table, of_table = planned.tables[(definition.table if isinstance(definition, InsertFlow) else definition.name).lower()]
         if isinstance(definition.source, StreamRef):
-            derived = self._derived(session, definition, table, planned)
+            derived = derivation(session, _blueprint(session, definition, table, change, of_table, planned), definition.source)
+            join = definition.query.join
+            sources = (definition.name,) if join else planned.sources.get(definition.source.name.lower(), ())
+            planned.feeds(table.name, sources)
             planned.plan.derived.append(derived)
             return derived
         assert definition.source is not None
         columns = tuple(c for c in of_table.defined if c.name != VIOLATIONS.name)
         recipe = Recipe(
             definition.name, table, definition.source, definition.query, change.entry.input, columns, planned.plan.books[table.name],
-            change.entry.options,
+            change.entry.options, change.inferred,
         )  # fmt: skip
         keep = change.step == "keep" and of_table.step == "keep"
-        planned.wanted.append(Wanted(recipe, standing(session, definition.name), keep, of_table))
+        distinct = deduplication(
+            session, _blueprint(session, definition, table, change, of_table, planned), recipe.source.label, (definition.name,)
+        )  # fmt: skip
+        planned.wanted.append(Wanted(recipe, standing(session, definition.name), keep, of_table, distinct))
         planned.feeds(table.name, (definition.name,))
         return None
-
-    def _derived(
-        self, session: Session, definition: StreamingTable | InsertFlow, table: StreamingTable, planned: Planned
-    ) -> Derivation:
-        assert isinstance(definition.source, StreamRef)
-        assert definition.query is not None
-        stream = definition.source.name
-        _, of_table = planned.tables[table.name.lower()]
-        plain = tuple(c for c in of_table.defined if c.name != VIOLATIONS.name)
-        selector = Selector(session, definition.query, plain, table.expectations, table.name, f"STREAM {stream}")
-        planned.feeds(table.name, planned.sources.get(stream.lower(), ()))
-        names = tuple(c.name for c in of_table.defined)
-        return Derived(
-            definition.name, table, stream, names, planned.plan.books[table.name], selector.select_rows,
-            standing(session, definition.name).totals, len(plain) < len(names),
-        )  # fmt: skip
 
     def _open(self, session: Session, planned: Planned, old: Plan, anew: frozenset[str]) -> None:
         """Flows for all outputs: those that read the same source from the same place share one."""
@@ -273,10 +265,22 @@ class Planner:
         return derived.totals.rows_in > began
 
 
+def _blueprint(
+    session: Session, definition: StreamingTable | InsertFlow, table: StreamingTable, change: Change, of_table: Change, planned: Planned
+) -> Blueprint:
+    assert definition.query is not None
+    plain = tuple(c for c in of_table.defined if c.name != VIOLATIONS.name)
+    return Blueprint(
+        definition.name, table, definition.query, plain, len(plain) < len(of_table.defined), change.entry.state,
+        planned.plan.books[table.name], standing(session, definition.name).totals, planned.sources,
+    )  # fmt: skip
+
+
 def _output(session: Session, wanted: Wanted) -> Output:
     recipe = wanted.recipe
     columns = tuple(c.name for c in wanted.change.defined)
     output = Output(recipe.name, recipe.table, columns, recipe.source.label, wanted.standing.totals, wanted.standing.offset)
+    output.distinct = wanted.distinct
     if recipe.as_of_commit:
         selector = recipe.selector(session)
         output.select = lambda batch: recipe.marked(selector.select(batch))

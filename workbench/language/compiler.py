@@ -160,7 +160,9 @@ def _materialized_view(text: Text, head: Head, out: Parsed) -> None:
         out.tables, out.stream = compiled.tables, Reference(compiled.state.stream, compiled.stream.name)
     else:
         if head.on_late is not None:
-            raise text.mistake(head.on_late, "nothing is late in a view over tables", "Take ON LATE out, or write FROM STREAM … WATERMARK ….")
+            raise text.mistake(
+                head.on_late, "nothing is late in a view over tables", "Take ON LATE out, or write FROM STREAM … WATERMARK …."
+            )
         out.drafts["query"], out.tables = _query(text, head.body, declared)
     names = ((out.stream.name,) if out.stream else ()) + tuple(table.name for table in out.tables)
     out.statement = MaterializedView(

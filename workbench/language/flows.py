@@ -22,7 +22,10 @@ from workbench.language.words import AGGREGATES
 INPUT, RIGHT = "_input", "_right"
 _AGGREGATE = "A streaming table keeps rows; for sums write CREATE MATERIALIZED VIEW … FROM STREAM …."
 _HINTS = {
-    "DISTINCT": ("DISTINCT would have to remember every row", f"Count in a MATERIALIZED VIEW with GROUP BY, or say for how long: {WRITE[6:]}"),
+    "DISTINCT": (
+        "DISTINCT would have to remember every row",
+        f"Count in a MATERIALIZED VIEW with GROUP BY, or say for how long: {WRITE[6:]}",
+    ),
     "GROUP": ("GROUP BY has no place in a streaming table", _AGGREGATE),
     "HAVING": ("HAVING has no place in a streaming table", _AGGREGATE),
     "UNION": ("UNION of streams is not kept", "Write CREATE FLOW … AS INSERT INTO t BY NAME SELECT … for each of them, into one table."),

@@ -98,7 +98,9 @@ def _references(parsed: Parsed, named: dict[str, Parsed], unsound: set[str]) -> 
         target = named.get(reference.name.lower())
         if target is None:
             out.append(_unknown(parsed, reference, named))
-        elif reference in (parsed.stream, parsed.right) and reference.name.lower() not in unsound and not isinstance(target.statement, StreamingTable):
+        elif reference.name.lower() in unsound or isinstance(target.statement, StreamingTable):
+            continue
+        elif reference in (parsed.stream, parsed.right):
             message = f"{reference.name} is no streaming table: only rows that are added once can be read as a STREAM"
             hint = f"Read it as a table: leave out STREAM (and write TRIGGER ON UPDATE), or read STREAM of what {reference.name} reads."
             if isinstance(target.statement, InsertFlow):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from workbench.errors import PipelineError
 from workbench.language.definitions import IntervalJoin, StreamRef
 from workbench.language.durations import duration, unit
 from workbench.language.sources import Stream
@@ -62,7 +61,8 @@ def interval_join(text: Text, tree: exp.Expr, left: Stream, right: Stream, times
     low, high = _bounds(text, found, left, right, times)
     if not found.equal:
         hint = f"Add an equality between them, such as ON {left.alias}.id = {right.alias}.id AND …."
-        raise text.mistake(right.token, f"nothing has to be equal in {left.alias} and {right.alias}: every pair near in time would match", hint)
+        message = f"nothing has to be equal in {left.alias} and {right.alias}: every pair near in time would match"
+        raise text.mistake(right.token, message, hint)
     return IntervalJoin(
         right.source.name,
         times[0].text,
@@ -233,7 +233,7 @@ def _used(tokens: list[Token], stream: Stream, other: Stream, time: Token) -> tu
         after = tokens[i + 1] if i + 1 < len(tokens) else None
         dotted = before is not None and before.symbol(".")
         owner = tokens[i - 2].key if dotted and i > 1 else ""
-        if token.symbol("*") and _star(before, dotted, owner, own, foreign):
+        if token.symbol("*") and _star(before, dotted, owner, own):
             return ()
         qualifies = after is not None and after.symbol(".")
         if not token.names or (token.key == foreign and qualifies):
@@ -246,7 +246,7 @@ def _used(tokens: list[Token], stream: Stream, other: Stream, time: Token) -> tu
     return tuple(sorted(found))
 
 
-def _star(before: Token | None, dotted: bool, owner: str, own: str, foreign: str) -> bool:
+def _star(before: Token | None, dotted: bool, owner: str, own: str) -> bool:
     """Whether a * stands for the columns of a stream and is not a product."""
     if dotted:
         return owner == own

@@ -244,7 +244,8 @@ def _items(
 def _item(text: Text, run: list[Token], found: exp.Expr, analysed: Draft) -> Item:
     if not isinstance(found, exp.Alias):
         single = run[0].kind == "call" and len(run) == 1
-        return Item(run, run[0].text.partition("(")[0] if single else found.name if isinstance(found, exp.Column) else text.shown(run), False)
+        name = found.name if isinstance(found, exp.Column) else text.shown(run)
+        return Item(run, run[0].text.partition("(")[0] if single else name, False)
     alias = analysed.token_at(int(found.args["alias"].meta.get("start", -1)))
     if alias is not None and run[0].start == alias.start:
         return Item(run[2:], found.alias, True)
@@ -355,7 +356,8 @@ def _event_window(
         raise text.mistake(call.token, "windows that hop, and sessions, are keys", "Write the same call in GROUP BY.")
     if stream.watermark is None:
         if on_late is not None:
-            raise text.mistake(on_late, "nothing is late in a view without a watermark", f"Write FROM STREAM {stream.name.text} WATERMARK ts DELAY OF INTERVAL 30 SECONDS, or take ON LATE out.")
+            hint = f"Write FROM STREAM {stream.name.text} WATERMARK ts DELAY OF INTERVAL 30 SECONDS, or take ON LATE out."
+            raise text.mistake(on_late, "nothing is late in a view without a watermark", hint)
         if call is not None and call.kind != "tumbling":
             hint = f"Write FROM STREAM {stream.name.text} WATERMARK {timed[0].sql} DELAY OF INTERVAL 30 SECONDS."
             raise text.mistake(call.token, "windows that hop, and sessions, need a watermark to end", hint)

@@ -46,14 +46,16 @@ class SessionShape:
         """Rows of a delta, grouped by time and `_b`, to its partials: those ahead of their watermark are merged by the gap."""
         part = ", ".join([*self.others, "_b", "_late"])
         before = f"lag(_end) OVER (PARTITION BY {part} ORDER BY _end)"
-        near = f"SELECT *, _first AS _commit, CASE WHEN NOT _late AND _b = {UNBOUND} AND _end - {before} <= {self.gap} THEN 0 ELSE 1 END AS _new"
-        numbered = f"SELECT *, sum(_new) OVER (PARTITION BY {part} ORDER BY _end) AS _g FROM ({near} FROM ({each}) AS _each)"
+        joins = f"NOT _late AND _b = {UNBOUND} AND _end - {before} <= {self.gap}"
+        near = f"SELECT *, _first AS _commit, CASE WHEN {joins} THEN 0 ELSE 1 END AS _new FROM ({each}) AS _each"
+        numbered = f"SELECT *, sum(_new) OVER (PARTITION BY {part} ORDER BY _end) AS _g FROM ({near})"
         return f"SELECT {', '.join(self._columns(combined))} FROM ({numbered}) GROUP BY {part}, _g"
 
     def combine(self, combined: list[str]) -> str:
         """Stored partials to one a session; late rows stay apart from the others."""
         part = [*self.others, "_late"]
-        return f"SELECT {', '.join(self._columns(combined))} FROM ({self._numbered('_state', part, True)}) GROUP BY {', '.join([*part, '_g', '_s IS NULL'])}"
+        grouped = ", ".join([*part, "_g", "_s IS NULL"])
+        return f"SELECT {', '.join(self._columns(combined))} FROM ({self._numbered('_state', part, True)}) GROUP BY {grouped}"
 
     def groups(self, answers: list[str], relation: str = "_state") -> str:
         """One row a session with its keys and answers."""

@@ -175,7 +175,8 @@ def _clause(cursor: Cursor, head: Head) -> None:
         raise cursor.fail("AS is missing before the query", f"Write … AS {token.text.upper()} ….")
     else:
         raise cursor.fail(
-            f"{token.sql} cannot stand here", "After the name come columns in brackets, COMMENT '…', TRIGGER ON UPDATE, ON LATE UPDATE, and AS SELECT …."
+            f"{token.sql} cannot stand here",
+            "After the name come columns in brackets, COMMENT '…', TRIGGER ON UPDATE, ON LATE UPDATE, and AS SELECT ….",
         )
 
 
@@ -225,7 +226,8 @@ def _query(cursor: Cursor, head: Head) -> list[Token]:
         _target(cursor, head)
     body = cursor.rest
     if not body:
-        raise cursor.fail(f"nothing stands after {cursor.tokens[-1].text.upper()}", "Write SELECT … FROM STREAM …." if head.target else "Write AS SELECT ….")
+        hint = "Write SELECT … FROM STREAM …." if head.target else "Write AS SELECT …."
+        raise cursor.fail(f"nothing stands after {cursor.tokens[-1].text.upper()}", hint)
     _check_brackets(cursor.text, body)
     return body
 
@@ -241,7 +243,8 @@ def _target(cursor: Cursor, head: Head) -> None:
     if not cursor.accept("INSERT", "INTO"):
         raise cursor.fail("a flow inserts into a streaming table", _FLOW)
     if cursor.see("ONCE") and len(cursor.rest) > 1 and cursor.rest[1].names and not cursor.rest[1].word("BY"):
-        raise cursor.fail("ONCE is not kept: a flow goes on reading", "Leave it out; read_files(…, follow => false) reads what is there and ends.")
+        hint = "Leave it out; read_files(…, follow => false) reads what is there and ends."
+        raise cursor.fail("ONCE is not kept: a flow goes on reading", hint)
     target = head.target = cursor.take_name("streaming table", "INSERT INTO orders BY NAME SELECT …")
     if cursor.accept("BY", "NAME"):
         return
@@ -297,7 +300,8 @@ def drop(text: Text, tokens: list[Token]) -> Drop:
     }
     kind = next((kind for words, kind in kinds.items() if cursor.accept(*words)), None)
     if kind is None:
-        raise cursor.fail("DROP needs the kind of what it drops", "Write DROP STREAMING TABLE, DROP FLOW, DROP MATERIALIZED VIEW or DROP VIEW.")
+        hint = "Write DROP STREAMING TABLE, DROP FLOW, DROP MATERIALIZED VIEW or DROP VIEW."
+        raise cursor.fail("DROP needs the kind of what it drops", hint)
     if_exists = cursor.accept("IF", "EXISTS")
     name = cursor.take_name(kind, f"DROP {kind.upper()} orders")
     if not cursor.ended:

@@ -272,7 +272,8 @@ class _Binder:
         for column in found:
             own = names.get(column.name.lower())
             if own is None:
-                hint = f"Declare it there, name it otherwise (… AS column), or leave it out. {table.name} has {', '.join(c.name for c in columns)}."
+                has = ", ".join(c.name for c in columns)
+                hint = f"Declare it there, name it otherwise (… AS column), or leave it out. {table.name} has {has}."
                 problems.append(source.at_item(column.name, f"{table.name} has no column {column.name}", hint))
             elif not _converts(column.type, own.type):
                 message = f"{own.name} of {table.name} is {own.type}, but the SELECT gives {column.type}"

@@ -62,8 +62,8 @@ def last_progress(session: Session, table: str, sides: int) -> list[tuple[int, P
     found = [(0, Progress()) for _ in range(sides)]
     rows = session.execute(f"SELECT * EXCLUDE (_commit) FROM {stored(table)} ORDER BY _commit DESC, side LIMIT {sides}")
     for side, count, watermark, times, idle, late in rows:
-        times = tuple((time["source"], time["time"]) for time in times or ())
-        found[side] = (count, Progress(watermark, times, tuple(idle or ()), late))
+        tops = tuple((time["source"], time["time"]) for time in times or ())
+        found[side] = (count, Progress(watermark, tops, tuple(idle or ()), late))
     return found
 
 

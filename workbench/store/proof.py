@@ -66,11 +66,12 @@ def _check_windows(session: Session, view: str, state: RunningState, columns: tu
     size, names = state.window.size, [c.name for c in columns]
     rows = f"WITH _delta AS ({rows_as_judged(session, view, state, names)})"
     if state.sessions:
-        passed = f"least({passed}, {last_end(session, view) if progress.closed else 'NULL'})" if progress.closed else "NULL"
+        passed = f"least({passed}, {last_end(session, view)})" if progress.closed else "NULL"
         found = f"WITH _state AS (SELECT *, 0 AS _commit FROM ({rows} SELECT * FROM ({state.partial}))) SELECT * FROM ({state.sessions})"
         due = f"SELECT _key, _start, _last + {size}, _rows FROM ({found}) WHERE _last + {size} <= {passed}"
     else:
-        found = f"{rows} SELECT epoch_us(_k{state.window.key}) AS start, sum(_p{state.count})::BIGINT AS counted FROM ({state.partial}) GROUP BY 1"
+        start = f"epoch_us(_k{state.window.key}) AS start"
+        found = f"{rows} SELECT {start}, sum(_p{state.count})::BIGINT AS counted FROM ({state.partial}) GROUP BY 1"
         due = f"SELECT '', start, start + {size}, counted FROM ({found}) WHERE counted > 0 AND start + {size} <= {passed}"
     closed = f'SELECT key, epoch_us("start"), epoch_us("end"), "rows" FROM _system.windows WHERE view = {literal(view)}'
     wrong = _compare(session, f"{view}: a window that closed", closed, due)

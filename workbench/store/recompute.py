@@ -68,22 +68,21 @@ def _judged(session: Session, view: str, state: RunningState, names: str, commit
     window = state.window
     sources = _sources(session, view)
     comma = f", {names}" if names else ""
-    steps = (
-        f"SELECT commit, list_filter(list_transform(event_times, lambda t: t.source), lambda s: NOT list_contains(idle, s)) AS active,"
-        f" coalesce(ended, false) AS ended, rowid AS nth FROM _system.view_commits WHERE view = {literal(view)}{_until(commit, 'commit', 'AND')}"
-    )
+    log = f"FROM _system.view_commits WHERE view = {literal(view)}{_until(commit, 'commit', 'AND')}"
+    active = "list_filter(list_transform(event_times, lambda t: t.source), lambda s: NOT list_contains(idle, s))"
+    steps = f"SELECT commit, {active} AS active, coalesce(ended, false) AS ended, rowid AS nth {log}"
     changes = f"SELECT *, lag(active) OVER (ORDER BY commit, nth) AS before FROM ({steps})"
+    rows = _rows_with_source(session, state, names, commit)
     events = (
-        f"SELECT _commit AS _c, 1 AS _kind, _r, _time, _source, NULL AS _active{comma} FROM ({_rows_with_source(session, state, names, commit)})"
-        f" UNION ALL BY NAME SELECT commit AS _c, 0 AS _kind, nth AS _r, active AS _active FROM ({changes}) WHERE active IS DISTINCT FROM before"
+        f"SELECT _commit AS _c, 1 AS _kind, _r, _time, _source, NULL AS _active{comma} FROM ({rows})"
+        f" UNION ALL BY NAME SELECT commit AS _c, 0 AS _kind, nth AS _r, active AS _active FROM ({changes})"
+        " WHERE active IS DISTINCT FROM before"
         f" UNION ALL BY NAME SELECT commit AS _c, 2 AS _kind, nth AS _r FROM ({steps}) WHERE ended"
         f" UNION ALL BY NAME SELECT {(1 << 62)} AS _c, 3 AS _kind, 0 AS _r"
     )
     tops = ", ".join(f"max(_time) FILTER (WHERE _source = {literal(s)}) OVER ({_ORDER} {_BEFORE}) AS _m{i}" for i, s in enumerate(sources))
     held = f"last_value(_active IGNORE NULLS) OVER ({_ORDER} {{}})"
-    moved = (
-        f"SELECT *, {held.format(_BEFORE)} AS _was, {held.format(_SO_FAR)} AS _now{', ' + tops if tops else ''} FROM ({events})"
-    )
+    moved = f"SELECT *, {held.format(_BEFORE)} AS _was, {held.format(_SO_FAR)} AS _now{', ' + tops if tops else ''} FROM ({events})"
     # Where other sources hold the watermark from now on, it has been moved by those that did so far.
     raw = f"greatest({_lowest('_was', sources, window)}, {_lowest('_now', sources, window)})"
     newest = f"greatest({', '.join(f'_m{i}' for i in range(len(sources)))}) + {window.size}" if sources else "NULL::BIGINT"
@@ -110,7 +109,7 @@ def _rows_with_source(session: Session, state: RunningState, names: str, commit:
     if len(flows) <= 1:
         return f"SELECT *, {literal(flows[0][0]) if flows else 'NULL'} AS _source FROM ({rows})"
     runs = (
-        "SELECT id, o.flow, sum(o.\"rows\") OVER (PARTITION BY id ORDER BY nth, place) AS upto FROM"
+        'SELECT id, o.flow, sum(o."rows") OVER (PARTITION BY id ORDER BY nth, place) AS upto FROM'
         f" (SELECT id, rowid AS nth, unnest(origins) AS o, generate_subscripts(origins, 1) AS place {origins})"
     )
     placed = f"SELECT *, row_number() OVER (PARTITION BY _commit ORDER BY _r) AS _nth FROM ({rows})"

@@ -83,9 +83,9 @@ def write_view(inserts: Inserts, delta: ViewDelta, commit: int, at: float) -> No
     if delta.closings is not None:
         with session.relation("_closed", delta.closings):
             session.execute(
-                f'INSERT INTO _system.windows SELECT ?, key, make_timestamptz("start"), make_timestamptz("end"), to_timestamp({at!r}), "rows", ?'
+                'INSERT INTO _system.windows SELECT ?, key, make_timestamptz("start"), make_timestamptz("end"), to_timestamp(?), "rows", ?'
                 " FROM _closed",
-                [delta.view, commit],
+                [delta.view, at, commit],
             )
     write_progress(inserts, delta.view, delta.progress, commit, delta.ended)
 
@@ -101,7 +101,8 @@ def write_progress(inserts: Inserts, view: str, progress: Progress, commit: int,
 def progress_of(session: Session, view: str) -> Progress | None:
     """How far a running state is; None before its first commit."""
     rows = session.execute(
-        "SELECT watermark, event_times, idle, late, closed FROM _system.view_commits WHERE view = ? ORDER BY commit DESC, rowid DESC LIMIT 1",
+        "SELECT watermark, event_times, idle, late, closed FROM _system.view_commits WHERE view = ?"
+        " ORDER BY commit DESC, rowid DESC LIMIT 1",
         [view],
     )
     if not rows:
@@ -123,8 +124,8 @@ class Step:
 def steps(session: Session, view: str) -> list[Step]:
     """What a rebuild has to repeat, in order."""
     rows = session.execute(
-        "WITH s AS (SELECT commit, rowid AS nth, list_transform(event_times, lambda t: t.source) AS sources, idle, coalesce(ended, false) AS"
-        " ended FROM _system.view_commits WHERE view = ?)"
+        "WITH s AS (SELECT commit, rowid AS nth, list_transform(event_times, lambda t: t.source) AS sources, idle,"
+        " coalesce(ended, false) AS ended FROM _system.view_commits WHERE view = ?)"
         " SELECT commit, sources, idle, ended FROM (SELECT *, lag((sources, idle)) OVER (ORDER BY commit, nth) AS before FROM s)"
         " WHERE ended OR before IS DISTINCT FROM (sources, idle) ORDER BY commit, nth",
         [view],

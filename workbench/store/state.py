@@ -5,10 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from workbench.language.definitions import Column, RunningState
-from workbench.language.sessions import UNBOUND as UNBOUND
 from workbench.store.names import literal, quote, stored
-from workbench.store.recompute import ENDLESS as ENDLESS
-from workbench.store.recompute import rows_as_judged
+from workbench.store.recompute import ENDLESS, rows_as_judged
 from workbench.store.session import Session
 
 FREE_PARTIALS = 20_000
@@ -97,7 +95,7 @@ def windows_sql(view: str, state: RunningState) -> str:
         return ""
     name, size = literal(view), state.window.size
     if state.sessions:
-        closed_to = f"(SELECT coalesce(max(epoch_us(\"end\")), {-ENDLESS}) FROM _system.windows WHERE view = {name})"
+        closed_to = f'(SELECT coalesce(max(epoch_us("end")), {-ENDLESS}) FROM _system.windows WHERE view = {name})'
         opened = (
             f'SELECT _key AS key, _start AS "start", _last + {size} AS "end", _rows AS "rows"'
             f" FROM (WITH _state AS (FROM {stored(view)}) {state.sessions}) WHERE _last + {size} > {closed_to}"
@@ -105,14 +103,15 @@ def windows_sql(view: str, state: RunningState) -> str:
         same, join = 'l.key = k.key AND l."start" >= k."start" AND l."start" < k."end"', "LEFT"
     else:
         now = f"(SELECT watermark FROM _system.view_commits WHERE view = {name} ORDER BY commit DESC, rowid DESC LIMIT 1)"
-        opened = f"SELECT '' AS key, \"start\", \"start\" + {size} AS \"end\", \"rows\" FROM ({_open_windows(view, state, now)})"
+        opened = f'SELECT \'\' AS key, start, start + {size} AS "end", "rows" FROM ({_open_windows(view, state, now)})'
         same, join = 'l."start" = k."start"', "FULL"
     known = (
         f'SELECT key, epoch_us("start") AS "start", epoch_us("end") AS "end", \'closed\' AS state, closed_at, "rows", commit'
         f" FROM _system.windows WHERE view = {name}"
         f' UNION ALL SELECT key, "start", "end", \'open\', NULL, "rows", NULL FROM ({opened})'
     )
-    late = f'SELECT key, epoch_us("start") AS "start", sum("rows")::BIGINT AS late FROM _system.late_counts WHERE view = {name} GROUP BY ALL'
+    counted = f"FROM _system.late_counts WHERE view = {name} GROUP BY ALL"
+    late = f'SELECT key, epoch_us("start") AS "start", sum("rows")::BIGINT AS late {counted}'
     begun = 'coalesce(k."start", l."start")'
     columns = (
         f"{name} AS view, any_value(coalesce(k.key, '')) AS key, make_timestamptz({begun}) AS \"start\","
@@ -125,7 +124,8 @@ def windows_sql(view: str, state: RunningState) -> str:
 
 def last_end(session: Session, view: str) -> int | None:
     """The latest end of a window of the view that was closed, in microseconds."""
-    return session.execute('SELECT max(epoch_us("end")) FROM _system.windows WHERE view = ?', [view])[0][0]
+    last: int | None = session.execute('SELECT max(epoch_us("end")) FROM _system.windows WHERE view = ?', [view])[0][0]
+    return last
 
 
 def ended_sessions(

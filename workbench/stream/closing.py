@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from workbench.language.definitions import RunningState
 from workbench.store import state as stored_state
-from workbench.store.running import Progress
 from workbench.store.session import Session
 from workbench.stream.window import NEVER
 
@@ -53,9 +52,9 @@ class Windows:
     """The oldest open one."""
 
     @classmethod
-    def load(cls, session: Session, view: str, state: RunningState, progress: Progress) -> Windows:
+    def load(cls, session: Session, view: str, state: RunningState, watermark: int | None) -> Windows:
         assert state.window is not None
-        rows = stored_state.open_windows(session, view, state, progress.watermark)
+        rows = stored_state.open_windows(session, view, state, watermark)
         return cls(state.window.size, f"_k{state.window.key}", f"_p{state.count}", rows, min(rows, default=None))
 
     @property
@@ -65,7 +64,7 @@ class Windows:
     def due(self, watermark: int | None) -> bool:
         return watermark is not None and self._first is not None and self._first + self.size <= watermark
 
-    def close(self, session: Session, partials: pa.Table | None, watermark: int, urgent: bool) -> tuple[pa.Table | None, Opened]:
+    def close(self, partials: pa.Table | None, watermark: int) -> tuple[pa.Table | None, Opened]:
         """The windows that close at a watermark: key, start, end, rows; None when none does."""
         added = {} if partials is None else self._added(partials)
         first = min((start for start in (self._first, min(added, default=None)) if start is not None), default=None)
@@ -131,7 +130,7 @@ class Sessions:
     _looked_at: float = 0.0
 
     @classmethod
-    def load(cls, session: Session, view: str, state: RunningState, progress: Progress) -> Sessions:
+    def load(cls, session: Session, view: str, state: RunningState) -> Sessions:
         assert state.window is not None
         mark = stored_state.last_end(session, view)
         return cls(view, state, state.window.size, Look(NEVER if mark is None else mark, NEVER, NEVER, 0))

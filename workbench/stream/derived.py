@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, StreamDelta
 from workbench.store.session import Session
 from workbench.stream.arrival import Arrival
+from workbench.stream.distinct import Deduplication, Kept
 from workbench.stream.rejections import RuleBook
 from workbench.stream.select import Selected
 
@@ -47,6 +48,9 @@ class Derivation(Protocol):
     def status(self) -> ViewStatus | None:
         """What it keeps to go on; None when nothing."""
 
+    def prune(self, session: Session) -> None:
+        """Let go of what it needs no more, between two commits."""
+
 
 @dataclass(slots=True)
 class Derived:
@@ -60,6 +64,8 @@ class Derived:
     select: Callable[[pa.Table, float], Selected]
     totals: Counts
     violations: bool = False
+    distinct: Deduplication | None = None
+    _kept: Kept | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -73,12 +79,17 @@ class Derived:
             return None
         selected = self.select(rows, at)
         self._stop_on_fail(selected)
+        runs = spread(origins, selected.record)
+        self._kept = None
+        if self.distinct is not None:
+            self._kept = self.distinct.judge(session, selected.table, selected.verdict, runs, idle)
+            selected = replace(selected, table=self._kept.rows, verdict=self._kept.verdict)
         counts = self._counts(selected, rows.num_rows)
         rejected = np.flatnonzero(selected.verdict == 1)
         table = selected.table.append_column("_verdict", pa.array(selected.verdict))
         if self.violations:
             table = table.append_column("_violations", self.book.violations(selected.mask))
-        arrival = Arrival(self.name, table, selected.verdict, spread(origins, selected.record))
+        arrival = Arrival(self.name, table, selected.verdict, runs)
         delta = StreamDelta(
             flow=self.name,
             stream=self.table.name,
@@ -91,14 +102,22 @@ class Derived:
             offset=self.totals.rows_in + rows.num_rows,
             origins=arrival.accepted_origins(),
             rules=self.book.counts(selected.mask, first_id + len(rejected) - 1 if len(rejected) else None),
+            states=self._kept.states if self._kept else (),
+            late=self._kept.late if self._kept else (),
         )
         return delta, arrival
 
     def advance(self, delta: StreamDelta) -> None:
         self.totals = delta.totals
+        if self.distinct is not None and self._kept is not None:
+            self.distinct.advance(self._kept)
 
     def status(self) -> ViewStatus | None:
-        return None
+        return self.distinct.status() if self.distinct else None
+
+    def prune(self, session: Session) -> None:
+        if self.distinct is not None:
+            self.distinct.prune(session)
 
     def _counts(self, selected: Selected, records: int) -> Counts:
         fates = np.bincount(selected.verdict, minlength=4)

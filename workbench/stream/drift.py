@@ -17,7 +17,7 @@ STEADY = 5_000
 MOSTLY = 0.5
 """Share of rows that makes a field one that is there."""
 SETTLED = 100
-"""Values of a text column after which their sorts (numbers, strings, …) are what is usual."""
+"""Values of a field after which their sorts (number, string, …) are what is usual."""
 SAMPLE = 300
 """Bytes of a sample line that are kept."""
 
@@ -105,14 +105,17 @@ class Drift:
         with self._lock:
             return field in self._headed
 
-    def unusual(self, field: str, sort: str) -> bool:
-        """Whether a field that takes any value came to have one of another sort than it had so far."""
+    def unusual(self, sorts: Mapping[str, str]) -> list[str]:
+        """The fields of a record whose value is of another sort (number, string, …) than all those before it."""
         with self._lock:
-            sorts, looks = self._sorts.get(field, (frozenset[str](), 0))
-            if looks < SETTLED:
-                self._sorts[field] = (sorts | {sort}, looks + 1)
-                return False
-            return sort not in sorts
+            return [name for name, sort in sorts.items() if self._is_unusual(name, sort)]
+
+    def _is_unusual(self, name: str, sort: str) -> bool:
+        usual, looks = self._sorts.get(name, (frozenset[str](), 0))
+        if looks < SETTLED:
+            self._sorts[name] = (usual | {sort}, looks + 1)
+            return False
+        return sort not in usual
 
     def settle(self, columns: Iterable[str]) -> None:
         """Forget new fields that have their column now."""

@@ -89,7 +89,7 @@ class JoinFlow:
     def delta(
         self, session: Session, arrivals: Mapping[str, Sequence[Arrival]], idle: frozenset[str], at: float, first_id: int
     ) -> tuple[StreamDelta, Arrival] | None:
-        came = (self._came(0, arrivals, idle), self._came(1, arrivals, idle))
+        came = (self._came(session, 0, arrivals, idle), self._came(session, 1, arrivals, idle))
         records = sum(len(one.judged.times) for one in came)
         if not records:
             return None
@@ -171,7 +171,7 @@ class JoinFlow:
             f" one of {right.stream} when that of {left.stream} is {-low:,.6g} s after it"
         )
 
-    def _came(self, place: int, arrivals: Mapping[str, Sequence[Arrival]], idle: frozenset[str]) -> _Came:
+    def _came(self, session: Session, place: int, arrivals: Mapping[str, Sequence[Arrival]], idle: frozenset[str]) -> _Came:
         side = self.sides[place]
         rows, origins = accepted(arrivals.get(side.stream, ()))
         if rows is None:
@@ -180,18 +180,19 @@ class JoinFlow:
         timely = judged.timely
         used = rows.select(list(self.kept[place]))
         taken = used if timely.all() else used.filter(pa.array(timely))
-        return _Came(judged, taken if taken.num_rows else None, judged.times[timely], judged.listed(self.session, rows, rows.column_names))
+        return _Came(judged, taken if taken.num_rows else None, judged.times[timely], judged.listed(session, rows, rows.column_names))
 
     def _pairs(self, came: tuple[_Came, _Came], at: float) -> Pairs:
-        """New rows of the left with all of the right, then old rows of the left with new ones of the right; in the order of the left."""
+        """Old rows of the left with new ones of the right, then new rows of the left with all of the right."""
         left, right = came
-        near = [None, None]
+        near: list[pa.Table | None] = [None, None]
         if left.rows is not None:
             near[1] = self.buffers[1].near(int(left.times.min()) + self.join.low, int(left.times.max()) + self.join.high)
         if right.rows is not None:
             near[0] = self.buffers[0].near(int(right.times.min()) - self.join.high, int(right.times.max()) - self.join.low)
-        found = [pairs(self.session, self.selector, near[0], right.rows, at), pairs(self.session, self.selector, left.rows, _both(near[1], right.rows), at)]
-        return Pairs.together([part for part in found if part is not None])
+        old = pairs(self.session, self.selector, near[0], right.rows, at)
+        new = pairs(self.session, self.selector, left.rows, _both(near[1], right.rows), at)
+        return Pairs.together([part for part in (old, new) if part is not None])
 
     def _refill(self, session: Session, place: int, buffer: Buffer) -> None:
         side, floor = self.sides[place], self._floor(place)
@@ -203,7 +204,8 @@ class JoinFlow:
         where = [f"rowid < coalesce((SELECT rowid FROM {table} ORDER BY rowid LIMIT 1 OFFSET {side.rows}), {1 << 62})"]
         if floor is not None:
             where.append(f"{quote(side.time)} >= {make}({floor})")
-        late = f"SELECT place FROM {stored(self._owned('late'))} WHERE side = {place}" + (f" AND time >= {floor}" if floor is not None else "")
+        late = f"SELECT place FROM {stored(self._owned('late'))} WHERE side = {place}"
+        late += f" AND time >= {floor}" if floor is not None else ""
         if session.execute(f"{late} LIMIT 1"):
             numbered = f"SELECT rowid AS r, row_number() OVER (ORDER BY rowid) - 1 AS n FROM {table}"
             where.append(f"rowid NOT IN (SELECT r FROM ({numbered}) WHERE n IN ({late}))")

@@ -12,6 +12,7 @@ from workbench.errors import ExpectationFailed
 from workbench.language.definitions import StreamingTable
 from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts
+from workbench.stream.distinct import Deduplication
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +31,7 @@ class Output:
     totals: Counts = field(default_factory=Counts)
     offset: int = 0
     select: Callable[[Batch], Batch] | None = None
-    digest: str = ""
+    distinct: Deduplication | None = None
 
     @property
     def as_of_commit(self) -> bool:
@@ -55,7 +56,7 @@ class Output:
 
     def status(self) -> ViewStatus | None:
         """What it keeps to go on; None when nothing."""
-        return None
+        return self.distinct.status() if self.distinct else None
 
     @property
     def _fail_bits(self) -> np.uint64:

@@ -317,6 +317,9 @@ class Pump:
         for view in self.assembler.plan.views:
             if view.name in touched and view.compaction_due:
                 self._compact(view, tick.commit.id)
+        for distinct in self.assembler.plan.deduplications:
+            if distinct.prune_due:
+                distinct.prune(self._database.writer)
 
     def _compact(self, view: RunningView, commit: int) -> None:
         try:
@@ -351,6 +354,10 @@ class Pump:
             self._busy, self._untidy = True, 0
         try:
             tidy(self._database.writer)
+            for derived in self.assembler.plan.derived:
+                derived.prune(self._database.writer)
+            for distinct in self.assembler.plan.deduplications:
+                distinct.prune(self._database.writer)
         except WorkbenchError as error:
             log.warning("outdated offsets were not folded: %s", error)
         finally:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from workbench.language.definitions import EventWindow, MaterializedView, RunningState
+from workbench.language.sessions import UNBOUND
 from workbench.protocol import ViewStatus
 from workbench.store import state as stored_state
 from workbench.store.names import quote
@@ -16,7 +17,7 @@ from workbench.store.running import Progress, ViewDelta, progress_of
 from workbench.store.session import Session
 from workbench.store.state import FREE_PARTIALS, late_row_sql
 from workbench.stream.arrival import Arrival
-from workbench.stream.closing import Sessions, Windows, counted
+from workbench.stream.closing import Look, Opened, Sessions, Windows, counted
 from workbench.stream.feed import Feed
 from workbench.stream.window import NEVER, EventTime, event_times, hops, late_rows
 
@@ -55,8 +56,10 @@ class RunningView:
         loaded = cls(view, state, columns, sources, progress, rows, rows, stored_state.row_bytes(session, view.name))
         window = state.window
         if window is not None and window.key is not None:
-            kind = Sessions if window.kind == "session" else Windows
-            loaded.windows = kind.load(session, view.name, state, progress)
+            if window.kind == "session":
+                loaded.windows = Sessions.load(session, view.name, state)
+            else:
+                loaded.windows = Windows.load(session, view.name, state, progress.watermark)
         return loaded
 
     @property
@@ -88,9 +91,12 @@ class RunningView:
         found = _Found() if rows is None else self._judged(session, rows, arrivals, time, window)
         if ended:
             time.end(window.size)
-        closings, look = None, None
-        if self.windows is not None:
+        closings: pa.Table | None = None
+        look: Look | Opened | None = None
+        if isinstance(self.windows, Sessions):
             closings, look = self.windows.close(session, found.partials, time.watermark, urgent=ended or rows is None)
+        elif self.windows is not None:
+            closings, look = self.windows.close(found.partials, time.watermark)
         progress = time.progress(self.progress.late + found.missed, self.progress.closed + (0 if closings is None else closings.num_rows))
         return ViewDelta(
             self.name, self.state.stream, found.partials, progress, found.late, found.late_counts, closings, ended=ended, look=look
@@ -178,7 +184,7 @@ class RunningView:
         self, session: Session, rows: pa.Table, times: np.ndarray, seen: np.ndarray, late: np.ndarray, window: EventWindow
     ) -> tuple[pa.Table, pa.Table | None]:
         """The partials of a delta, and how many late rows it has, by key and time."""
-        bound = np.where((times <= seen) & (times != NEVER) & ~late, seen - window.size, stored_state.UNBOUND)
+        bound = np.where((times <= seen) & (times != NEVER) & ~late, seen - window.size, UNBOUND)
         given = rows.append_column("_t", pa.array(times, mask=times == NEVER)).append_column("_b", pa.array(bound))
         given = given.append_column("_late", pa.array(late)).append_column("_row", pa.array(np.arange(len(times))))
         partials = self._partials(session, given)

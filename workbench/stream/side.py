@@ -72,7 +72,7 @@ class Judged:
     @property
     def timely(self) -> npt.NDArray[np.bool_]:
         """Rows that have a time and are not late."""
-        return ~self.late & (self.times != NEVER)
+        return np.asarray(~self.late & (self.times != NEVER), np.bool_)
 
     def listed(self, session: Session, rows: pa.Table, columns: Sequence[str]) -> pa.Table | None:
         """The late rows as `workbench.late` has them; None when there are none."""

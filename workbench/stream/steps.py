@@ -27,6 +27,8 @@ class Recipe:
     columns: tuple[Column, ...]
     book: RuleBook
     options: tuple[tuple[str, str], ...] = ()
+    inferred: bool = False
+    """The input's columns were found in the data."""
     drift: Drift = field(default_factory=Drift)
 
     @property
@@ -37,12 +39,6 @@ class Recipe:
     def as_of_commit(self) -> bool:
         """Its SELECT reads tables, and has to see them as they are at its commit."""
         return bool(self.query.tables)
-
-    @property
-    def inferred(self) -> bool:
-        """The input's columns were found in the data."""
-        own = self.table.columns if self.name == self.table.name else ()
-        return not isinstance(self.source, ReadRate) and self.source.schema is None and not own
 
     @property
     def reads(self) -> tuple[Column, ...]:

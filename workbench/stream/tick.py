@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,8 @@ from workbench.store.commit import Commit, Counts, Span, StreamDelta
 from workbench.store.running import ViewDelta
 from workbench.store.session import Session
 from workbench.stream.arrival import Arrival
-from workbench.stream.derived import Derivation
+from workbench.stream.derived import Derivation, Derived
+from workbench.stream.distinct import Deduplication, Kept
 from workbench.stream.flow import Flow
 from workbench.stream.output import Output
 from workbench.stream.pending import Cut, PendingRead
@@ -36,6 +37,12 @@ class Plan:
     @property
     def outputs(self) -> list[Output]:
         return [output for flow in self.flows for output in flow.outputs]
+
+    @property
+    def deduplications(self) -> list[Deduplication]:
+        """Of all flows that have one."""
+        derived = (flow.distinct for flow in self.derived if isinstance(flow, Derived))
+        return [found for found in (*(output.distinct for output in self.outputs), *derived) if found is not None]
 
     def totals(self) -> dict[str, Counts]:
         """Counts of every streaming table since it began, all its flows together."""
@@ -60,6 +67,8 @@ class Tick:
     commit: Commit | None = None
     offsets: list[tuple[Flow, Offset]] = field(default_factory=list)
     pieces: dict[str, list[Cut]] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
+    """What deduplications made of the pieces, by output."""
 
     @property
     def flows(self) -> list[Flow]:
@@ -82,15 +91,17 @@ class Assembler:
         """Compute what the tick stores; afterwards `tick.commit`, `tick.offsets` and `tick.pieces` are set."""
         streams: list[StreamDelta] = []
         arrivals: dict[str, list[Arrival]] = {}
-        tick.offsets, tick.pieces = [], {}
+        tick.offsets, tick.pieces, tick.kept = [], {}, {}
         next_id = self.quarantine_id + 1
         for flow, reads in tick.cuts:
             offsets = _offsets(flow, [pieces[0] for pieces in reads])
             tick.offsets += [(flow, offset) for offset in offsets]
             for place, output in enumerate(flow.outputs):
                 cuts = [_selected(output, pieces[place]) for pieces in reads]
+                if output.distinct is not None:
+                    cuts, tick.kept[output.name] = _distinct(session, output.distinct, output.name, cuts, tick.idle)
                 tick.pieces[output.name] = cuts
-                delta, arrival = self._delta(output, cuts, offsets, next_id)
+                delta, arrival = self._delta(output, cuts, offsets, next_id, tick.kept.get(output.name))
                 next_id += delta.counts.rejected
                 streams.append(delta)
                 arrivals.setdefault(output.table.name, []).append(arrival)
@@ -117,6 +128,8 @@ class Assembler:
         for flow in tick.flows:
             for output in flow.outputs:
                 output.totals, output.offset = by_name[output.name].totals, by_name[output.name].offset
+                if output.distinct is not None:
+                    output.distinct.advance(tick.kept[output.name])
             flow.committed()
         for derived in self.plan.derived:
             if derived.name in by_name:
@@ -139,7 +152,9 @@ class Assembler:
                 found.append(view.delta(session, came, tick.idle, ended))
         return found
 
-    def _delta(self, output: Output, cuts: Sequence[Cut], offsets: tuple[Offset, ...], first_id: int) -> tuple[StreamDelta, Arrival]:
+    def _delta(
+        self, output: Output, cuts: Sequence[Cut], offsets: tuple[Offset, ...], first_id: int, kept: Kept | None
+    ) -> tuple[StreamDelta, Arrival]:
         book = self.plan.books[output.table.name]
         counts = sum((cut.counts() for cut in cuts), Counts())
         rejected = rejections(cuts, book, first_id, output.source)
@@ -161,8 +176,25 @@ class Assembler:
             spans=tuple(_span(cut) for cut in cuts),
             origins=((output.name, counts.accepted),) if counts.accepted else (),
             rules=book.counts(np.concatenate([cut.mask for cut in cuts]), first_id + counts.rejected - 1 if rejected is not None else None),
+            states=kept.states if kept else (),
+            late=kept.late if kept else (),
         )
         return delta, arrival
+
+
+def _distinct(
+    session: Session, distinct: Deduplication, name: str, cuts: Sequence[Cut], idle: frozenset[str]
+) -> tuple[list[Cut], Kept]:
+    """The pieces with their duplicates filtered out."""
+    rows = pa.concat_tables([cut.rows for cut in cuts])
+    verdict = np.concatenate([cut.verdict for cut in cuts])
+    kept = distinct.judge(session, rows, verdict, ((name, len(verdict)),), idle)
+    edges = np.cumsum([0, *(len(cut.verdict) for cut in cuts)])
+    pieces = [
+        replace(cut, rows=kept.rows.slice(start, len(cut.verdict)), verdict=kept.verdict[start : start + len(cut.verdict)])
+        for cut, start in zip(cuts, edges.tolist(), strict=False)
+    ]
+    return pieces, kept
 
 
 def _span(cut: Cut) -> Span:

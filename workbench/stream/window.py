@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.language.definitions import EventWindow
+from workbench.store.recompute import ENDLESS
 from workbench.store.running import Progress
-from workbench.store.state import ENDLESS
 
 NEVER = -(1 << 62)
 """Stands for no event time at all, or no watermark yet; far from every real one, and from overflow."""
@@ -98,8 +98,8 @@ def late_rows(times: np.ndarray, watermark: np.ndarray, window: EventWindow) -> 
     lies behind that watermark itself.
     """
     if window.key is None:
-        return (times < watermark) & (times != NEVER)
-    late = times <= watermark
+        return np.asarray((times < watermark) & (times != NEVER))
+    late: np.ndarray = times <= watermark
     if not late.any():
         return late
     behind = np.flatnonzero(late)

@@ -21,7 +21,7 @@ DOINGS: Mapping[Action, tuple[str, str]] = {
     "resume": ("p", "go on"),
     "stop": ("S", "stop it"),
     "rewind": ("r", "rewind it"),
-    "end": ("E", "leave it out"),
+    "end": ("E", "skip to the end"),
     "limit": ("l", "do it"),
     "column": ("a", "add it"),
 }

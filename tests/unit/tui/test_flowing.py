@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.tui.fake_engine import FakeEngine, snapshot
+from tests.unit.tui.fake_engine import NOW, FakeEngine, snapshot
 from tests.unit.tui.flowing import flowing, sources, views
 from tests.unit.tui.stage import Stage, staged
 from workbench.protocol import Slow, Snapshot
@@ -197,6 +197,20 @@ async def test_v_in_the_zoom_chooses_the_state_that_w_means() -> None:
         await stage.press("z", "v", "w")
         await stage.until(lambda: stage.engine.asked("submit"))
         assert "revenue_by_country" in str(stage.engine.asked("submit")[-1][1])
+
+
+async def test_a_stream_that_is_newer_than_the_figures_is_waited_for() -> None:
+    now = [NOW]
+    async with staged(engine=FakeEngine(flowing()), clock=lambda: now[0]) as stage:
+        await stage.press("z")
+        first = flowing(9_500)
+        new = replace(first.streams[0], name="brand_new")
+        stage.engine.push(replace(first, streams=(new,)))
+        await stage.until(lambda: stage.app.picture.stream == "brand_new")
+        assert not stage.sees("brand_new")
+        now[0] += 1
+        stage.engine.push(replace(first, streams=(new,)))
+        await stage.shows("brand_new")
 
 
 async def test_one_source_has_its_own_line_in_the_zoom_only() -> None:

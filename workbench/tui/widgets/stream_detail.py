@@ -87,15 +87,18 @@ def _flows(pane: Live, cells: int, flows: Sequence[FlowStatus]) -> list[Line]:
     faint, wide = pane.palette.faint, cells >= WIDE
     head = pane.line(cells).gap(2).left("source" if len(flows) == 1 else f"{len(flows)} sources", 18, faint).left("state", 8, faint)
     head.right("rows/s", 7, faint).right("behind", 7, faint).gap(3).right("rows", 7, faint).right("unread", 9, faint)
+    holds = wide and any(f.hold_limit for f in flows)
     if wide:
-        head.right("rejected", 10, faint).right("peers", 6, faint).gap(2).left("held", 24, faint)
+        head.right("rejected", 10, faint)
+    if holds:
+        head.right("peers", 6, faint).gap(2).left("held", 24, faint)
     out = [head.gap(2).put("event time", faint)]
     for f in flows:
-        out += [_flow(pane, cells, f, wide), *_address(pane, cells, f, wide)]
+        out += [_flow(pane, cells, f, wide, holds), *_address(pane, cells, f, wide)]
     return out
 
 
-def _flow(pane: Live, cells: int, f: FlowStatus, wide: bool) -> Line:
+def _flow(pane: Live, cells: int, f: FlowStatus, wide: bool, holds: bool) -> Line:
     p, late, line = pane.palette, f.state == "LAG", pane.line(cells)
     glyph, name = STREAM_STATES[f.state]
     colour, calm = pane.look.colour(name), f.state in {"RUN", "DONE", "WAIT"}
@@ -108,6 +111,7 @@ def _flow(pane: Live, cells: int, f: FlowStatus, wide: bool) -> Line:
     line.right(size(f.lag_bytes), 9, p.muted if f.lag_bytes else p.faint)
     if wide:
         line.right(count(f.rejected), 10, p.text if f.rejected else p.faint)
+    if holds:
         line.right(count(f.peers) if f.peers or f.hold_limit else "", 6, p.text if f.peers else p.faint).gap(2)
         _held(line, f)
     line.gap(2)

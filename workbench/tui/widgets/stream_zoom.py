@@ -73,8 +73,9 @@ class StreamZoom(Streams):
         columns = _columns(cells)
         out.append(self._heads(cells, columns))
         out += [self._line(cells, columns, streams[place]) for place in self.window()]
-        chosen = next(s for s in streams if s.name == picture.stream)
-        return [*out, self.line(cells), *self._detail_lines(cells, self.size.height - len(out) - 1, chosen)]
+        chosen = next((s for s in streams if s.name == picture.stream), None)
+        detail = self._detail_lines(cells, self.size.height - len(out) - 1, chosen) if chosen is not None else []
+        return [*out, self.line(cells), *detail]
 
     def _lag_of_now(self, streams: Sequence[StreamStatus]) -> Sequence[StreamStatus]:
         """With the view paused the figures stand still, but not what is unread and why."""
