@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_until
+from tests.integration.bench import Bench
 from workbench.config import Settings, open_files, open_project
 from workbench.engine.engine import Engine
 from workbench.errors import DiskFull, PipelineError, StoreError, UsageError
@@ -26,53 +27,6 @@ AS SELECT * FROM STREAM read_files('in/*.ndjson', format => 'json');
 BY_COUNTRY = """
 CREATE MATERIALIZED VIEW by_country AS SELECT country, count(*) AS n, sum(amount) AS total FROM STREAM orders GROUP BY country;
 """
-
-
-class Bench:
-    """A project in a folder, and the engine that runs it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        (root / "pipelines").mkdir(parents=True)
-        (root / "in").mkdir()
-        self.engine: Engine
-
-    def write(self, sql: str, name: str = "main.sql") -> None:
-        (self.root / "pipelines" / name).write_text(sql)
-
-    def append(self, *rows: dict[str, Any] | str, file: str = "a.ndjson") -> None:
-        with (self.root / "in" / file).open("a") as out:
-            out.writelines((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
-
-    def start(self) -> Engine:
-        settings = Settings(poll=0.02, tick=0.0)
-        self.engine = Engine(open_project(self.root, settings), settings)
-        self.engine.start()
-        return self.engine
-
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        status = self.engine.queries.submit(sql)
-        status = wait_until(lambda: found if (found := self.engine.queries.status(status.id)).state != "running" else None)
-        assert status.state == "done", status.error
-        return [tuple(row) for row in self.engine.queries.page(status.id, 0, 200).rows]
-
-    def until(self, sql: str, expected: list[tuple[Any, ...]]) -> None:
-        answers: list[Any] = [None]
-
-        def look() -> bool:
-            try:
-                answers[0] = self.ask(sql)
-            except AssertionError as error:  # a name may be missing for a moment
-                answers[0] = error
-            return bool(answers[0] == expected)
-
-        try:
-            wait_until(look, sql)
-        except pytest.fail.Exception as error:
-            pytest.fail(f"{error}: wanted {expected}, it is {answers[0]}")
-
-    def notices(self) -> str:
-        return "\n".join(notice.text for notice in self.engine.snapshot().notices)
 
 
 @pytest.fixture

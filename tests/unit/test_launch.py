@@ -17,7 +17,7 @@ import pytest
 
 from workbench import __version__, launch
 from workbench.config import Project
-from workbench.errors import EngineError, EngineUnavailable, VersionMismatch
+from workbench.errors import EngineError, EngineUnavailable, UsageError, VersionMismatch
 from workbench.protocol import PROTOCOL, Hello, Reply, to_json
 
 ENGINE = """
@@ -117,6 +117,17 @@ def test_start_attach_stop(project: Project, engines: list[subprocess.Popen[byte
 
     assert launch.stop_engine(project) == Reply("stopping")
     assert engines[0].poll() is not None
+
+
+def test_what_is_piped_in_goes_to_an_engine_that_starts_and_to_no_other(project: Project) -> None:
+    reading, writing = os.pipe()
+    started = launch.attach_or_start(project, ["--flows-off"], input=reading)
+    if sys.platform == "linux":
+        assert os.readlink(f"/proc/{started.pid}/fd/0") == os.readlink(f"/proc/self/fd/{reading}")
+    with pytest.raises(UsageError, match="runs already"):
+        launch.attach_or_start(project, input=reading)
+    os.close(reading)
+    os.close(writing)
 
 
 def test_files_are_handed_over(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ class FollowedFile:
     said: list[str] = field(default_factory=list)
     header_line: bytes | None = None
     """CSV: the file's first record, None before it is known."""
+    _met: Identity | None = None
     _skipped: bool = False
     _scan: OverlongScan | None = None
     _open: tuple[int, float] | None = None
@@ -179,7 +180,7 @@ class FollowedFile:
         status = content.status()
         stamp = status.st_size, status.st_mtime_ns
         self.growth.saw(self.reading.clock(), status.st_size)
-        met = self.identity if isinstance(content, ParquetContent) else self.identity.met(content.peek)
+        met = self._met = self.identity if isinstance(content, ParquetContent) else self.identity.met(content.peek)
         if self.sighting:
             raw: RawBatch | None = self._empty(buffer, self.read, self._offset(replace(met, stamp=stamp), self.read))
         elif self.skips:
@@ -424,7 +425,7 @@ class FollowedFile:
             return memory[start - taken.start : start - taken.start + length]
 
         status = content.status()
-        return replace((base or self.identity).grown(peek, position), unended=unended, stamp=(status.st_size, status.st_mtime_ns))
+        return replace((base or self._met or self.identity).grown(peek, position), unended=unended, stamp=(status.st_size, status.st_mtime_ns))
 
     def _offset(self, identity: Identity, at: Position, done: bool = False) -> Offset:
         return Offset(self.file_id, self.name, at.byte, at.line, done, identity.mark())

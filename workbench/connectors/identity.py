@@ -71,11 +71,15 @@ class Identity:
         return replace(self, head=head, tail=Evidence.of(start, peek(start, position - start)))
 
     def met(self, peek: Peek) -> Identity:
-        """The identity with as much of the head as there is now, read or not."""
+        """The identity with the whole lines of the head that are there now, read or not; with half a line where that is all.
+
+        Whole lines do not change any more; zeros at the end may be room that a writer reserved.
+        """
         if self.head.length >= HEAD:
             return self
         data = peek(0, HEAD)
-        return replace(self, head=Evidence.of(0, data)) if len(data) > self.head.length else self
+        seen = data[: data.rfind(b"\n") + 1] or data.rstrip(b"\0")
+        return replace(self, head=Evidence.of(0, seen)) if len(seen) > self.head.length else self
 
     def mark(self) -> str:
         told: dict[str, object] = {"device": self.device, "inode": self.inode, "since": self.since, "stamp": self.stamp}

@@ -19,9 +19,10 @@ from workbench.engine.catalog import Catalog
 from workbench.engine.check import check_data
 from workbench.engine.console import Console
 from workbench.engine.control import Control
+from workbench.engine.drift import ColumnAddition
 from workbench.engine.events import EventLog
 from workbench.engine.housekeeper import Housekeeper
-from workbench.engine.inputs import begin_inputs
+from workbench.engine.inputs import STDIN, begin_inputs, waiting_inputs
 from workbench.engine.inspection import Inspector
 from workbench.engine.lock import EngineLock
 from workbench.engine.log import last_lines, write_log
@@ -116,11 +117,13 @@ class Engine:
         )
         planner = Planner(self._sources.open, self.settings.idle_timeout)
         self._catalog = Catalog(self.project, self._pump, planner, self._events, self._clock, self._reads, self._sources)
-        self._snapshots = SnapshotMaker(self._monitor, self._pump, self._jobs, self._catalog, self._events)
+        self._columns = ColumnAddition(self.project, self._pump, self._catalog, self._renew)
+        self._snapshots = SnapshotMaker(self._monitor, self._pump, self._jobs, self._catalog, self._events, self._columns.statuses)
         self._console = Console(self)
         rewinding = Rewinding(self._pump, self._catalog, self._clock, self._renew, self._rewound, self._probe)
         skipping = Skipping(self._pump, self._clock, self._renew)
-        self._control = Control(self._pump, self._catalog, self._events, self._renew, {"rewind": rewinding.rewind, "end": skipping.end})
+        more = {"rewind": rewinding.rewind, "end": skipping.end, "column": self._columns.plan}
+        self._control = Control(self._pump, self._catalog, self._events, self._renew, more)
         self.queries = QueryPool(
             self._database.queries,
             self.project.spool,
@@ -134,6 +137,8 @@ class Engine:
         self._jobs.restore(load_runs(writer))
         if self._reads:
             begin_inputs(self.project, self._sources)
+            for name in waiting_inputs(self.project):
+                self._events.add("info", f"{'what is piped in' if name == STDIN else name} becomes a table with its first record")
         self._catalog.changed_on_disk()
         self._reload(writer)
         self._triggers.catch_up(writer)
@@ -387,6 +392,8 @@ class Engine:
                 notices, flow.notices = flow.notices, []
             for text in notices:
                 self._events.add("warning", text, flow.outputs[0].table.name)
+        for text in self._sources.notices():
+            self._events.add("warning", text)
 
     def _drain(self) -> None:
         """Commit all that is there, and what is piped in to its end."""

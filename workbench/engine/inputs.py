@@ -45,10 +45,8 @@ def write_inputs(project: Project, inputs: Sequence[str], format: Format | None)
 
 def begin_inputs(project: Project, sources: Sources) -> bool:
     """Receive the inputs whose format is not known, and write the pipelines of those that tell it by now; whether one did."""
-    path = project.state / WAITING
-    try:
-        waiting = [str(one) for one in json.loads(path.read_text("utf-8"))]
-    except (OSError, ValueError):
+    waiting = list(waiting_inputs(project))
+    if not waiting:
         return False
     from workbench.stream.infer import infer_format
 
@@ -61,8 +59,16 @@ def begin_inputs(project: Project, sources: Sources) -> bool:
             _write_pipeline(project, one, infer_format(sample[0]))
     if left == waiting:
         return False
-    _store(path, left)
+    _store(project.state / WAITING, left)
     return True
+
+
+def waiting_inputs(project: Project) -> tuple[str, ...]:
+    """The inputs whose format no record has told yet."""
+    try:
+        return tuple(str(one) for one in json.loads((project.state / WAITING).read_text("utf-8")))
+    except (OSError, ValueError):
+        return ()
 
 
 def reads(project: Project, inputs: Sequence[str]) -> bool:
@@ -74,10 +80,7 @@ def reads(project: Project, inputs: Sequence[str]) -> bool:
 
 def awaits_stdin(project: Project) -> bool:
     """Whether something of the project reads what is piped in, or will."""
-    try:
-        return STDIN in json.loads((project.state / WAITING).read_text("utf-8"))
-    except (OSError, ValueError):
-        return reads(project, [STDIN])
+    return STDIN in waiting_inputs(project) or reads(project, [STDIN])
 
 
 def table_of(input: str) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from workbench.engine.sources import csv_header
 from workbench.errors import NotFound
-from workbench.language.definitions import Column, StreamingTable
+from workbench.language.definitions import Column, RunningState, StreamingTable
 from workbench.protocol import QuarantineDetail, QuarantinePage, QuarantineRow, StatePage, StateRow, Tail, TailRow
 from workbench.store import format
 from workbench.store.names import literal, public, quote, stored
@@ -92,13 +92,17 @@ class Inspector:
             ordering = [f"{quote(names[window])} DESC NULLS LAST"] if window >= 0 else []
             ordering += [f"{amount + 1} DESC NULLS LAST"] if amount >= 0 else []
             by = f" ORDER BY {', '.join(ordering)}" if ordering else ""
-            table = self._session.arrow(f"SELECT {selected}, count(*) OVER () AS _groups FROM {public(view.name)}{by} LIMIT {limit}")
-        groups = table["_groups"][0].as_py() if table.num_rows else 0
-        table = table.drop_columns("_groups")
+            known = _session_key(view.state, names)
+            table = self._session.arrow(
+                f"SELECT {selected}, {known} AS _key, count(*) OVER () AS _groups FROM {public(view.name)}{by} LIMIT {limit}"
+            )
+            groups = table["_groups"][0].as_py() if table.num_rows else 0
+            others = [key for key in table["_key"].to_pylist() if key is not None]
+            table = table.drop_columns(["_groups", "_key"])
+            opened = self._open(view, table, order.index(window) if window >= 0 else -1, others)
         amounts = [_number(table.column(amount)[i].as_py()) for i in range(table.num_rows)] if amount >= 0 else [0.0] * table.num_rows
         cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
         looked = self._look(client, view.name, {row[: len(keys)]: value for row, value in zip(cells, amounts, strict=True)})
-        opened = self._open(view, table, order.index(window) if window >= 0 else -1)
         cells = [
             row[: len(keys)] + tuple(_summed(table.column(j)[i].as_py(), row[j]) for j in range(len(keys), len(row)))
             for i, row in enumerate(cells)
@@ -165,15 +169,32 @@ class Inspector:
             self._looks.popitem(last=False)
         return before
 
-    def _open(self, view: RunningView, table: Any, window: int) -> list[bool]:
-        if window < 0 or view.state.window is None or view.event_time is None:
+    def _open(self, view: RunningView, table: pa.Table, window: int, keys: list[str]) -> list[bool]:
+        """Which rows belong to windows that may still grow. Args: window: the column of their start; keys: of sessions, as JSON."""
+        if window < 0 or view.state.window is None or not table.num_rows:
             return [False] * table.num_rows
-        closes = view.event_time - view.state.window.delay - view.state.window.size
         starts = table.column(window).cast("int64").to_pylist()
-        return [start is not None and start > closes for start in starts]
+        if view.state.sessions:
+            known = {start for start in starts if start is not None}
+            opened = self._session.execute(
+                f"SELECT epoch_us(\"start\"), key FROM _windows.{quote(view.name)} WHERE state = 'open' AND \"start\" BETWEEN"
+                f" make_timestamptz({min(known)}) AND make_timestamptz({max(known)})"
+            ) if known else []  # fmt: skip
+            found = {(start, key if keys else "") for start, key in opened}
+            return [(start, keys[i] if keys else "") in found for i, start in enumerate(starts)]
+        passed = view.progress.watermark
+        return [start is not None and (passed is None or start + view.state.window.size > passed) for start in starts]
 
     def _one(self, sql: str) -> int:
         return int(self._session.execute(sql)[0][0])
+
+
+def _session_key(state: RunningState, names: list[str]) -> str:
+    """The other keys of a session as `workbench.windows` spells them; NULL when it is no session, or not all of them are shown."""
+    others = [shown for i, shown in enumerate(state.key_columns) if state.window is not None and i != state.window.key]
+    if not state.sessions or any(shown < 0 for shown in others):
+        return "NULL::VARCHAR"
+    return f"json_array({', '.join(quote(names[shown]) for shown in others)})::VARCHAR"
 
 
 def _amount(order: list[int], keys: int, numeric: tuple[bool, ...], types: pa.Schema) -> int:

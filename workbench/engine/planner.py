@@ -214,7 +214,10 @@ class Planner:
     def _open(self, session: Session, planned: Planned, old: Plan, anew: frozenset[str]) -> None:
         """Flows for all outputs: those that read the same source from the same place share one."""
         groups: dict[object, list[Wanted]] = {}
+        drifts = {output.name: output.drift for output in old.outputs}
         for wanted in planned.wanted:
+            if wanted.recipe.name in drifts:
+                wanted = replace(wanted, recipe=replace(wanted.recipe, drift=drifts[wanted.recipe.name]))
             alike = (wanted.recipe.source, wanted.recipe.options, wanted.standing.place)
             groups.setdefault(alike, []).append(wanted)
         for group in groups.values():
@@ -281,6 +284,8 @@ def _output(session: Session, wanted: Wanted) -> Output:
     columns = tuple(c.name for c in wanted.change.defined)
     output = Output(recipe.name, recipe.table, columns, recipe.source.label, wanted.standing.totals, wanted.standing.offset)
     output.distinct = wanted.distinct
+    output.drift = recipe.drift
+    output.drift.settle(c.name for c in recipe.reads)
     if recipe.as_of_commit:
         selector = recipe.selector(session)
         output.select = lambda batch: recipe.marked(selector.select(batch))

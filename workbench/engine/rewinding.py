@@ -95,15 +95,16 @@ class Rewinding:
                 f"It can go back to a commit up to {back[0]:,}, or from {back[1]:,} on.",
             )
         scope = self._scope(session, table, commit)
-        says = self._says(session, table, scope)
+        says = self._says(session, table, commit, scope)
         if scope.gone:
             return impossible(*_lost(scope), *says)
         last = session.execute("SELECT coalesce(max(commit), 0) FROM _system.rewinds")[0][0]
         facts: list[object] = [commit, sorted(scope.tables.items()), [f.flow for f in scope.flows], scope.running, last]
-        return Intent(says, lambda own: self._do(own, table, commit, scope), facts)
+        return Intent(says, lambda own: self._do(own, table, scope), facts)
 
-    def _do(self, session: Session, table: StreamingTable, commit: int, scope: Scope) -> str:
-        gone = losses(session, table.name, commit)
+    def _do(self, session: Session, table: StreamingTable, scope: Scope) -> str:
+        kept = scope.tables[table.name]
+        gone = losses(session, table.name, kept)
         assembler = self._pump.assembler
         rewind = Rewind(assembler.commit_id + 1, self._clock(), scope.flows, scope.running)
         write_rewind(session, rewind, self._probe)
@@ -112,7 +113,7 @@ class Rewinding:
         self._rewound(session, tuple(scope.tables))
         records = sum(one.records for one in scope.again)
         return (
-            f"{table.name} went back to {commit_name(commit)} in commit {rewind.commit:,}: {count(gone.rows, 'row')} and"
+            f"{table.name} went back to {commit_name(kept)} in commit {rewind.commit:,}: {count(gone.rows, 'row')} and"
             f" {count(gone.rejections, 'rejection')} were removed; to be read again: {count(records, 'record')}"
         )
 
@@ -196,7 +197,7 @@ class Rewinding:
                     grown = True
         return tables
 
-    def _says(self, session: Session, table: StreamingTable, scope: Scope) -> list[str]:
+    def _says(self, session: Session, table: StreamingTable, commit: int, scope: Scope) -> list[str]:
         said = []
         for name, kept in scope.tables.items():
             gone = losses(session, name, kept)
@@ -204,6 +205,8 @@ class Rewinding:
             since = "" if not kept else f" ({time_of(session, kept)} UTC)"
             removed = f"{count(gone.rows, 'row')} and {count(gone.rejections, 'rejection')} stored since then are removed"
             said.append(f"{name} {goes} to {commit_name(kept)}{since}: {removed}.")
+            if kept < commit:
+                said.append(f"{name} rests on rows that were remembered (a join, DISTINCT ON): it is built anew from its beginning.")
         said += _read_again(scope.again)
         fed = {name for flow in self._pump.flows for name in flow.names}
         derived = tuple(dict.fromkeys(flow.stream for flow in scope.flows if flow.flow not in fed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 from workbench.batch import RESERVED_RULES, Lag
@@ -10,7 +11,7 @@ from workbench.engine.events import EventLog
 from workbench.engine.monitor import NEW_FOR, Monitor, RuleHistory, resident_bytes
 from workbench.jobs.queue import JobQueue
 from workbench.language.definitions import Graph, StreamingTable, StreamRef
-from workbench.protocol import FlowStatus, ProblemStatus, RuleStatus, Slow, Snapshot, StreamState, StreamStatus, ViewStatus
+from workbench.protocol import DriftStatus, FlowStatus, ProblemStatus, RuleStatus, Slow, Snapshot, StreamState, StreamStatus, ViewStatus
 from workbench.store.commit import Counts
 from workbench.stream.derived import Derivation
 from workbench.stream.flow import Flow
@@ -29,8 +30,17 @@ RUNS = 50
 class SnapshotMaker:
     """Puts Snapshots together; holds the pump's lock while it looks at the flows."""
 
-    def __init__(self, monitor: Monitor, pump: Pump, jobs: JobQueue, catalog: Catalog, events: EventLog) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        pump: Pump,
+        jobs: JobQueue,
+        catalog: Catalog,
+        events: EventLog,
+        drifts: Callable[[], tuple[DriftStatus, ...]] = tuple,
+    ) -> None:
         self._monitor, self._pump, self._jobs, self._catalog, self._events = monitor, pump, jobs, catalog, events
+        self._drifts = drifts
         self._behind: dict[str, tuple[float, int]] = {}
         """For each stream: when it was looked at, and how many rows were unread then."""
 
@@ -54,12 +64,13 @@ class SnapshotMaker:
             cpu=self._monitor.cpu(),
             memory=resident_bytes(),
             views=views,
+            drifts=self._drifts(),
         )
 
     def _views(self) -> list[ViewStatus]:
         plan = self._pump.assembler.plan
-        found = [view.status() for view in plan.views]
-        return found + [status for flow in (*plan.outputs, *plan.derived) if (status := flow.status()) is not None]
+        flows: list[Output | Derivation] = [*plan.outputs, *plan.derived]
+        return [view.status() for view in plan.views] + [status for flow in flows if (status := flow.status()) is not None]
 
     def _streams(self, at: float, lags: dict[str, Lag]) -> list[StreamStatus]:
         plan = self._pump.assembler.plan

@@ -110,6 +110,12 @@ class Sources:
                     return data, STDIN if isinstance(spec, ReadStdin) else spec.url
             return None
 
+    def notices(self) -> list[str]:
+        """What receivers had to say over which no source is open yet."""
+        with self._lock:
+            held = [(key, intake) for key, intakes in self._held.items() for intake in intakes]
+            return [f"{key}: {text}" for key, intake in held for text in intake.spool.take_notices()]
+
     def ended(self) -> bool:
         """Whether all that is piped in has been received."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 from workbench.errors import Problem
@@ -29,8 +29,9 @@ def build(found: list[Parsed]) -> tuple[Graph, list[Problem]]:
             problems.append(_twice(parsed, first))
             unsound.add(parsed.name.text.lower())
     unsound |= {name for name, parsed in named.items() if parsed.statement is None}
+    written = _written(found)
     for name, parsed in named.items():
-        wrong = _references(parsed, named, unsound) + _targets(parsed, named, unsound)
+        wrong = _references(parsed, named, unsound) + _targets(parsed, named, unsound, written)
         problems += wrong
         if wrong:
             unsound.add(name)
@@ -113,12 +114,22 @@ def _references(parsed: Parsed, named: dict[str, Parsed], unsound: set[str]) -> 
     return out
 
 
-def _targets(parsed: Parsed, named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
+def _written(found: list[Parsed]) -> Callable[[str], bool]:
+    """Whether a flow names a table; a flow that cannot be read may name any."""
+    targets = {parsed.target.name.lower() for parsed in found if parsed.target}
+    unread = any(
+        parsed.name and not parsed.target and parsed.problems and parsed.tokens[parsed.tokens.index(parsed.name) - 1].word("FLOW")
+        for parsed in found
+    )
+    return lambda name: unread or name.lower() in targets
+
+
+def _targets(parsed: Parsed, named: dict[str, Parsed], unsound: set[str], written: Callable[[str], bool]) -> list[Problem]:
     """What is wrong between flows and the tables that they write into."""
     statement = parsed.statement
     if parsed.name is not None and isinstance(statement, StreamingTable) and statement.source is None:
         typed = parsed.text.file.startswith("<")  # its flow may be typed next
-        if typed or _writers(named, parsed.name.text.lower()):
+        if typed or written(parsed.name.text):
             return []
         message = f"nothing writes into {parsed.name.text}: it has no query, and no flow names it"
         hint = f"Write CREATE FLOW … AS INSERT INTO {parsed.name.sql} BY NAME SELECT …, or AS SELECT … FROM STREAM … in the table."

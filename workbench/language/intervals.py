@@ -11,6 +11,7 @@ from workbench.language.definitions import IntervalJoin, StreamRef
 from workbench.language.durations import duration, unit
 from workbench.language.sources import Stream
 from workbench.language.tokens import Text, Token
+from workbench.language.words import PLAIN
 
 WINDOW = "_window"
 """Stands for window(…) in the query that is analysed; its arguments are the time and the size in microseconds."""
@@ -236,7 +237,7 @@ def _used(tokens: list[Token], stream: Stream, other: Stream, time: Token) -> tu
         if token.symbol("*") and _star(before, dotted, owner, own):
             return ()
         qualifies = after is not None and after.symbol(".")
-        if not token.names or (token.key == foreign and qualifies):
+        if not token.names or token.word(*PLAIN) or (token.key == foreign and qualifies):
             continue
         if token.key == own and not dotted:
             if not qualifies:

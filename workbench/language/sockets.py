@@ -55,13 +55,14 @@ def read_socket(text: Text, name: Token, inside: list[Token]) -> ReadSocket:
     except PipelineError as error:
         options.problems += error.problems
         url = ""
+    format = options.format("json", streamed=True)
     source = ReadSocket(
         url,
-        options.format("json", streamed=True),
+        format,
         mode,
         _framing(options),
         options.schema(),
-        options.csv(),
+        _csv(options) if format == "csv" else options.csv(),
         options.seconds("idle_timeout"),
         options.size("max_line", "64KB", LEAST_LINE, MAX_LINE),
         options.size("spool", "256MB", LEAST_SPOOL),
@@ -78,6 +79,14 @@ def _framing(options: Options) -> Literal["newline", "octet", "nul"]:
     near = {"lf": "newline", "line": "newline", "lines": "newline", "octet-counting": "octet", "octet_counting": "octet", "null": "nul"}
     found = options.one_of("framing", ("newline", "octet", "nul"), near)
     return "octet" if found == "octet" else "nul" if found == "nul" else "newline"
+
+
+def _csv(options: Options) -> tuple[tuple[str, str], ...]:
+    """Many senders and one stream: there is no first record that could be a header."""
+    given = options.given.get("header")
+    if given is not None and options.truth("header", False):
+        options.wrong(given, "records of a socket have no header", "Take header out; fields go by their place: schema => 'id BIGINT, …'.")
+    return (*(pair for pair in options.csv() if pair[0] != "header"), ("header", "false"))
 
 
 def _check_datagrams(options: Options, source: ReadSocket) -> None:

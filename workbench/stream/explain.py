@@ -67,8 +67,10 @@ class _Record:
         header: bytes | None,
     ) -> None:
         source = table.source
-        plain = isinstance(source, ReadFiles | ReadSocket | ReadStdin)
-        kind, options = (source.format, source.options) if plain else ("parquet", ())
+        kind: Format = "parquet"
+        options: tuple[tuple[str, str], ...] = ()
+        if isinstance(source, ReadFiles | ReadSocket | ReadStdin):
+            kind, options = source.format, source.options
         assert table.query is not None
         self.session = session
         self.raw = raw

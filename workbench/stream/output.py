@@ -13,6 +13,7 @@ from workbench.language.definitions import StreamingTable
 from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts
 from workbench.stream.distinct import Deduplication
+from workbench.stream.drift import Drift
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +32,7 @@ class Output:
     totals: Counts = field(default_factory=Counts)
     offset: int = 0
     select: Callable[[Batch], Batch] | None = None
+    drift: Drift = field(default_factory=Drift)
     distinct: Deduplication | None = None
 
     @property
@@ -40,8 +42,7 @@ class Output:
     def first_failed(self, batch: Batch) -> tuple[int, int] | None:
         """The first record that broke a FAIL rule, and which."""
         bits = self._fail_bits
-        rows = np.flatnonzero(batch.mask & bits) if bits else ()
-        if not len(rows):
+        if not bits or not len(rows := np.flatnonzero(batch.mask & bits)):
             return None
         row = int(rows[0])
         return (row if batch.record is None else int(batch.record[row])), int(batch.mask[row] & bits)

@@ -47,7 +47,8 @@ class Plan:
     def totals(self) -> dict[str, Counts]:
         """Counts of every streaming table since it began, all its flows together."""
         found: dict[str, Counts] = {}
-        for flow in (*self.outputs, *self.derived):
+        flows: list[Output | Derivation] = [*self.outputs, *self.derived]
+        for flow in flows:
             found[flow.table.name] = found.get(flow.table.name, Counts()) + flow.totals
         return found
 

@@ -190,7 +190,7 @@ class WorkbenchApp(App[ExitChoice]):
         snapshot, drifts = self.picture.snapshot, self.picture.drifts
         by_name = {drift_key(drift): drift for drift in drifts}
         sheet = questions.problems_sheet(self.picture, snapshot.problems if snapshot is not None else (), drifts)
-        self.push_screen(sheet, lambda answer: self.main.add_column(by_name.get(answer or "")))
+        self.push_screen(sheet, lambda answer: self.main.add_column(by_name[answer]) if answer in by_name else None)
         self.picture.seen.update(by_name)
 
     def action_notices(self) -> None:

@@ -56,8 +56,11 @@ class Controls:
             }
             await self._plan(stream, action, questions[action], Target({}, ""), "space pauses only the view" if action == "pause" else "")
 
-    async def add_column(self, drift: DriftStatus) -> None:
-        """A column for a field that has none."""
+    async def add_column(self, drift: DriftStatus | None) -> None:
+        """A column for a field that has none; None says that there is no such field."""
+        if drift is None:
+            self._say("Every field has its column.", "info")
+            return
         question = f"Add the column {drift.field} {drift.type} to {drift.stream}?"
         if drift.kind == "retyped":
             question = f"Make the column {drift.field} of {drift.stream} {drift.type}?"
@@ -77,6 +80,7 @@ class Controls:
                 )
                 if answer != "do":
                     return
+                self._say(f"{stream}: under way", "info")
                 reply = await engine.control(stream, action, plan.token, **target.arguments)
                 self._say(reply.text, "info")
                 self._link.look_now()
@@ -98,7 +102,7 @@ class Controls:
             (f"commit {max(0, commit - 100)}", f"as it was after that commit; the newest is {count(commit)}"),
             (clock(now - 1_800, zone)[:5], "as it was then; also 21 Nov 09:00, 2026-11-21"),
             ("10 min ago", "also 30 s ago, 2 h ago, 1 d ago"),
-            (f"{file}:0", "from a byte of a file; FILE:row 0 for Parquet"),
+            (f"{file}:0", "from a byte of a file; FILE:row 12 from a row"),
         )
         note = "what it would do is shown first"
         return AskSheet(picture, f"Rewind {stream} to", lambda text: rewind_target(text, now, zone), note=note, examples=examples)

@@ -44,6 +44,10 @@ def windows_sql(view: str) -> str:
     return f'SELECT * FROM workbench.windows WHERE view = {value(view)} ORDER BY "start" DESC LIMIT 1000;'
 
 
+VIEW_QUESTIONS = {"late": late_sql, "windows": windows_sql}
+"""What can be asked about a running state by one key."""
+
+
 def jobs_sql(run: RunStatus | None) -> str:
     where = f" WHERE job = {value(run.job)}" if run is not None else ""
     return f"SELECT * FROM workbench.job_runs{where};"

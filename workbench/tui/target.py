@@ -16,7 +16,7 @@ COMMIT = re.compile(r"(?:commit\s*|#)?(\d[\d,_]*)", re.IGNORECASE)
 AGO = re.compile(r"-?\s*(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)(?:\s+ago)?", re.IGNORECASE)
 CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d{1,6})?))?")
 DAY = re.compile(r"(\d{1,2})\s+([a-z]{3})[a-z]*(?:\s+(\d{4}))?(?:\s+(\S+))?", re.IGNORECASE)
-OFFSET = re.compile(r"(.+):\s*(row\s+)?(\d[\d,_]*)", re.IGNORECASE)
+OFFSET = re.compile(r"(.+):\s*((?:row|line)\s+)?(\d[\d,_]*)", re.IGNORECASE)
 SPEED = re.compile(r"(\d[\d,_]*(?:\.\d+)?)\s*([km]?)(?:\s*(?:rows)?\s*/\s*s(?:ec)?)?", re.IGNORECASE)
 
 
@@ -32,7 +32,7 @@ def rewind_target(text: str, now: float, zone: tzinfo | None = None) -> Target:
     """Where to read again from.
 
     Args:
-        text: `beginning`, a commit, a time (of day, a date, so long ago) or `file:byte`.
+        text: `beginning`, a commit, a time (of day, a date, so long ago), `file:byte` or `file:row N`.
         now: seconds since 1970.
         zone: of times without one; the machine's own by default.
 
@@ -51,8 +51,7 @@ def rewind_target(text: str, now: float, zone: tzinfo | None = None) -> Target:
         return Target({"time": at.isoformat()}, stamp(at.timestamp(), now, zone))
     if (found := OFFSET.fullmatch(text)) and not CLOCK.fullmatch(text):
         number, unit = _whole(found[3]), "row" if found[2] else "byte"
-        place = f"{found[1]}:row {number}" if found[2] else f"{found[1]}:{number}"
-        return Target({"offset": place}, f"{unit} {number:,} of {found[1]}")
+        return Target({"row" if found[2] else "offset": f"{found[1]}:{number}"}, f"{unit} {number:,} of {found[1]}")
     raise ValueError("neither beginning, a commit, a time nor file:byte" if text else "")
 
 

@@ -9,8 +9,8 @@ from workbench.language.project import load
 from workbench.language.script import parse_statement
 
 
-def running(query: str) -> RunningState:
-    view = parse_statement(f"CREATE MATERIALIZED VIEW v AS {query}")
+def running(query: str, clause: str = "") -> RunningState:
+    view = parse_statement(f"CREATE MATERIALIZED VIEW v {clause} AS {query}")
     assert isinstance(view, MaterializedView)
     assert view.running is not None
     return view.running
@@ -88,12 +88,47 @@ def test_an_expression_that_is_a_key_is_found_only_where_it_stands_alone() -> No
 
 def test_windows_and_watermarks() -> None:
     query = "SELECT a, window(ts, '1 minute') AS w, count(*) AS n FROM STREAM s WATERMARK ts DELAY OF INTERVAL '1 min 30 s' GROUP BY {}"
-    assert running(query.format("a, w")).window == EventWindow("ts", 60_000_000, 90_000_000, 1)
-    assert running(query.format("window(s.ts, '60 seconds'), a")).window == EventWindow("ts", 60_000_000, 90_000_000, 0)
+    assert running(query.format("a, w")).window == EventWindow("ts", 60_000_000, 90_000_000, 1, "tumbling", 60_000_000)
+    assert running(query.format("window(s.ts, '60 seconds'), a")).window == EventWindow(
+        "ts", 60_000_000, 90_000_000, 0, "tumbling", 60_000_000
+    )
     assert running("SELECT count(*) AS n FROM STREAM s WATERMARK s.ts DELAY OF INTERVAL 2 HOURS").window == EventWindow(
         "ts", 0, 7_200_000_000, None
     )
     assert running("SELECT window(ts, '1 day') AS w, count(*) AS n FROM STREAM s GROUP BY w").window is None
+
+
+MARKED = "FROM STREAM s WATERMARK ts DELAY OF INTERVAL 5 SECONDS GROUP BY ALL"
+CHOSEN = "WHERE session_window(ts, '1 minute') > x GROUP"
+
+
+def test_windows_that_hop_and_sessions_are_keys() -> None:
+    hopping = running(f"SELECT window(ts, '1 minute', '25 seconds'), a, count(*) AS n {MARKED}")
+    assert hopping.window == EventWindow("ts", 60_000_000, 5_000_000, 0, "hopping", 25_000_000)
+    assert [c.name for c in hopping.extras] == ["_window", "_late"]
+    assert 'AS "window"' in hopping.finish
+    session = running(f"SELECT a, session_window(s.ts, '5 minutes'), count(*) AS n {MARKED}")
+    assert session.window == EventWindow("ts", 300_000_000, 5_000_000, 1, "session")
+    assert [c.name for c in session.extras] == ["_t", "_b", "_late", "_row"]
+    assert 'AS "session_window"' in session.finish
+    assert running(f"SELECT window(ts, '1 minute', '60 seconds') AS w, count(*) AS n {MARKED}").window == EventWindow(
+        "ts", 60_000_000, 5_000_000, 0, "tumbling", 60_000_000
+    )
+
+
+@pytest.mark.parametrize(("clause", "taken"), [("", "list"), ("ON LATE UPDATE", "update"), ("COMMENT 'x' on late drop", "drop")])
+def test_on_late_says_what_becomes_of_late_rows(clause: str, taken: str) -> None:
+    window = running(f"SELECT window(ts, '1 minute') AS w, count(*) AS n {MARKED}", clause).window
+    assert window is not None
+    assert window.on_late == taken
+
+
+def test_the_rows_of_a_window_are_counted_even_where_the_query_does_not() -> None:
+    state = running(f"SELECT window(ts, '1 minute') AS w, sum(x) AS n {MARKED}")
+    assert (state.partials, state.count) == (2, 1)
+    assert running(f"SELECT window(ts, '1 minute') AS w, count(*) AS n, sum(x) {MARKED}").count == 0
+    late = running(f"SELECT window(ts, '1 minute') AS w, count(*) AS n {MARKED}", "ON LATE UPDATE")
+    assert (late.partials, late.count) == (2, 1)
 
 
 def test_a_watermark_may_stand_before_or_after_the_alias() -> None:
@@ -159,11 +194,28 @@ def test_what_differs_from_run_to_run_is_refused(expression: str) -> None:
         ("SELECT window(a, '1 day') AS w, window(a, '1 hour') AS h, count(*) FROM STREAM s GROUP BY ALL", "a second window"),
         ("SELECT window(a, '1 day').start AS w, count(*) FROM STREAM s GROUP BY ALL", "start itself"),
         ("SELECT count(*) AS n FROM STREAM s WATERMARK a DELAY OF INTERVAL 1 MONTH", "no fixed length"),
+        ("SELECT window(a, '1 day', '1 hour') AS w, count(*) FROM STREAM s GROUP BY w", "need a watermark"),
+        ("SELECT session_window(a, '1 hour') AS w, count(*) FROM STREAM s GROUP BY w", "need a watermark"),
+        (f"SELECT window(ts, '1 minute', '2 minutes') AS w, count(*) {MARKED}", "slide by more than their size"),
+        (f"SELECT window(ts, '1 minute', '1 month') AS w, count(*) {MARKED}", "no size for a window"),
+        (f"SELECT session_window(ts, '1 minute', '1 minute') AS w, count(*) {MARKED}", "a column and a gap"),
+        (f"SELECT session_window(ts, '1 minute').start AS w, count(*) {MARKED}", "start itself"),
+        ("SELECT max(window(a, '1 day', '1 hour')) AS w FROM STREAM s WATERMARK a DELAY OF INTERVAL 1 DAY", "are keys"),
+        (f"SELECT session_window(ts, '1 minute') AS w, count(*) {MARKED.replace('GROUP', CHOSEN)}", "WHERE has chosen"),
         ("SELECT count(*) AS n FROM STREAM s WATERMARK a DELAY 5", "not complete"),
     ],
 )
 def test_what_a_running_state_cannot_do_is_refused(query: str, message: str) -> None:
     assert any(message in said for _, said in refused(query)), refused(query)
+
+
+def test_on_late_needs_a_watermark() -> None:
+    text = (
+        "CREATE STREAMING TABLE s AS SELECT * FROM STREAM read_files('x.json');\n"
+        "CREATE MATERIALIZED VIEW v ON LATE UPDATE AS SELECT count(*) AS n FROM STREAM s"
+    )
+    [problem] = load({"p.sql": text}).problems
+    assert (problem.line, problem.message) == (2, "nothing is late in a view without a watermark")
 
 
 def test_every_aggregate_that_cannot_be_kept_is_told() -> None:

@@ -29,8 +29,8 @@ def table(source: str, columns: str = "") -> StreamingTable:
             ReadSocket("tcp://h:1", "json", framing="octet", idle_timeout=90.0, max_line=65536, spool=12_000_000),
         ),
         (
-            "read_socket('tcp://h:1', format => 'csv', sep => ';', header => true, schema => 'a BIGINT', max_line => 100)",
-            ReadSocket("tcp://h:1", "csv", schema=(Column("a", "BIGINT"),), options=(("delimiter", ";"), ("header", "true")), max_line=100),
+            "read_socket('tcp://h:1', format => 'csv', sep => ';', header => false, schema => 'a BIGINT', max_line => 100)",
+            ReadSocket("tcp://h:1", "csv", schema=(Column("a", "BIGINT"),), options=(("delimiter", ";"), ("header", "false")), max_line=100),
         ),
         ("read_stdin()", ReadStdin("json")),
         ("read_stdin(format => 'text', idle_timeout => '500 ms')", ReadStdin("text", idle_timeout=0.5)),
@@ -75,6 +75,7 @@ def test_a_source_is_what_its_options_say(source: str, spec: object) -> None:
         ("read_socket('tcp://x:1', max_line => '1GB')", "too much for max_line", "at most"),
         ("read_socket('tcp://x:1', max_line => '1 furlong')", "max_line is a size", "'64KB'"),
         ("read_socket('tcp://x:1', header => true)", "belongs to format => 'csv'", "now 'json'"),
+        ("read_socket('tcp://x:1', format => 'csv', header => true)", "have no header", "by their place"),
         ("read_socket('tcp://x:1', follow => true)", "no option follow", "Options are mode"),
         ("read_stdin('x')", "expected an option", "format => 'json'"),
         ("read_stdin(format => 'parquet')", "format cannot be", "'json', 'csv', 'text'"),

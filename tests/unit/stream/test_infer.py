@@ -10,7 +10,7 @@ import pytest
 
 from workbench.language.definitions import Format
 from workbench.store.session import scratch
-from workbench.stream.infer import infer_columns, infer_options
+from workbench.stream.infer import infer_columns, infer_format, infer_options
 
 
 def inferred(sample: bytes, format: Format, path: str = "") -> str:
@@ -76,3 +76,26 @@ def test_text_and_parquet(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": pa.array([1], pa.int32()), "tags": [["a"]]}), path)
     assert inferred(b"", "parquet", str(path)) == "id INTEGER, tags VARCHAR[]"
     assert inferred(b"x\n", "text") == "value VARCHAR"
+
+
+@pytest.mark.parametrize(
+    ("sample", "format"),
+    [
+        (b'{"a": 1}\n', "json"),
+        (b'\n \xef\xbb\xbf{"a": 1}\n', "text"),
+        (b'\xef\xbb\xbf{"a": 1}\n', "json"),
+        (b"id,name\n1,a\n", "csv"),
+        (b'"id"\tname\n', "csv"),
+        (b"id;name.first\r\n", "csv"),
+        (b"id,id\n", "text"),
+        (b"1,2\n", "text"),
+        (b"one word\n", "text"),
+        (b"error, again\n", "text"),
+        (b"word\n", "text"),
+        (b"[1, 2]\n", "text"),
+        (b"\xff\xfe,a\n", "text"),
+        (b"", "text"),
+    ],
+)
+def test_the_first_record_tells_the_format(sample: bytes, format: Format) -> None:
+    assert infer_format(sample) == format

@@ -34,7 +34,8 @@ from workbench.tui.target import limit_target, rewind_target
         ("2026-11-21 09:00", {"time": "2026-11-21T09:00:00+00:00"}, "21 Nov 09:00:00"),
         ("2026-11-21T09:00+09:00", {"time": "2026-11-21T09:00:00+09:00"}, "21 Nov 00:00:00"),
         ("orders/a.ndjson:41_201", {"offset": "orders/a.ndjson:41201"}, "byte 41,201 of orders/a.ndjson"),
-        ("orders/a.parquet:row 12", {"offset": "orders/a.parquet:row 12"}, "row 12 of orders/a.parquet"),
+        ("orders/a.parquet:row 12", {"row": "orders/a.parquet:12"}, "row 12 of orders/a.parquet"),
+        ("tcp.log:line 12", {"row": "tcp.log:12"}, "row 12 of tcp.log"),
     ],
 )
 def test_places_to_rewind_to(text: str, arguments: dict[str, object], words: str) -> None:

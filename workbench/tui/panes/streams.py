@@ -28,8 +28,8 @@ class StreamPane(Vertical):
         Binding("E", "screen.control('end')", "read from the end", show=False),
         Binding("l", "screen.control('limit')", "rate limit", show=False),
         Binding("S", "screen.control('stop')", "stop", show=False),
-        Binding("w", "screen.windows", "windows", show=False),
-        Binding("L", "screen.late", "late rows", show=False),
+        Binding("w", "screen.ask('windows')", "windows", show=False),
+        Binding("L", "screen.ask('late')", "late rows", show=False),
     ]
 
     def __init__(self, link: Link) -> None:

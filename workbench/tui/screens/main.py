@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -278,30 +277,18 @@ class MainScreen(Screen[None]):
         self.run_worker(self.controls.run(action), group="control", exclusive=True)
 
     def action_add_column(self) -> None:
-        drift = next((d for d in self.picture.drifts if d.addable), None)
-        if drift is None:
-            self.footer.say("Every field has its column.", "info")
-        self.add_column(drift)
+        self.add_column(next((drift for drift in self.picture.drifts if drift.addable), None))
 
     def add_column(self, drift: DriftStatus | None) -> None:
-        """Asks whether a field shall have a column; None asks nothing."""
-        if drift is not None:
-            self.run_worker(self.controls.add_column(drift), group="control", exclusive=True)
-        self.refresh_panes()
+        self.run_worker(self.controls.add_column(drift), group="control", exclusive=True)
 
-    def action_late(self) -> None:
-        self._ask_sql(copying.late_sql)
-
-    def action_windows(self) -> None:
-        self._ask_sql(copying.windows_sql)
-
-    def _ask_sql(self, question: Callable[[str], str]) -> None:
-        """A question about the view that is shown, in a tab of its own."""
-        if not self.picture.view:
+    def action_ask(self, what: str) -> None:
+        """`late` or `windows` of the view that is shown, as SQL in a tab of its own."""
+        if self.picture.view:
+            self.show_pane("4")
+            self.sql.look_at(copying.VIEW_QUESTIONS[what](self.picture.view))
+        else:
             self.footer.say("This stream has no running state.", "warning")
-            return
-        self.show_pane("4")
-        self.sql.look_at(question(self.picture.view))
 
     def action_filter(self) -> None:
         name = {"1": "tail", "2": "jobs", "3": "failures"}.get(self.pane)

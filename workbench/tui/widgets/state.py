@@ -30,8 +30,8 @@ class StatePane(Listing):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),
         Binding("v", "next_view", "next view"),
-        Binding("w", "screen.windows", "windows"),
-        Binding("L", "screen.late", "late rows"),
+        Binding("w", "screen.ask('windows')", "windows"),
+        Binding("L", "screen.ask('late')", "late rows"),
     ]
 
     def rows(self) -> Sequence[str]:

@@ -1,0 +1,169 @@
+"""Several flows into one table, one source for several tables, joins and deduplications: on the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.integration.bench import Bench
+
+TABLE = """
+CREATE STREAMING TABLE t (id BIGINT NOT NULL, kind VARCHAR, ts TIMESTAMPTZ,
+  CONSTRAINT known EXPECT (id >= 0) ON VIOLATION DROP ROW);
+"""
+FLOW = """
+CREATE FLOW f{0} AS INSERT INTO t BY NAME SELECT id, '{0}' AS kind, ts
+FROM STREAM read_files('in/{0}.ndjson', format => 'json', schema => 'id BIGINT, ts TIMESTAMPTZ', idle_timeout => '{1}');
+"""
+VIEW = """
+CREATE MATERIALIZED VIEW w AS SELECT window(ts, '10 seconds') AS begin, count(*) AS n
+FROM STREAM t WATERMARK ts DELAY OF INTERVAL 0 SECONDS GROUP BY 1;
+"""
+CLOSED = "SELECT count(*) FROM workbench.windows WHERE state = 'closed'"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "shop")
+    yield made
+    made.engine.stop()
+
+
+def at(id: int, second: int) -> dict[str, object]:
+    return {"id": id, "ts": f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z"}
+
+
+def test_two_flows_fill_one_table_and_each_is_accounted_for(bench: Bench) -> None:
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 hour"))
+    bench.append(at(1, 0), at(-1, 1), "nonsense", file="a.ndjson")
+    bench.append(at(2, 0), at(3, 1), file="b.ndjson")
+    bench.start()
+    bench.until("SELECT kind, count(*)::INT FROM t GROUP BY 1 ORDER BY 1", [("a", "1"), ("b", "2")])
+    bench.until(
+        "SELECT name, stream, rows_in, accepted, rejected FROM workbench.flows ORDER BY 1", [("fa", "t", "3", "1", "2"), ("fb", "t", "2", "2", "0")]
+    )
+    assert bench.ask("SELECT name, rows_in, accepted, rejected FROM workbench.streams") == [("t", "5", "3", "2")]
+    assert bench.engine.check_data() == []
+    bench.engine.stop()
+    bench.append(at(4, 5), file="b.ndjson")
+    bench.start()
+    bench.until("SELECT id FROM t ORDER BY 1", [("1",), ("2",), ("3",), ("4",)])
+    assert bench.engine.check_data() == []
+
+
+def test_the_slower_source_holds_the_watermark_until_it_is_idle(bench: Bench) -> None:
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 second") + VIEW)
+    bench.append(*(at(i, i) for i in range(100)), file="a.ndjson")
+    bench.append(*(at(i, i) for i in range(35)), file="b.ndjson")
+    bench.start()
+    bench.until("SELECT count(*)::INT FROM t", [("135",)])
+    bench.until(CLOSED, [("9",)])  # 3 at once, the others when b has become idle
+    assert bench.ask("SELECT n FROM w ORDER BY begin LIMIT 4") == [("20",), ("20",), ("20",), ("15",)]
+    bench.append(at(999, 36), file="b.ndjson")
+    bench.until("SELECT count(*)::INT FROM workbench.late", [("1",)])
+    assert bench.ask(CLOSED) == [("9",)]
+    assert bench.engine.check_data() == []
+    bench.engine.stop()
+    bench.start()
+    assert bench.ask(CLOSED) == [("9",)]
+    assert bench.engine.check_data() == []
+
+
+def test_a_source_that_is_not_idle_holds_windows_open(bench: Bench) -> None:
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 hour") + VIEW)
+    bench.append(*(at(i, i) for i in range(100)), file="a.ndjson")
+    bench.append(*(at(i, i) for i in range(35)), file="b.ndjson")
+    bench.start()
+    bench.until(CLOSED, [("3",)])
+    view = next(v for v in bench.engine.snapshot().views if v.name == "w")
+    assert (view.kind, view.open_windows, view.closed_windows, view.waits_for) == ("tumbling", 7, 3, ("fb",))
+
+
+def test_one_file_feeds_several_tables_and_is_read_once(bench: Bench) -> None:
+    source = "read_files('in/*.ndjson', format => 'json', schema => 'id BIGINT, ts TIMESTAMPTZ')"
+    bench.write(
+        f"CREATE STREAMING TABLE even AS SELECT id FROM STREAM {source} WHERE id % 2 = 0;\n"
+        f"CREATE STREAMING TABLE odd (id BIGINT, CONSTRAINT small EXPECT (id < 7) ON VIOLATION DROP ROW)"
+        f" AS SELECT id FROM STREAM {source} WHERE id % 2 = 1;\n"
+    )
+    bench.append(*(at(i, i) for i in range(10)), "broken")
+    bench.start()
+    bench.until("SELECT (SELECT count(*) FROM even)::INT, (SELECT count(*) FROM odd)::INT", [("5", "3")])
+    assert len(bench.engine._pump.flows) == 1
+    bench.until("SELECT stream, rules::VARCHAR FROM workbench.quarantine ORDER BY ALL", [
+        ("even", "[_malformed]"), ("odd", "[_malformed]"), ("odd", "[small]"), ("odd", "[small]")
+    ])  # fmt: skip
+    assert bench.engine.check_data() == []
+    bench.write(f"CREATE STREAMING TABLE every AS SELECT id FROM STREAM {source};", "more.sql")
+    bench.engine.reload()
+    bench.until("SELECT count(*)::INT FROM every", [("10",)])
+    bench.append(at(10, 10), file="b.ndjson")
+    bench.until("SELECT (SELECT count(*) FROM even)::INT, (SELECT count(*) FROM every)::INT", [("6", "11")])
+    assert bench.engine.check_data() == []
+    bench.engine.stop()
+    bench.start()
+    assert len(bench.engine._pump.flows) == 1, "all stand at the same place now"
+
+
+def test_a_row_sees_a_joined_table_as_of_its_commit(bench: Bench) -> None:
+    bench.write(
+        "CREATE STREAMING TABLE prices (item VARCHAR, price BIGINT) AS SELECT * FROM STREAM read_files('in/p.ndjson', format => 'json');\n"
+        "CREATE STREAMING TABLE sales AS SELECT s.item, p.price FROM STREAM read_files('in/s.ndjson', format => 'json',"
+        " schema => 'item VARCHAR') s LEFT JOIN (SELECT item, max(price) AS price FROM prices GROUP BY item) p ON p.item = s.item;\n"
+    )
+    bench.append({"item": "a", "price": 1}, file="p.ndjson")
+    bench.start()
+    bench.until("SELECT price FROM prices", [("1",)])
+    bench.append({"item": "a"}, file="s.ndjson")
+    bench.until("SELECT price FROM sales", [("1",)])
+    bench.append({"item": "a", "price": 2}, file="p.ndjson")
+    bench.until("SELECT max(price) FROM prices", [("2",)])
+    bench.append({"item": "a"}, {"item": "b"}, file="s.ndjson")
+    bench.until("SELECT price FROM sales", [("1",), ("2",), (None,)])
+    assert bench.engine.check_data() == []
+
+
+def test_streams_are_joined_within_an_interval_over_restarts(bench: Bench) -> None:
+    bench.write(
+        "CREATE STREAMING TABLE a (id BIGINT, ts TIMESTAMPTZ) AS SELECT * FROM STREAM read_files('in/a.ndjson', format => 'json');\n"
+        "CREATE STREAMING TABLE b (id BIGINT, seen TIMESTAMPTZ) AS SELECT * FROM STREAM read_files('in/b.ndjson', format => 'json');\n"
+        "CREATE STREAMING TABLE m AS SELECT a.id, b.seen FROM STREAM a WATERMARK ts DELAY OF INTERVAL 5 SECONDS"
+        " JOIN STREAM b WATERMARK seen DELAY OF INTERVAL 5 SECONDS ON a.id = b.id AND b.seen BETWEEN a.ts AND a.ts + INTERVAL 10 SECONDS;\n"
+    )
+    bench.append(at(1, 0), at(2, 1), file="a.ndjson")
+    bench.start()
+    bench.until("SELECT count(*)::INT FROM a", [("2",)])
+    bench.engine.stop()
+    bench.append({"id": 1, "seen": "2026-01-01T00:00:04Z"}, {"id": 2, "seen": "2026-01-01T00:00:30Z"}, file="b.ndjson")
+    bench.start()
+    bench.until("SELECT id FROM m", [("1",)])
+    join = next(v for v in bench.engine.snapshot().views if v.kind == "join")
+    assert join.name == "m"
+    assert join.state_rows > 0
+    assert bench.engine.check_data() == []
+
+
+def test_duplicates_within_an_interval_are_filtered_and_counted(bench: Bench) -> None:
+    bench.write(
+        "CREATE STREAMING TABLE d AS SELECT DISTINCT ON (id) * FROM STREAM read_files('in/a.ndjson', format => 'json',"
+        " schema => 'id BIGINT, ts TIMESTAMPTZ') WATERMARK ts DELAY OF INTERVAL 5 SECONDS WITHIN INTERVAL 1 MINUTE;"
+    )
+    bench.append(at(1, 0), at(1, 10), at(2, 10))
+    bench.start()
+    bench.until("SELECT id FROM d ORDER BY 1", [("1",), ("2",)])
+    bench.engine.stop()
+    bench.append(at(1, 50), at(3, 50), at(1, 70))
+    bench.start()
+    bench.until("SELECT id FROM d", [("1",), ("2",), ("3",), ("1",)])
+    assert bench.ask("SELECT rows_in, accepted, filtered FROM workbench.streams") == [("6", "4", "2")]
+    assert bench.engine.check_data() == []
+
+
+def test_a_clock_counts_to_its_end(bench: Bench) -> None:
+    bench.write("CREATE STREAMING TABLE r AS SELECT value FROM STREAM read_rate(rowsPerSecond => 100000, rows => 5000);")
+    bench.start()
+    bench.until("SELECT count(*)::INT, max(value)::INT FROM r", [("5000", "4999")])
+    assert wait_until(lambda: bench.engine.snapshot().streams[0].state == "DONE")
