@@ -19,7 +19,7 @@ from workbench.store.catalog import Entry
 from workbench.store.database import system_tables
 from workbench.store.inserts import Inserts
 from workbench.store.proof import check_state
-from workbench.store.running import clear_progress, publish_windows, write_view
+from workbench.store.running import clear_progress, fold_progress, publish_windows, write_view
 from workbench.store.session import Session, scratch
 from workbench.store.state import compact, groups, windows_sql
 from workbench.stream.arrival import Arrival
@@ -121,6 +121,10 @@ class Stage:
     def compact(self) -> None:
         self.running.groups = groups(self.session, "v", self.state)
         self.running.partials = compact(self.session, "v", self.state, self.commit)
+
+    def fold(self) -> None:
+        with self.session.transaction():
+            fold_progress(self.session)
 
     def check(self) -> list[str]:
         return check_state(self.session, self.entry, self.state, COLUMNS)

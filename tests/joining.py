@@ -36,9 +36,6 @@ class Row:
     source: str
 
 
-SESSION = scratch()
-
-
 @cache
 def compiled(text: str) -> tuple[StreamingTable, Schema]:
     loaded = load({"p.sql": STREAMS + text})
@@ -54,9 +51,10 @@ def compiled(text: str) -> tuple[StreamingTable, Schema]:
 class Stage:
     """A join over two tables in a scratch database, and what a commit does to them."""
 
+    session: Session
     sources: dict[str, tuple[str, ...]]
     text: str
-    session: Session = field(default_factory=lambda: SESSION)
+    right: str = "b"
     commits: int = 0
     found: list[tuple[int, int]] = field(default_factory=list)
     rejected: int = 0
@@ -83,9 +81,9 @@ class Stage:
             join,
             (
                 Side("a", join.left_time, join.left_delay, self.sources["a"]),
-                Side("b", join.right_time, join.right_delay, self.sources["b"]),
+                Side(self.right, join.right_time, join.right_delay, self.sources[self.right]),
             ),
-            (used_columns(columns["a"], join.left_columns, "ts"), used_columns(columns["b"], join.right_columns, "seen")),
+            (used_columns(columns["a"], join.left_columns, "ts"), used_columns(columns[self.right], join.right_columns, join.right_time)),
             tuple(c.name for c in self.schema.output),
             RuleBook(("small",), frozenset()),
             Selector(self.session, self.table.query, self.schema.output, self.table.expectations, "m"),
@@ -94,13 +92,13 @@ class Stage:
         flow.restore(self.session)
         return flow
 
-    def commit(self, left: list[Row], right: list[Row], fails: bool = False) -> None:
+    def commit(self, left: list[Row], right: list[Row], fails: bool = False, idle: frozenset[str] = frozenset()) -> None:
         """Rows of both streams in one commit; the first try of it may fail."""
         self.commits += 1
-        arrivals = {name: [self._arrival(name, rows)] for name, rows in (("a", left), ("b", right)) if rows}
+        arrivals = self.arrivals(left, right)
         if fails:
-            self.flow.delta(self.session, arrivals, frozenset(), 1.0, 1)
-        made = self.flow.delta(self.session, arrivals, frozenset(), 1.0, 1)
+            self.flow.delta(self.session, arrivals, idle, 1.0, 1)
+        made = self.flow.delta(self.session, arrivals, idle, 1.0, 1)
         for name, [arrival] in arrivals.items():
             with self.session.relation("_new", arrival.rows):
                 self.session.execute(f"INSERT INTO {stored(name)} SELECT * EXCLUDE (_verdict), {self.commits} FROM _new")
@@ -108,6 +106,12 @@ class Stage:
         assert (made is None) == (not arrivals)
         if made is not None:
             self._store(*made)
+
+    def arrivals(self, left: list[Row], right: list[Row]) -> dict[str, list[Arrival]]:
+        return {name: [self._arrival(name, rows)] for name, rows in (("a", left), ("b", right)) if rows}
+
+    def marking(self) -> RuleBook:
+        return RuleBook(("small",), frozenset(["small"]))
 
     def _store(self, delta: StreamDelta, arrival: Arrival) -> None:
         assert delta.counts.balanced

@@ -62,11 +62,10 @@ def measured(command: Sequence[str], folder: Path) -> Cost:
 
 
 def environment() -> dict[str, str]:
-    """Ours, with this checkout on the path, so that the project's folder can be the current one; compiled once, as an installed
-    program is."""
+    """Ours, with this checkout on the path, so that the project's folder can be the current one, and bytecode kept, as an installed
+    program has it."""
     root = str(Path(__file__).resolve().parents[2])
     ours = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    ours.setdefault("PYTHONPYCACHEPREFIX", str(CACHE / "bytecode"))
     return {**ours, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
 
 

@@ -24,6 +24,8 @@ from workbench.connectors.streams import StreamReceiver
 
 LINE = 119
 """Bytes of a record, without what ends it."""
+MOST = 300
+"""Seconds."""
 CHUNK = 10_000
 """Records in one send."""
 
@@ -81,6 +83,8 @@ def measure(url: str, rows: int, framing: Framing = "newline", clients: int = 1)
         began, cpu = time.perf_counter(), time.process_time()
         while intake.spool.end.line + source.lag().dropped < rows:
             time.sleep(0.005)
+            if time.perf_counter() - began > MOST:
+                raise SystemExit(f"{url}: {rows:,} rows were sent, not all were received or counted: {intake.spool.take_notices()}")
         received, used = time.perf_counter() - began, time.process_time() - cpu
         sender.join()
         read, taken = drain(source)

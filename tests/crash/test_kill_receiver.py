@@ -39,10 +39,10 @@ def send(port: int, first: int, framing: str) -> None:
         with socket.create_connection(("127.0.0.1", port)) as sock:
             while True:
                 batch = []
-                for number in range(number, number + 50):
+                for _ in range(50):
                     record = b"%d %s" % (number, b"x" * int(40_000 * dice.random() ** 8))
                     batch.append(b"%d %s\n" % (len(record) + 1, record) if framing == "octet" else record + b"\n")
-                number += 1
+                    number += 1
                 sock.sendall(b"".join(batch))
     except OSError:
         return

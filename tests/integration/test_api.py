@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from workbench.errors import (
     FlowError,
     NotFound,
     PipelineError,
+    PlanOutdated,
     Problem,
     UsageError,
     VersionMismatch,
@@ -36,6 +37,8 @@ from workbench.errors import (
 from workbench.language.gate import admit
 from workbench.protocol import (
     PROTOCOL,
+    Action,
+    ControlPlan,
     Dataset,
     Hello,
     QuarantineDetail,
@@ -125,6 +128,15 @@ class MadeUpEngine:
     def resume(self, name: str) -> str:
         return f"{name} goes on"
 
+    def plan_control(self, name: str, action: Action, arguments: Mapping[str, Any]) -> ControlPlan:
+        self.asked.append(("plan", name, action, dict(arguments)))
+        return ControlPlan(name, action, ("It goes.",), True, "t1")
+
+    def control(self, name: str, action: Action, token: str, arguments: Mapping[str, Any]) -> str:
+        if token != "t1":
+            raise PlanOutdated("orders is no longer as it was", "Plan again.")
+        return f"{action} {name} {dict(arguments)}"
+
     def refresh(self, name: str, full: bool) -> str:
         return f"{name} {full}"
 
@@ -205,6 +217,27 @@ async def test_every_call(client: EngineClient, engine: MadeUpEngine) -> None:
     assert await client.check_data() == ("orders: 1 accepted, but 2 rows are stored",)
     assert ("tail", "orders", 5, "x y&z") in engine.asked
     assert ("quarantine", "orders", None, 2, 3) in engine.asked
+
+
+async def test_a_command_is_planned_and_done_with_its_token(client: EngineClient, engine: MadeUpEngine) -> None:
+    plan = await client.plan_control("or ders", "rewind", commit=41)
+    assert plan == ControlPlan("or ders", "rewind", ("It goes.",), True, "t1")
+    assert engine.asked[-1] == ("plan", "or ders", "rewind", {"commit": 41})
+    assert (await client.control("orders", "limit", plan.token, rows=None)).text == "limit orders {'rows': None}"
+    assert (await client.plan_column("orders", "coupon")).action == "column"
+    assert (await client.add_column("orders", "coupon", "t1")).text == "column orders {'field': 'coupon'}"
+    with pytest.raises(PlanOutdated, match="no longer as it was"):
+        await client.control("orders", "pause", "t0")
+    with pytest.raises(UsageError, match="'explode'"):
+        await client.plan_control("orders", "explode")  # type: ignore[arg-type]
+
+
+async def test_a_command_without_a_token_is_refused(server: Server) -> None:
+    async with curl(server) as raw:
+        answer = await raw.post("/v1/streams/orders/control", json={"action": "pause"})
+        assert answer.status_code == 400
+        assert "token" in answer.json()["error"]
+        assert (await raw.post("/v1/streams/orders/plan", json={"action": []})).status_code == 400
 
 
 async def test_any_name_can_be_asked_for(client: EngineClient, engine: MadeUpEngine) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_until
-from tests.integration.test_engine import Bench
+from tests.integration.bench import Bench
 from workbench.errors import PlanOutdated, UsageError
 from workbench.protocol import DriftStatus
 

@@ -279,7 +279,7 @@ def test_a_full_spool_holds_the_sender_up_and_loses_nothing(receive: Open) -> No
     received = receive(limit=64 << 10)
     line, count = b"x" * 999, 30_000
     with received.client() as client:
-        sender = threading.Thread(target=lambda: [client.sendall(b"%06d%s\n" % (i, line)) for i in range(count)])
+        sender = threading.Thread(target=client.sendall, args=(b"".join(b"%06d%s\n" % (i, line) for i in range(count)),))
         sender.start()
         wait_until(lambda: any("full" in text for text in received.notices()))
         assert sender.is_alive()
@@ -423,7 +423,8 @@ def test_datagrams(receive: Open, tmp_path: Path, scheme: str) -> None:
 
 
 def datagram_socket(where: Any) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET6 if len(where) == 4 else socket.AF_INET, socket.SOCK_DGRAM)
+    family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET6 if len(where) == 4 else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.connect(where)
     return sock
 

@@ -48,13 +48,13 @@ def kept(tmp_path: Path) -> list[Path]:
 
 def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
     """One line of shell, where `workbench` is this one."""
-    text = f"workbench() {{ {WORKBENCH} \"$@\"; }}\n{line}"
+    text = f'workbench() {{ {WORKBENCH} "$@"; }}\n{line}'
     return subprocess.run(["sh", "-c", text], cwd=folder, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
 def screen(line: str, folder: Path, environment: Mapping[str, str] | None = None) -> Terminal:
     """One line of shell on a terminal of its own."""
-    text = f"workbench() {{ {WORKBENCH} \"$@\"; }}\n{line}"
+    text = f'workbench() {{ {WORKBENCH} "$@"; }}\n{line}'
     return Terminal((sys.executable, "-c", WITH_KEYBOARD, text), folder, environment)
 
 
@@ -187,7 +187,7 @@ def test_an_engine_that_is_killed_is_started_again_on_the_same_pipe(tmp_path: Pa
         (folder,) = kept(tmp_path)
         running = answering(open_project(folder, Settings()))
         assert running
-        wait_until(lambda: (folder / ".workbench" / "received" / "stdin" / "000001" / "tail").exists(), "half a line")
+        wait_until((folder / ".workbench" / "received" / "stdin" / "000001" / "tail").exists, "half a line")
         os.kill(running.pid, signal.SIGKILL)
         terminal.wait_for("restart")
         go_on.touch()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +18,6 @@ from workbench.store.owned import create_owned
 from workbench.store.session import Session, scratch
 from workbench.stream.distinct import Deduplication
 
-SESSION = scratch()
 SOURCES = ("s", "t")
 KEYS = (Column("_k0", "VARCHAR"), Column("_k1", "DOUBLE"), Column("_p0", "TIMESTAMP WITH TIME ZONE"))
 
@@ -31,8 +32,8 @@ class Row:
 
 @dataclass
 class Stage:
+    session: Session
     distinct: Distinct
-    session: Session = field(default_factory=lambda: SESSION)
     verdicts: list[int] = field(default_factory=list)
     late: int = 0
     commits: int = 0
@@ -67,6 +68,13 @@ class Stage:
         self.verdicts += kept.verdict.tolist()
         self.late += sum(late.rows.num_rows for late in kept.late)
         self.flow.advance(kept)
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    made = scratch()
+    yield made
+    made.close()
 
 
 def reference(rows: list[Row], distinct: Distinct) -> tuple[list[int], int]:
@@ -112,9 +120,9 @@ row = st.builds(
     st.sets(st.integers(0, 8)),
 )
 def test_the_same_rows_are_kept_for_every_cut(
-    cuts: list[list[Row]], distinct: Distinct, pace: int, restarts: set[int], fails: set[int]
+    session: Session, cuts: list[list[Row]], distinct: Distinct, pace: int, restarts: set[int], fails: set[int]
 ) -> None:
-    stage = Stage(distinct)
+    stage = Stage(session, distinct)
     flat: list[Row] = []
     for i, rows in enumerate(cuts):
         moved = [replace(r, time=None if r.time is None else r.time + pace * (len(flat) + j)) for j, r in enumerate(rows)]

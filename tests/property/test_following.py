@@ -45,6 +45,15 @@ class Content:
     """What is stored tells what it begins with."""
 
 
+def known(identity: Identity, path: Path) -> bool:
+    data = path.read_bytes()
+    return bool(
+        identity.head.length
+        and identity.inode == path.stat().st_ino
+        and identity.same_content(lambda start, length: data[start : start + length])
+    )
+
+
 class Following(RuleBasedStateMachine):
     """Writers, rotations and an engine over one folder."""
 
@@ -190,8 +199,7 @@ class Following(RuleBasedStateMachine):
         identities = [Identity.from_mark(offset.mark) for offset in self.offsets.values()]
         for content in self.contents:
             if content.path is not None and content.path.suffix not in (".gz", ".zst"):
-                data, inode = content.path.read_bytes(), content.path.stat().st_ino
-                content.met |= any(i.head.length and i.inode == inode and i.same_content(lambda at, n, data=data: data[at : at + n]) for i in identities)
+                content.met |= any(known(identity, content.path) for identity in identities)
 
     @precondition(lambda self: self.source is not None)
     @rule()
@@ -227,6 +235,31 @@ class Following(RuleBasedStateMachine):
         pattern = "*.log*" if self.inside else "*.log"
         offsets: Any = list(self.offsets.values())
         self.source = FileSource("s", pattern, "json", root=self.root, offsets=offsets, clock=lambda: self.now)
+
+    @precondition(lambda self: self.source is not None and any(self.rows.values()))
+    @rule(which=st.integers(0, 5), part=st.floats(0, 1))
+    def place(self, which: int, part: float) -> None:
+        """4. From a place in what was read, another source reads what came after it."""
+        assert self.source is not None
+        read = [file_id for file_id, rows in self.rows.items() if rows]
+        file_id = read[which % len(read)]
+        rows = self.rows[file_id]
+        line = int(len(rows) * part)
+        byte = sum(len(row) + 1 for row in rows[:line])
+        placed = self.source.place(file_id, self.offsets[file_id].file, byte, line)
+        whole = next((content for content in self.contents if content.records[: len(rows)] == rows and len(rows) > 1), None)
+        if placed is None:
+            assert whole is None or whole.lossy
+            return
+        assert (placed.file_id, placed.byte, placed.line) == (file_id, byte, line)
+        offsets = list((self.offsets | {file_id: placed}).values())
+        other = FileSource("s", "*.log*", "json", root=self.root, offsets=offsets, clock=lambda: self.now)
+        got = list[bytes]()
+        while raw := other.read(self.buffer):
+            if raw.offset.file_id == file_id:
+                got += self.buffer.memory[: raw.length].split(b"\n")[:-1]
+        other.close()
+        assert got[: len(rows) - line] == rows[line:]
 
     # -- the judgement
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,8 @@ LONGEST = 12
 Record = tuple[bytes, int]
 """The bytes that are kept, and the length of an overlong record (else 0)."""
 
-streams = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\0", b"\r\n", b"x" * 11, b"y" * 12, b"z" * 13, b"12 ", b"1 a", b"3 a\nb"]), max_size=30)
+PARTS = [b"a", b"bc", b"\n", b"\0", b"\r\n", b"x" * 11, b"y" * 12, b"z" * 13, b"12 ", b"1 a", b"3 a\nb"]
+streams = st.lists(st.sampled_from(PARTS), max_size=30)
 cuts = st.lists(st.integers(0, 120), max_size=12)
 
 
@@ -45,7 +48,7 @@ def fed(framing: Framing, data: bytes, cuts: list[int], longest: int = LONGEST) 
     one = framer(framing, "p", longest)
     found: list[Record] = []
     edges = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         buffer = bytearray(b"\n\0 7" + data[start:stop] + b"\n\0 9")
         found += records_of(one.feed(buffer, 4, 4 + stop - start))
         assert one.waiting <= longest + len(data)

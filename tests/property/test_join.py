@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.joining import Row, Stage
+from workbench.store.session import Session, scratch
+from workbench.stream import join
 
 SELECT = """CREATE STREAMING TABLE m (CONSTRAINT small EXPECT (ln + rn < 1000) ON VIOLATION DROP ROW)
 AS SELECT x.n AS ln, y.n AS rn FROM STREAM a WATERMARK ts DELAY OF INTERVAL '{left} microseconds' AS x
@@ -17,23 +22,32 @@ ON x.id = y.id AND y.seen >= x.ts + INTERVAL '{low} microseconds' AND y.seen <= 
 """
 
 
-def on_time(rows: list[Row], sources: tuple[str, ...], delay: int) -> list[bool]:
-    """Row by row, as the definition says."""
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    made = scratch()
+    yield made
+    made.close()
+
+
+def on_time(commits: list[tuple[list[Row], frozenset[str]]], sources: tuple[str, ...], delay: int) -> list[bool]:
+    """Row by row, as the definition says; sources that are idle in a commit do not hold the watermark in it."""
     tops: dict[str, int] = {}
     watermark: int | None = None
     out = []
-    for row in rows:
-        out.append(row.time is not None and (watermark is None or row.time >= watermark))
-        if row.time is not None and row.source in sources:
-            tops[row.source] = max(tops.get(row.source, row.time), row.time)
-            if len(tops) == len(sources):
-                low = min(tops.values()) - delay
+    for rows, idle in commits:
+        active = [source for source in sources if source not in idle]
+        for row in [None, *rows]:
+            if row is not None:
+                out.append(row.time is not None and (watermark is None or row.time >= watermark))
+                if row.time is not None:
+                    tops[row.source] = max(tops.get(row.source, row.time), row.time)
+            if active and all(source in tops for source in active):
+                low = min(tops[source] for source in active) - delay
                 watermark = low if watermark is None else max(watermark, low)
     return out
 
 
-def expected(left: list[Row], right: list[Row], stage: Stage, low: int, high: int, delays: tuple[int, int]) -> list[tuple[int, int]]:
-    timely = [on_time(left, stage.sources["a"], delays[0]), on_time(right, stage.sources["b"], delays[1])]
+def expected(left: list[Row], right: list[Row], timely: tuple[list[bool], list[bool]], low: int, high: int) -> list[tuple[int, int]]:
     return sorted(
         (i, j)
         for i, x in enumerate(left)
@@ -63,19 +77,34 @@ def rows_of(sources: tuple[str, ...]) -> Any:
     bounds=st.sampled_from([(0, 10), (-9, 15), (5, 5), (-20, -4)]),
     restarts=st.sets(st.integers(0, 8)),
     fails=st.sets(st.integers(0, 8)),
+    idles=st.lists(st.frozensets(st.sampled_from(["a", "s", "t"]), max_size=2), min_size=8, max_size=8),
+    many=st.sampled_from([0, 20_000]),
 )
 def test_all_pairs_once_for_every_cut(
-    left: list[list[Row]], right: list[list[Row]], delays: tuple[int, int], bounds: tuple[int, int], restarts: set[int], fails: set[int]
+    session: Session,
+    left: list[list[Row]],
+    right: list[list[Row]],
+    delays: tuple[int, int],
+    bounds: tuple[int, int],
+    restarts: set[int],
+    fails: set[int],
+    idles: list[frozenset[str]],
+    many: int,
 ) -> None:
     low, high = bounds
-    stage = Stage({"a": ("a",), "b": ("s", "t")}, SELECT.format(left=delays[0], right=delays[1], low=low, high=high))
-    for i in range(max(len(left), len(right))):
-        if i in restarts:
-            stage.flow.prune(stage.session)
-            stage.flow = stage.start()
-        stage.commit(left[i] if i < len(left) else [], right[i] if i < len(right) else [], i in fails)
-    flat = [row for rows in left for row in rows], [row for rows in right for row in rows]
-    assert sorted(stage.found) == expected(*flat, stage, low, high, delays)
-    for name, rows, delay in (("a", flat[0], delays[0]), ("b", flat[1], delays[1])):
-        timely = on_time(rows, stage.sources[name], delay)
-        assert stage.late[name] == sum(not ok and row.time is not None for ok, row in zip(timely, rows, strict=True))
+    stage = Stage(session, {"a": ("a",), "b": ("s", "t")}, SELECT.format(left=delays[0], right=delays[1], low=low, high=high))
+    commits: list[tuple[list[Row], list[Row]]] = list(zip_longest(left, right, fillvalue=[]))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(join, "MANY", many)
+        for i, (ours, theirs) in enumerate(commits):
+            if i in restarts:
+                stage.flow.prune(stage.session)
+                stage.flow = stage.start()
+            stage.commit(ours, theirs, i in fails, idles[i])
+    taken = [(ours, theirs, idles[i]) for i, (ours, theirs) in enumerate(commits) if ours or theirs]
+    first = on_time([(ours, idle) for ours, _, idle in taken], ("a",), delays[0])
+    second = on_time([(theirs, idle) for _, theirs, idle in taken], ("s", "t"), delays[1])
+    rows = [row for cut in left for row in cut], [row for cut in right for row in cut]
+    assert sorted(stage.found) == expected(*rows, (first, second), low, high)
+    for name, flags, came in zip("ab", (first, second), rows, strict=True):
+        assert stage.late[name] == sum(not ok and row.time is not None for ok, row in zip(flags, came, strict=True))

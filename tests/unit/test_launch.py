@@ -123,7 +123,7 @@ def test_what_is_piped_in_goes_to_an_engine_that_starts_and_to_no_other(project:
     reading, writing = os.pipe()
     started = launch.attach_or_start(project, ["--flows-off"], input=reading)
     if sys.platform == "linux":
-        assert os.readlink(f"/proc/{started.pid}/fd/0") == os.readlink(f"/proc/self/fd/{reading}")
+        assert Path(f"/proc/{started.pid}/fd/0").readlink() == Path(f"/proc/self/fd/{reading}").readlink()
     with pytest.raises(UsageError, match="runs already"):
         launch.attach_or_start(project, input=reading)
     os.close(reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from workbench.cli.arguments import Arguments
@@ -20,12 +21,12 @@ DRIFT_COLUMNS = ("stream", "field", "what", "type", "lines", "since", "sample")
 
 def pause(arguments: Arguments, out: Output) -> int:
     """Pause a stream."""
-    return asyncio.run(_commanded(arguments, out, "pause", agreed=True, start=False))
+    return asyncio.run(_commanded(arguments, out, "pause", {}, agreed=True, start=False))
 
 
 def resume(arguments: Arguments, out: Output) -> int:
     """Go on with a paused, stopped or failed stream."""
-    return asyncio.run(_commanded(arguments, out, "resume", agreed=True, start=False))
+    return asyncio.run(_commanded(arguments, out, "resume", {}, agreed=True, start=False))
 
 
 def stop(arguments: Arguments, out: Output) -> int:
@@ -34,17 +35,17 @@ def stop(arguments: Arguments, out: Output) -> int:
         from workbench.cli.ask import stop_running
 
         return stop_running(arguments, out)
-    return asyncio.run(_commanded(arguments, out, "stop"))
+    return asyncio.run(_commanded(arguments, out, "stop", {}))
 
 
 def limit(arguments: Arguments, out: Output) -> int:
     """Set how fast a stream may read, or lift that."""
-    return asyncio.run(_commanded(arguments, out, "limit", agreed=True, rows=_rate(arguments.rate)))
+    return asyncio.run(_commanded(arguments, out, "limit", {"rows": _rate(arguments.rate)}, agreed=True))
 
 
 def skip(arguments: Arguments, out: Output) -> int:
     """Read a stream on from the end."""
-    return asyncio.run(_commanded(arguments, out, "end"))
+    return asyncio.run(_commanded(arguments, out, "end", {}))
 
 
 def rewind(arguments: Arguments, out: Output) -> int:
@@ -56,16 +57,17 @@ def rewind(arguments: Arguments, out: Output) -> int:
         "row": arguments.to_row,
         "beginning": arguments.to_beginning or None,
     }
-    return asyncio.run(_commanded(arguments, out, "rewind", **{name: value for name, value in places.items() if value is not None}))
+    given = {name: value for name, value in places.items() if value is not None}
+    return asyncio.run(_commanded(arguments, out, "rewind", given))
 
 
 def add_column(arguments: Arguments, out: Output) -> int:
     """Add the column of a drifted field."""
-    return asyncio.run(_commanded(arguments, out, "column", field=arguments.field))
+    return asyncio.run(_commanded(arguments, out, "column", {"field": arguments.field}))
 
 
 async def _commanded(
-    arguments: Arguments, out: Output, action: Action, *, agreed: bool = False, start: bool = True, **given: Argument
+    arguments: Arguments, out: Output, action: Action, given: Mapping[str, Argument], agreed: bool = False, start: bool = True
 ) -> int:
     """Print the plan and carry it out; 3 when it cannot be done, or was not agreed to."""
     async with attached(arguments, start) as client:

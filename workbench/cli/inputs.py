@@ -42,7 +42,9 @@ def input_project(arguments: Arguments, given: Sequence[str]) -> tuple[Project, 
     settings = settings_of(arguments, root)
     project = open_project(root, settings)
     if any((root / "pipelines").glob("*")) and not reads(project, inputs):
-        raise UsageError(f"{root} has pipelines that do not read {', '.join(inputs)}", "Take --project out, or write a pipeline there that does.")
+        raise UsageError(
+            f"{root} has pipelines that do not read {', '.join(inputs)}", "Take --project out, or write a pipeline there that does."
+        )
     write_inputs(project, inputs, arguments.format)
     return project, settings
 

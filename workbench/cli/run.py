@@ -20,7 +20,7 @@ def run(arguments: Arguments, out: Output) -> int:
         return serve(project, settings, out)
     from workbench.engine.engine import Engine
 
-    engine = Engine(project, settings, input=piped_input())
+    engine = Engine(project, settings, input=piped_input(), watch=False)
     engine.start()
     try:
         summary = engine.run_once()

@@ -18,12 +18,16 @@ from workbench.connectors.identity import Identity, Peek
 from workbench.connectors.lines import Lines
 from workbench.connectors.listing import Listing
 from workbench.connectors.parquet import ParquetContent
+from workbench.connectors.places import Places
 from workbench.connectors.records import Records
-from workbench.connectors.roster import Roster, sentence
+from workbench.connectors.roster import Roster
+from workbench.connectors.tidings import sentence
 from workbench.connectors.turns import Turns
 
 SLOW_LOOK = 0.01
 """Seconds; a look that takes longer (thousands of files, a slow network) is not repeated at every poll."""
+SLOW_COUNT = 0.005
+"""Seconds; likewise for counting what is unread."""
 
 
 class FileSource:
@@ -69,10 +73,13 @@ class FileSource:
         self._listing = Listing(glob, root)
         self._handles = Handles(self._parquet)
         self._roster = Roster(self._reading, self._handles, self._parquet, self._listing.root, offsets)
+        self._places = Places(self._roster, self._parquet)
         self._turns = Turns()
         self._at_end = start == "end" and _first_look_unfinished(offsets)
         self._looked = False
         self._look_began = self._look_took = 0.0
+        self._counted_at = self._count_took = 0.0
+        self._lag = Lag()
         self._told: dict[str, str] = {}
         self._failed: dict[str, str] = {}
         self._reported: set[str] = set()
@@ -186,14 +193,14 @@ class FileSource:
         with self._lock:
             if not self._looked:
                 self.rescan()
-            return self._roster.place(file_id, file, Position(byte, line))
+            return self._places.place(file_id, file, Position(byte, line))
 
     def ends(self) -> tuple[Offset, ...]:
         """The offsets after the last whole record of each file that is there now, and of each that is over."""
         with self._lock:
             self._look_began = self._look_took = 0.0
             self.rescan()
-            return tuple(self._roster.ends())
+            return tuple(self._places.ends())
 
     # -- looking
 
@@ -243,15 +250,23 @@ class FileSource:
         """How far the committed offsets are behind; an unfinished last line waits and is no lag."""
         with self._lock:
             now = self._clock()
-            files = list(self._roster.files.values())
-            behind = [_behind(file) for file in files]
-            oldest = [when for file, b in zip(files, behind, strict=True) if b and (when := file.growth.since(_position(file))) is not None]
-            unread = sum(behind)
-            lines, size = sum(f.read.line for f in files), sum(f.read.byte for f in files)
-            rows = sum(_rows_behind(file) for file in files) if self._parquet else math.ceil(unread * lines / size) if size else 0
-            seconds = max(0.0, now - min(oldest)) if oldest else 0.0
-            waiting = sum(file.waiting for file in files)
-            return Lag(unread, rows, seconds, waiting, sum(file.gone_since is None for file in files))
+            if 0 <= now - self._counted_at < 20 * self._count_took:
+                return self._lag
+            self._lag = self._count(now)
+            took = self._clock() - now
+            self._counted_at, self._count_took = now, took if took > SLOW_COUNT else 0.0
+            return self._lag
+
+    def _count(self, now: float) -> Lag:
+        files = list(self._roster.files.values())
+        behind = [_behind(file) for file in files]
+        oldest = [when for file, b in zip(files, behind, strict=True) if b and (when := file.growth.since(_position(file))) is not None]
+        unread = sum(behind)
+        lines, size = sum(f.read.line for f in files), sum(f.read.byte for f in files)
+        rows = sum(_rows_behind(file) for file in files) if self._parquet else math.ceil(unread * lines / size) if size else 0
+        seconds = max(0.0, now - min(oldest)) if oldest else 0.0
+        waiting = sum(file.waiting for file in files)
+        return Lag(unread, rows, seconds, waiting, sum(file.gone_since is None for file in files))
 
     def sample(self, limit: int = 1 << 20) -> tuple[bytes, str] | None:
         """The first whole lines of the oldest file that has some, decompressed, and its name; (b"", path) for Parquet."""

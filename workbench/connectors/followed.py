@@ -132,6 +132,11 @@ class FollowedFile:
         return self.found.name
 
     @property
+    def gone(self) -> bool:
+        """Its name is gone, or names another file."""
+        return self.gone_since is not None
+
+    @property
     def skips(self) -> bool:
         """The next batch only stores where reading begins."""
         return self.at_end is not None and not self._skipped
@@ -425,7 +430,9 @@ class FollowedFile:
             return memory[start - taken.start : start - taken.start + length]
 
         status = content.status()
-        return replace((base or self._met or self.identity).grown(peek, position), unended=unended, stamp=(status.st_size, status.st_mtime_ns))
+        return replace(
+            (base or self._met or self.identity).grown(peek, position), unended=unended, stamp=(status.st_size, status.st_mtime_ns)
+        )
 
     def _offset(self, identity: Identity, at: Position, done: bool = False) -> Offset:
         return Offset(self.file_id, self.name, at.byte, at.line, done, identity.mark())

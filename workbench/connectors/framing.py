@@ -164,6 +164,8 @@ class CountedFramer:
                 if not self._counted:
                     if not self._digits:
                         start = self._whole(records, data, view, start, stop)
+                        if start == stop:
+                            break
                     begun = start
                     start, ready = self._count(data, start, stop)
                     if self.broken:

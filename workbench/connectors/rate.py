@@ -19,6 +19,8 @@ RECORD = 16
 PIECE = 122_880
 """Rows in one batch: a row group of DuckDB."""
 SECOND = 1_000_000
+GAP = 50_000
+"""Microseconds for which it has nothing more once it has given all that was due: or whoever reads to the end would never get there."""
 SCHEMA = pa.schema([("timestamp", pa.timestamp("us", "UTC")), ("value", pa.int64())])
 
 
@@ -77,6 +79,8 @@ class RateSource:
         self._anchors = _anchors(self._kept.mark)
         self._lock = threading.Lock()
         self._idle = False
+        self._dry_at = 0
+        """When it had given all that was due."""
         if not self._anchors:
             self._anchors.append(_Anchor(0, self._now(), rate))
         elif self._anchors[-1].rate != rate:
@@ -94,10 +98,12 @@ class RateSource:
         """The rows that are due and were not read."""
         with self._lock:
             start, now = self._read, self._now()
+            if self._idle and 0 <= now - self._dry_at < GAP:
+                return None
             due = self._due(now)
             most = PIECE if limit is None else max(1, min(PIECE, limit // RECORD))
             stop = min(due, start.line + most)
-            self._idle = stop == due
+            self._idle, self._dry_at = stop >= due, now
             if stop <= start.line:
                 return None
             self._read = self._offset(stop * RECORD, stop)

@@ -73,8 +73,11 @@ class ReceiverThread:
         selector.register(self.doorbell, selectors.EVENT_READ)
 
     def _run(self) -> None:
-        try:
-            self._serve()
-        except Exception as error:
-            log.exception("%s died", self._name)
-            self._spool.notice(f"receiving has ended by a defect ({error!r}); see the log")
+        while not self.stopping.is_set():
+            try:
+                self._serve()
+                return
+            except Exception as error:
+                log.exception("%s failed", self._name)
+                self._spool.notice(f"receiving was interrupted by a defect ({error!r}; see the log), and begins anew", "defect", 60.0)
+                self.stopping.wait(1.0)

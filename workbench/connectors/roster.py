@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
 from workbench.batch import Offset
-from workbench.connectors.followed import BEGINNING, GRACE, FollowedFile, Position, Reading
+from workbench.connectors.followed import GRACE, FollowedFile, Position, Reading
 from workbench.connectors.handles import Handles, open_content
 from workbench.connectors.identity import Identity
 from workbench.connectors.kinship import Kin, Resemblance
 from workbench.connectors.listing import Found, Look, found_at, stat_of
+from workbench.connectors.memory import Memory, has_content
 from workbench.connectors.remains import PACKED, Remains
+from workbench.connectors.tidings import lost, missed, sentence
 
 LINGER = 600.0
 """Seconds that a renamed file without news is kept open for a writer that has not noticed yet."""
@@ -50,11 +52,10 @@ class Roster:
         self._waiting: dict[tuple[int, int], Found] = {}
         """New files that may turn out to be copies of known ones."""
         self._reading, self._handles, self._parquet, self._root = reading, handles, parquet, root
-        self._stored: dict[str, Offset] = {}
-        self._by_inode: dict[int, set[str]] = defaultdict(set)
+        self.memory = Memory(reading, root)
         self._truncated: dict[str, float] = {}
         self._first_seen: dict[tuple[int, int], tuple[tuple[int, int], float]] = {}
-        self._remains = Remains(root, self.files.__contains__)
+        self.remains = Remains(root, self.files.__contains__)
         self._unsighted: dict[str, FollowedFile] = {}
         self._just_gone: list[FollowedFile] = []
         self._there: dict[str, bool] = {}
@@ -62,7 +63,7 @@ class Roster:
         self._kin: dict[str, Kin] = {}
         for offset in offsets:
             self.store(offset)
-        self._unsought = dict.fromkeys(self._stored)
+        self._unsought = dict.fromkeys(self.memory.offsets)
 
     def has(self, file: FollowedFile) -> bool:
         """The file is read, and no other one has its place."""
@@ -70,8 +71,7 @@ class Roster:
 
     def store(self, offset: Offset) -> None:
         """An offset is durable."""
-        self._stored[offset.file_id] = offset
-        self._by_inode[Identity.from_mark(offset.mark).inode].add(offset.file_id)
+        self.memory.store(offset)
         self._unsighted.pop(offset.file_id, None)
         file = self.by_id.get(offset.file_id)
         if file is not None:
@@ -86,18 +86,29 @@ class Roster:
         """Some new file is not read yet because it looks like a copy."""
         return bool(self._waiting)
 
+    def farewell(self) -> Offset | None:
+        """The offset of a file that is over and did not come back meanwhile."""
+        while self.farewells:
+            offset = self.farewells.popleft()
+            if offset.file_id not in self.by_id and self.memory.is_at(offset):
+                return offset
+        return None
+
     # -- a look
 
     def update(self, look: Look, at_end: bool) -> list[FollowedFile]:
         """Take in what a look found; the files that have news. `at_end`: new ones begin at their end."""
         now = self._reading.clock()
         self.problems, self._waiting, self._just_gone = dict(look.problems), {}, []
-        self._look_again()
+        self.look_again()
         new = [found for key, found in look.found.items() if key not in self.files]
         for key, file in list(self.files.items()):
             found = look.found.get(key)
             if found is None:
                 self._missing(file, now)
+            elif found.path != file.found.path and self._is_another(file, found):
+                self._supplanted(file, now)
+                new.append(found)
             elif found is not file.found or file.gone_since is not None:
                 file.seen(found, now)
         self._kin.clear()
@@ -117,10 +128,10 @@ class Roster:
             }
         return [file for file in self.files.values() if file.resting is not file.found and file.has_news(now)]
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
         self._kin.clear()
         self._there.clear()
-        self._remains.look_again()
+        self.remains.look_again()
 
     def _sight(self, now: float) -> None:
         """Have it stored which files were found and not read yet, for a restart after they were renamed."""
@@ -136,10 +147,10 @@ class Roster:
             self.problems[found.path] = sentence(found.name, error)
             return True
         if offset is not None:
-            file = self._restore(found, offset)
-            file.unjudged = self._reading.follow and file.read == BEGINNING and not self._parquet
+            file = self.memory.restore(found, offset)
+            file.unjudged = self._reading.follow and not (file.identity.head.length or self._parquet)
             self._enter(file)
-        elif ids := [i for i in self._by_inode.get(found.inode, ()) if i not in self.by_id and self._stored[i].file == found.name]:
+        elif ids := [i for i in self.memory.at_inode(found.inode) if i not in self.by_id and self.memory.offsets[i].file == found.name]:
             self._truncated |= dict.fromkeys(ids, now)
             self.said.append(f"{found.name} was replaced or truncated: it is read from its start")
         return offset is not None
@@ -183,20 +194,12 @@ class Roster:
         if known is not None:
             self._move(known, file.found)
 
-    def _restore(self, found: Found, offset: Offset) -> FollowedFile:
-        identity = replace(Identity.from_mark(offset.mark), device=found.device, inode=found.inode)
-        at = Position(offset.byte, offset.line)
-        file = FollowedFile(self._reading, offset.file_id, found, identity, at, at)
-        if offset.done and identity.stamp == found.stamp:
-            file.drained, file.behind, file.done = found.stamp, False, True
-        return file
-
     def _enter(self, file: FollowedFile) -> None:
         now = self._reading.clock()
         self.files[file.found.key] = file
         self.by_id[file.file_id] = file
         self._unsought.pop(file.file_id, None)
-        if file.file_id not in self._stored and self._reading.follow and not self._parquet:
+        if file.file_id not in self.memory.offsets and self._reading.follow and not self._parquet:
             self._unsighted[file.file_id] = file
         if file.read.byte:
             self._kin.clear()
@@ -220,7 +223,7 @@ class Roster:
 
     def _fresh_id(self, found: Found) -> str:
         number = 0
-        while (file_id := f"{found.device:x}-{found.inode:x}-{number}") in self._stored or file_id in self.by_id:
+        while (file_id := f"{found.device:x}-{found.inode:x}-{number}") in self.memory.offsets or file_id in self.by_id:
             number += 1
         return file_id
 
@@ -229,22 +232,13 @@ class Roster:
     def _recall(self, found: Found) -> Offset | None:
         """The furthest stored offset of this very content; after a reboot the device may have another number."""
         hits = []
-        for file_id in self._by_inode.get(found.inode, ()):
-            offset = self._stored[file_id]
+        for file_id in self.memory.at_inode(found.inode):
+            offset = self.memory.offsets[file_id]
             identity = Identity.from_mark(offset.mark)
             here = identity.inode == found.inode and (identity.device == found.device or offset.file == found.name)
-            if here and file_id not in self.by_id and self._has(found, identity):
+            if here and file_id not in self.by_id and has_content(found, identity, self._parquet):
                 hits.append(offset)
         return max(hits, key=lambda offset: offset.byte, default=None)
-
-    def _has(self, found: Found, identity: Identity) -> bool:
-        if identity.stamp == found.stamp and found.path.endswith(PACKED) and identity.device == found.device:
-            return True
-        content = open_content(found.path, self._parquet)
-        try:
-            return content.same(identity)
-        finally:
-            content.close()
 
     def _predecessor(self, found: Found, look: Look, now: float) -> FollowedFile | None:
         """The file whose content goes on in `found`.
@@ -271,7 +265,8 @@ class Roster:
             unfinished = not quiet and resemblance.short_of(file.identity for file in kin) and (content.trouble or not packed)
             if self._reading.follow and unfinished:
                 raise Undecided
-            if (packed or not quiet) and (present.held_by(resemblance) or any(resemblance.holds(file.identity) for file in namesakes)):
+            alike = [*present.held_by(resemblance), *(file for file in namesakes if resemblance.holds(file.identity))]
+            if (packed or not quiet) and any(file.found.key != found.key for file in alike):
                 raise Undecided
         finally:
             content.close()
@@ -290,7 +285,7 @@ class Roster:
         if kind not in self._kin:
             recent = {file_id for file_id, when in self._truncated.items() if now - when <= GRACE}
             files = [
-                self._remembered(self._stored[i]) for i in (self._stored if packed else self._stored.keys() & recent) if i not in self.by_id
+                self.memory.file(i) for i in (self.memory.offsets if packed else self.memory.offsets.keys() & recent) if i not in self.by_id
             ]
             files += [file for file_id in recent if (file := self.by_id.get(file_id)) and not self.has(file)]
             if packed:
@@ -301,15 +296,9 @@ class Roster:
     def _gone_now(self) -> Kin:
         """Files that lost their name at this look, or while nobody looked."""
         if "gone" not in self._kin:
-            unsought = [self._remembered(self._stored[file_id]) for file_id in self._unsought if file_id not in self.by_id]
+            unsought = [self.memory.file(file_id) for file_id in self._unsought if file_id not in self.by_id]
             self._kin["gone"] = Kin([*self._just_gone, *unsought])
         return self._kin["gone"]
-
-    def _remembered(self, offset: Offset) -> FollowedFile:
-        """A file that is known by its stored offset alone."""
-        identity = Identity.from_mark(offset.mark)
-        path = os.path.join(self._root, offset.file)
-        return self._restore(Found(path, offset.file, identity.device, identity.inode, 0, 0), offset)
 
     def _present(self, look: Look) -> Kin:
         if "present" not in self._kin:
@@ -337,7 +326,7 @@ class Roster:
         patience = LINGER if file.content is not None and file.content.status().st_nlink else GRACE
         if file.stored and not file.has_news(now) and now - max(file.gone_since, file.growth.last) >= patience:
             if not file.done:
-                self.farewells.append(self._over(file))
+                self.farewells.append(self.memory.over(file))
             self._retire(file)
 
     def _look_at_open(self, file: FollowedFile, now: float) -> None:
@@ -395,37 +384,56 @@ class Roster:
         elif file.content is not None:
             self.said.append(f"{file.name} is gone from its place: it is read to its end")
         elif not (file.found.size > file.read.byte and self._goes_on(file, now)):
-            self.said.append(f"{file.name} was deleted" + _lost(file, file.found.size))
-            if file.file_id in self._stored:
-                self.farewells.append(self._over(file))
+            self.said.append(f"{file.name} was deleted" + lost(file, file.found.size))
+            if file.file_id in self.memory.offsets:
+                self.farewells.append(self.memory.over(file))
             self._retire(file)
 
     def _renamed(self, file: FollowedFile) -> Found | None:
         """The same file under another name; inodes are used again at once where no handle holds them."""
-        other = self._remains.renamed(file)
+        other = self.remains.renamed(file)
         if other is None or file.held:
             return other
         with suppress(OSError):
-            return other if self.files.get(other.key, file) is file and self._has(other, file.identity) else None
+            return other if self.files.get(other.key, file) is file and has_content(other, file.identity, self._parquet) else None
         return None
 
     def _goes_on(self, file: FollowedFile, now: float) -> bool:
         """It has a copy outside the glob: that is read to its end."""
-        others = [self._remembered(offset) for file_id, offset in self._stored.items() if file_id not in self.by_id]
-        home = self._remains.copied([file], others).get(file.file_id)
+        others = self.memory.others(self.by_id)
+        home = self.remains.copied([file], others).get(file.file_id)
         if home is None:
             return False
         self._move(file, home)
         file.leave(now)
         return True
 
+    def _is_another(self, file: FollowedFile, found: Found) -> bool:
+        """Whether a file with its inode and another name is not it: nobody held the inode."""
+        if file.content is not None:
+            return False
+        with suppress(OSError):
+            return not has_content(found, file.identity, self._parquet)
+        return False
+
+    def _supplanted(self, file: FollowedFile, now: float) -> None:
+        """Another file has its inode now."""
+        del self.files[file.found.key]
+        file.leave(now)
+        self._just_gone.append(file)
+        if self._parquet or not self._goes_on(file, now):
+            self.said.append(f"{file.name} was deleted" + lost(file, file.found.size))
+            self._retire(file)
+
     def vanished(self, file: FollowedFile) -> bool:
         """It could not be opened: another file, or none, has its name. Whether it is worth another try."""
-        self._look_again()
-        if file.gone_since is None:
+        self.look_again()
+        if not file.gone:
             self._missing(file, self._reading.clock())
-            return self.has(file) and file.gone_since is not None
-        self.said.append(f"{file.name} was deleted" + _lost(file, file.found.size))
+            return self.has(file) and (file.gone or not self._reading.follow)
+        if not self._parquet and self._goes_on(file, self._reading.clock()):
+            return True
+        self.said.append(f"{file.name} was deleted" + lost(file, file.found.size))
         self._retire(file)
         return False
 
@@ -437,14 +445,10 @@ class Roster:
         if file.stored:
             self.by_id.pop(file.file_id, None)
 
-    def _over(self, file: FollowedFile) -> Offset:
-        identity = file.identity if file.stored else Identity.from_mark(self._stored[file.file_id].mark)
-        return Offset(file.file_id, file.name, file.kept.byte, file.kept.line, True, identity.mark())
-
     def replaced(self, file: FollowedFile) -> list[FollowedFile]:
         """A read found other content than before: a new file begins, and the old one goes on in its copy, if there is one."""
-        before, gone, now = file.found, file.gone_since is not None, self._reading.clock()
-        self._look_again()
+        before, gone, held, now = file.found, file.gone_since is not None, file.held, self._reading.clock()
+        self.look_again()
         self._truncated[file.file_id] = now
         self._retire(file)
         begun = []
@@ -455,11 +459,11 @@ class Roster:
             begun.append(file)
         elif self._reading.follow and not self._parquet and self._goes_on(file, now):
             begun.append(file)
-        lost = _lost(file, file.growth.size) if not begun and before.size < file.read.byte else ""
-        how = f"was renamed and truncated{lost}" if gone else f"was truncated or replaced{lost}"
+        took = lost(file, file.growth.size) if not begun and before.size < file.read.byte else ""
+        how = f"was renamed and truncated{took}" if gone else f"was truncated or replaced{took}"
         self.said.append(f"{before.name} {how}: it is read from its start")
         here = found_at(before.path, before.name)
-        if here is not None and here.key == before.key and (file.held or not gone):
+        if here is not None and here.key == before.key and (held or not gone):
             begun.append(FollowedFile(self._reading, self._fresh_id(here), here, self._identity(here)))
             self._enter(begun[-1])
             if gone:
@@ -480,83 +484,29 @@ class Roster:
                 content.close()
         return None
 
-    def farewell(self) -> Offset | None:
-        """The offset of a file that is over and did not come back meanwhile."""
-        while self.farewells:
-            offset = self.farewells.popleft()
-            stored = self._stored.get(offset.file_id)
-            if offset.file_id not in self.by_id and stored is not None and (stored.byte, stored.line) == (offset.byte, offset.line):
-                return offset
-        return None
-
-    # -- places
-
-    def place(self, file_id: str, file: str, at: Position) -> Offset | None:
-        """An offset in what was read under that id, wherever it is now; None when it cannot be read from there."""
-        self._look_again()
-        known = self.by_id.get(file_id)
-        if known is None and file_id in self._stored:
-            known = self._remembered(self._stored[file_id])
-        if known is None or at > max(known.read, known.kept):
-            return None
-        for found in self._whereabouts(known):
-            with suppress(OSError):
-                content = open_content(found.path, self._parquet)
-                try:
-                    identity = replace(known.identity, device=found.device, inode=found.inode)
-                    placed = replace(known, found=replace(found, name=file), identity=identity).place(content, at)
-                finally:
-                    content.close()
-                if placed is not None:
-                    return placed
-        return None
-
-    def _whereabouts(self, known: FollowedFile) -> Iterator[Found]:
-        """Where the content of a file may be: under its name, under its inode, in a copy."""
-        here = found_at(known.found.path, known.name)
-        if here is not None and here.key == known.found.key:
-            yield here
-        if renamed := self._remains.renamed(known):
-            yield renamed
-        others = [self._remembered(offset) for i, offset in self._stored.items() if i not in self.by_id and i != known.file_id]
-        if not self._parquet:
-            yield from self._remains.copied([known], others).values()
-
-    def ends(self) -> list[Offset]:
-        """After all that is there now; what is there no longer is over."""
-        ends = [self._over(self._remembered(offset)) for i, offset in self._stored.items() if i not in self.by_id]
-        for file in self.files.values():
-            with suppress(OSError):
-                content = open_content(file.found.path, self._parquet)
-                try:
-                    status = content.status()
-                    if (status.st_dev, status.st_ino) == file.found.key and content.same(file.identity):
-                        ends.append(file.last(content))
-                finally:
-                    content.close()
-        return ends
-
     def _seek_unsought(self, now: float) -> None:
         """After a restart, once their folder is there: files that are not under their names, perhaps with something unread."""
-        files = [self._remembered(self._stored[file_id]) for file_id in self._unsought if file_id not in self.by_id]
-        files = [file for file in files if all(self._is_there(folder) for folder in self._remains.folders(file)[:1])]
-        lost = []
+        files = [self.memory.file(file_id) for file_id in self._unsought if file_id not in self.by_id]
+        files = [file for file in files if all(self._is_there(folder) for folder in self.remains.folders(file)[:1])]
+        missing = []
         for file in files:
             del self._unsought[file.file_id]
             try:
-                if not self._resumed(file, now) and not self._stored[file.file_id].done:
-                    lost.append(file)
+                if not self._resumed(file, now) and not self.memory.offsets[file.file_id].done:
+                    missing.append(file)
             except OSError as error:
                 self.problems[file.found.path] = sentence(file.name, error)
-        if lost:
-            self._seek_copies(lost, now)
+        if missing:
+            self._seek_copies(missing, now)
 
     def _resumed(self, file: FollowedFile, now: float) -> bool:
         """It is there under another name; then what it has more is read."""
-        offset, found = self._stored[file.file_id], self._remains.renamed(file)
+        offset, found = self.memory.offsets[file.file_id], self.remains.renamed(file)
         if found is None or found.key in self.files or (offset.done and found.stamp == file.identity.stamp):
             return False
-        if not self._has(found, file.identity):
+        if found.path == file.found.path:
+            return True  # it has its name, and the glob no longer names it
+        if not has_content(found, file.identity, self._parquet):
             return False
         if found.size > offset.byte or found.path.endswith(PACKED):
             self.said.append(f"{offset.file} was renamed to {os.path.basename(found.path)}: it is read to its end")
@@ -565,44 +515,17 @@ class Roster:
             self._enter(file)
         return True
 
-    def _seek_copies(self, lost: list[FollowedFile], now: float) -> None:
-        ids = {file.file_id for file in lost}
-        others = [self._remembered(offset) for i, offset in self._stored.items() if i not in self.by_id and i not in ids]
-        homes = {} if self._parquet else self._remains.copied(lost, others)
+    def _seek_copies(self, missing: list[FollowedFile], now: float) -> None:
+        ids = {file.file_id for file in missing}
+        others = self.memory.others({*self.by_id, *ids})
+        homes = {} if self._parquet else self.remains.copied(missing, others)
         given_up = []
-        for file in lost:
+        for file in missing:
             if file.file_id in homes:
                 self._move(file, homes[file.file_id])
                 file.leave(now)
             elif file.file_id not in self._truncated or file.identity.stamp[0] > file.read.byte:
                 given_up.append(file)
             if file.file_id not in homes:
-                self.farewells.append(self._over(file))
-        self.said += _missed(given_up)
-
-
-def sentence(name: str, error: OSError) -> str:
-    """What is wrong with a file, for a user."""
-    why = error.strerror if isinstance(error.strerror, str) else str(error)
-    return f"{name} {why}; it is tried again" if error.errno is None else f"{name}: {why}; it is tried again"
-
-
-def _lost(file: FollowedFile, size: int) -> str:
-    """What a file took with it, as far as the last size tells."""
-    unread = size - file.read.byte
-    return f" with {unread:,} bytes unread" if unread > 0 and not file.found.path.endswith(PACKED) else ""
-
-
-def _missed(files: list[FollowedFile]) -> list[str]:
-    """What is to be told about files that are not found again after a restart."""
-    known = {
-        file.name: unread
-        for file in files
-        if (unread := file.identity.stamp[0] - file.read.byte) > 0 and not file.found.path.endswith(PACKED)
-    }
-    told = [f"{name} is gone, with {unread:,} bytes unread" for name, unread in known.items()]
-    names = sorted({file.name for file in files if file.name not in known})
-    if names:
-        some = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
-        told.append(f"{some} {'are' if len(names) > 1 else 'is'} gone: what was written there since the last read, if anything, is lost")
-    return told
+                self.farewells.append(self.memory.over(file))
+        self.said += missed(given_up)

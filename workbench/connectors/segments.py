@@ -43,7 +43,7 @@ class Segment:
         Raises:
             OSError: there is no room for it.
         """
-        path = folder / f"{start.byte:020d}{SUFFIX}"
+        path = _path(folder, start)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             write_at(fd, 0, [HEAD.pack(SEGMENT_MAGIC, id.encode(), generation, *start)])
@@ -68,6 +68,21 @@ class Segment:
             id = name.decode("ascii", "replace")
         start = Place(int(path.name.removesuffix(SUFFIX)), line)
         return Segment(path, id, generation, start, start, size)
+
+    def emptied(self, fd: int) -> Segment:
+        """The same file without its records, and under the name of the place that comes next; it needs no room for that.
+
+        Whenever the process dies meanwhile, the name or the blocks still tell that place.
+        """
+        path = _path(self.path.parent, self.end)
+        self.path.rename(path)
+        write_at(fd, 0, [HEAD.pack(SEGMENT_MAGIC, self.id.encode(), self.generation, *self.end)])
+        os.ftruncate(fd, HEAD.size)
+        return Segment(path, self.id, self.generation, self.end, self.end, HEAD.size)
+
+
+def _path(folder: Path, start: Place) -> Path:
+    return folder / f"{start.byte:020d}{SUFFIX}"
 
 
 class SegmentReader:
@@ -162,6 +177,8 @@ def recover(segment: Segment) -> str:
     finally:
         os.close(fd)
     segment.size, segment.end = at, end
+    if end.byte <= segment.start.byte:
+        segment.start = end  # it was about to be emptied: its blocks come before its name
     if cut <= 0:
         return ""
     kept = sum(piece.records for piece in saved)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.connectors.block import Piece, Place, blocks
+from workbench.connectors.book import Book, boot_id, load, store, sync_folder
 from workbench.connectors.notices import Notices
 from workbench.connectors.paced import Paced
 from workbench.connectors.segments import SUFFIX, Segment, recover, write_at
@@ -28,23 +28,6 @@ RETRY = 0.5
 """Seconds after which a full disk is tried again."""
 TELL_DROPS = 10.0
 """Seconds between two notices of drops at least."""
-NAME = "spool.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """What a spool remembers beside its segments.
-
-    `generation` goes up when the machine has crashed or was restarted: what it wrote last may be lost, while offsets in the
-    database are not, so the same places may come to hold other records.
-    """
-
-    id: str
-    generation: int = 0
-    boot: str = ""
-    dropped: int = 0
-    """Records that had no room here."""
-    dropped_by_kernel: int = 0
 
 
 class Spool:
@@ -81,8 +64,10 @@ class Spool:
         """Its end when it was opened."""
         self._segment_size = max(4096, min(limit // 8, 64 << 20))
         self._clock, self._monotonic = clock, monotonic
-        self._boot = _boot_id() if boot is None else boot
+        self._boot = boot_id() if boot is None else boot
         self._lock = threading.Condition()
+        self._writing = threading.Lock()
+        """Taken before `_lock`, and while the disk is slow: readers do not wait for a write."""
         self._segments: list[Segment] = []
         self._fd = -1
         self._retired: list[int] = []
@@ -107,7 +92,8 @@ class Spool:
         """
         with self._lock:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            book = self._stored_book()
+            book, damage = load(self.folder)
+            self._told(damage)
             self._segments = self._find(book)
             if self._segments:
                 self._told(recover(self._segments[-1]))
@@ -132,15 +118,6 @@ class Spool:
                 os.close(self._fd)
                 self._fd = -1
 
-    def _stored_book(self) -> Book | None:
-        try:
-            return Book(**json.loads((self.folder / NAME).read_text("utf-8")))
-        except FileNotFoundError:
-            return None
-        except (ValueError, TypeError):
-            self._told(f"{self.folder / NAME} is damaged: the counters of lost records begin at 0")
-            return None
-
     def _begin(self, stored: Book | None) -> None:
         """The book of this run, on disk before anything is received under its name."""
         newest = max((segment.generation for segment in self._segments), default=0)
@@ -150,7 +127,7 @@ class Spool:
         if book.boot != self._boot or book.generation < newest:
             book = replace(book, generation=max(book.generation + 1, newest), boot=self._boot)
         if book != stored:
-            self._store(book)
+            store(self.folder, book)
         self.book = self._stored = book
         self._told_drops = book.dropped + book.dropped_by_kernel
 
@@ -172,31 +149,37 @@ class Spool:
         """Keep whole records; False when there is no room on the disk for them now: nothing was kept, try again later."""
         if not pieces:
             return True
-        with self._lock:
+        with self._writing:
             segment = None
             try:
-                segment = self._writable()
-                at, end = segment.size, self.end
-                for parts, after in blocks(pieces, self.end, self._clock()):
-                    at, end = at + write_at(self._fd, at, parts), after
+                with self._lock:
+                    segment, fd, at, end = self._writable(), self._fd, self._segments[-1].size, self.end
+                for parts, after in blocks(pieces, end, self._clock()):
+                    at, end = at + write_at(fd, at, parts), after
             except OSError as error:
                 if segment is not None:
                     with suppress(OSError):
-                        os.ftruncate(self._fd, segment.size)
-                self._stall(error)
+                        os.ftruncate(fd, segment.size)
+                with self._lock:
+                    self._stall(error)
+                    self._release(writing=True)
                 return False
-            if self._stalled_until:
-                self._stalled_until = 0.0
-                self.notices.forget("stalled")
-                self._told("the spool has room on the disk again")
-            segment.size, segment.end, self.end = at, end, end
-            now = self._monotonic()
-            for saw in self._growth:
-                saw(now, end.byte)
+            with self._lock:
+                self._publish(segment, at, end)
         if self._sync is not None and self._wake is not None:
             self._sync.ring()
             self._wake.ring()
         return True
+
+    def _publish(self, segment: Segment, size: int, end: Place) -> None:
+        """Let readers see what was written."""
+        if self._stalled_until:
+            self._stalled_until = 0.0
+            self.notices.tell("the spool has room on the disk again", "room", 60.0)
+        segment.size, segment.end, self.end = size, end, end
+        now = self._monotonic()
+        for saw in self._growth:
+            saw(now, end.byte)
 
     @property
     def held(self) -> int:
@@ -249,7 +232,10 @@ class Spool:
         if last is None or last.size >= self._segment_size or last.generation != self.book.generation:
             self._roll()
         elif self._fd < 0:
-            self._fd = os.open(last.path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self._fd = os.open(last.path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                self._roll()
         return self._segments[-1]
 
     def _roll(self) -> None:
@@ -367,19 +353,36 @@ class Spool:
                 self._told_drops, self._told_at = lost, now
         return self.notices.take()
 
-    def _release(self) -> None:
-        """Delete what every reader has committed; the last segment stays, since its name says where the next one begins."""
+    def _release(self, writing: bool = False) -> None:
+        """Delete what every reader has committed; the last segment stays, since its name says where the next one begins.
+
+        Args:
+            writing: the caller has `_writing`.
+        """
         known = self._committed.keys()
         if not known or (self._expected is not None and not self._expected <= known):
             return
         byte = min(self._committed.values())
         last = self._segments[-1] if self._segments else None
-        if last is not None and last.end.byte <= byte and last.size >= min(self._segment_size, self.limit):
-            with suppress(OSError):
-                self._roll()
+        if last is not None and last.end.byte <= byte and (writing or self._writing.acquire(blocking=False)):
+            try:
+                self._give_up(last)
+            finally:
+                if not writing:
+                    self._writing.release()
         while len(self._segments) > 1 and self._segments[0].end.byte <= byte:
-            self._segments.pop(0).path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._segments.pop(0).path.unlink()
             self._lock.notify_all()
+
+    def _give_up(self, last: Segment) -> None:
+        """The last segment is all committed: another one takes its place when it is large, or when the disk is full."""
+        with suppress(OSError):
+            if self._stalled_until and last.start != last.end:
+                self._segments[-1] = last.emptied(self._fd)
+                self._folder_changed = True
+            elif last.size >= min(self._segment_size, self.limit):
+                self._roll()
 
     # -- in threads of their own
 
@@ -399,42 +402,16 @@ class Spool:
                 if one >= 0:
                     getattr(os, "fdatasync", os.fsync)(one)
             if book != self._stored:
-                self._store(book)
-                self._stored, folder_changed = book, True
+                store(self.folder, book)
+                self._stored = book
             if folder_changed:
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
         except OSError as error:
             self.notices.tell(f"the spool is not durable now: {error.strerror or error}", "sync", 60.0)
         finally:
             for one in retired:
                 os.close(one)
 
-    def _store(self, book: Book) -> None:
-        path = self.folder / NAME
-        fresh = path.with_suffix(".new")
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, json.dumps(asdict(book)).encode())
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        fresh.replace(path)
-
     def _told(self, text: str) -> None:
         if text:
             self.notices.tell(text)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return secrets.token_hex(8)

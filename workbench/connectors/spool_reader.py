@@ -105,6 +105,8 @@ class SpoolReader:
                 return self._batch(buffer, gathered) if gathered else self._pass_over(buffer, segment, front.start)
             if front.kind == OVERLONG and gathered:
                 break
+            if front.start.byte == self.place.byte:
+                self.place = front.start  # the count of records before it is only an estimate after damage
             gathered = gathered or Gathered(self.place, segment.generation)
             try:
                 if front.kind == OVERLONG:

@@ -94,7 +94,7 @@ class StreamReceiver:
             self._thread.watch(selector)
             try:
                 while not self._thread.stopping.is_set():
-                    if self._flush() and self._spool.wait_for_room(PAUSE):
+                    if self._spool.wait_for_room(PAUSE) and self._flush():
                         self._round(selector)
                 self._last_round(selector)
             finally:

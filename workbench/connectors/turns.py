@@ -40,7 +40,7 @@ class Turns:
 
 def _key(file: FollowedFile) -> Key:
     since, path = file.identity.since, file.found.path
-    if file.skips:
+    if file.skips or file.sighting:
         return 0, since, path
     if file.gone_since is not None and file.behind:
         return 1, since, path

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from watchfiles import watch
-
 GATHER = 40
 """Milliseconds in which changes are gathered into one wake-up."""
 STEP = 20
@@ -48,8 +46,11 @@ class Watcher:
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self, directories: list[Path], stop: threading.Event) -> None:
+        # Imported late: it brings asyncio along, which a run over what is there does without.
+        import watchfiles
+
         try:
-            for _ in watch(
+            for _ in watchfiles.watch(
                 *directories, watch_filter=None, debounce=GATHER, step=STEP, stop_event=stop, rust_timeout=1000, recursive=False
             ):
                 self._wake()

@@ -72,7 +72,7 @@ class Control:
         more: Mapping[Action, Planning],
     ) -> None:
         self._pump, self._catalog, self._events, self._renew = pump, catalog, events, renew
-        self._actions: dict[str, Planning] = {
+        self._actions: dict[Action, Planning] = {
             "pause": self._pause,
             "resume": self._resume,
             "stop": self._stop,
@@ -118,7 +118,7 @@ class Control:
         self._pump.wake()
         return done
 
-    def _intent(self, session: Session, name: str, action: str, arguments: Arguments) -> tuple[Target, Intent]:
+    def _intent(self, session: Session, name: str, action: Action, arguments: Arguments) -> tuple[Target, Intent]:
         if action not in self._actions:
             raise UsageError(f"{action!r} is no action", f"There are {', '.join(get_args(Action))}.")
         target = self.target(session, name)
@@ -133,6 +133,10 @@ class Control:
         rows = session.execute("SELECT name, stream FROM _system.flows ORDER BY created_at, name")
         found = [row for row in rows if row[1].lower() == name.lower()] or [row for row in rows if row[0].lower() == name.lower()]
         table = self._catalog.graph.get(found[0][1] if found else name)
+        if not found and isinstance(table, StreamingTable):
+            raise UsageError(
+                f"{table.name} does not run yet", self._catalog.waiting.get(table.name, "The problems of the pipelines say why.")
+            )
         if not found or not isinstance(table, StreamingTable):
             raise NotFound(f"There is no streaming table {name}", "`workbench status` lists them.")
         sources = {flow: self.source_of(flow) for flow, _ in found}

@@ -182,7 +182,7 @@ def _edited(path: Path, statement: str, column: str) -> Edit | None:
     except (OSError, UnicodeDecodeError):
         return None
     lines = "\r\n" if "\r\n" in raw and raw.count("\n") == raw.count("\r\n") else "\n"
-    text = raw.replace(lines, "\n")
+    text, statement = raw.replace(lines, "\n"), statement.replace(lines, "\n")
     wider = with_column(statement, column)
     if wider is None or text.count(statement) != 1:
         return None

@@ -57,6 +57,7 @@ class Engine:
     Args:
         flows: False opens everything and reads no source.
         input: the descriptor of what is piped in; None: nothing is.
+        watch: be told of changes in folders; False for one run over what is there, to which the poll is enough.
         probe: called before each step of every commit (tests kill the process there).
 
     Raises:
@@ -70,12 +71,14 @@ class Engine:
         flows: bool = True,
         *,
         input: int | None = None,
+        watch: bool = True,
         clock: Callable[[], float] = time.time,
         probe: Probe = lambda step: None,
     ) -> None:
         self.project, self.settings = project, settings
         self.started_at = clock()
         self._reads, self._input, self._clock, self._probe = flows, input, clock, probe
+        self._watches = flows and watch
         self._monitor, self._ring = Monitor(), TailRing()
         self._changed = threading.Condition()
         self._changed_at = 0.0
@@ -112,9 +115,7 @@ class Engine:
         self._jobs = JobQueue(
             self._database.session(), self._pump.control, self._clock, self._touch, self._on_refreshed, _last_id(writer, "job_runs")
         )
-        self._sources = Sources(
-            self.project, self._input, _bytes(self.settings.spool_limit), self._reads, self._pump.news, self._clock
-        )
+        self._sources = Sources(self.project, self._input, _bytes(self.settings.spool_limit), self._reads, self._pump.news, self._clock)
         planner = Planner(self._sources.open, self.settings.idle_timeout)
         self._catalog = Catalog(self.project, self._pump, planner, self._events, self._clock, self._reads, self._sources)
         self._columns = ColumnAddition(self.project, self._pump, self._catalog, self._renew)
@@ -145,7 +146,7 @@ class Engine:
         self._pump.start()
         self._jobs.start()
         self._watcher = Watcher((), self._wake)
-        if self._reads:
+        if self._watches:
             self._watcher.watch(self._watched())
         self._housekeeper = Housekeeper(self._do_chores)
         self._housekeeper.start()
@@ -379,7 +380,8 @@ class Engine:
         """A reload that fails is an event, and tried again in the next round that looks."""
         try:
             self.reload()
-            self._watcher.watch(self._watched())
+            if self._watches:
+                self._watcher.watch(self._watched())
         except WorkbenchError as error:
             self._events.add("error", f"the pipelines were not read again: {error.message}")
             self._catalog.look_again()

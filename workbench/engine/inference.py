@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from workbench.engine.sources import Sources
 from workbench.errors import WorkbenchError
-from workbench.language.definitions import Column, ReadRate, SourceSpec
+from workbench.language.definitions import Column, ReadFiles, ReadRate, SourceSpec
 from workbench.store.catalog import Entry
 from workbench.store.session import scratch
 from workbench.stream.infer import infer_columns, infer_options
+
+TEXT = (Column("value", "VARCHAR"),)
+"""Of lines that are not taken apart, which no record has to tell."""
 
 
 class Inference:
@@ -26,6 +29,8 @@ class Inference:
         if frozen is not None and frozen.input:
             self.options[name] = frozen.options
             return frozen.input
+        if source.format == "text" and not isinstance(source, ReadFiles):
+            return TEXT
         try:
             sample = self._sources.sample(name, source)
             if sample is None:

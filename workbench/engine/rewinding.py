@@ -9,9 +9,9 @@ from workbench.batch import Offset
 from workbench.engine.catalog import Catalog
 from workbench.engine.control import Arguments, Intent, Target, impossible, takes
 from workbench.engine.sentences import MOST_NAMED, commit_name, count, listed
-from workbench.engine.standing import offsets
+from workbench.engine.standing import offsets, standing
 from workbench.errors import QueryError, UsageError
-from workbench.language.definitions import FlowQuery, InsertFlow, MaterializedView, StreamingTable, StreamRef
+from workbench.language.definitions import FlowQuery, InsertFlow, MaterializedView, ReadSocket, ReadStdin, StreamingTable, StreamRef
 from workbench.store.rewind import (
     Past,
     Place,
@@ -52,6 +52,8 @@ class Scope:
     tables: dict[str, int]
     flows: tuple[Rewound, ...]
     again: tuple[Again, ...]
+    orphans: tuple[tuple[str, int], ...]
+    """Flows that nothing reads any more, with the records that they would have to read again."""
     running: tuple[str, ...]
     batch: tuple[str, ...]
 
@@ -83,8 +85,6 @@ class Rewinding:
         """Put a table back to what it was after a commit, and read on from there."""
         takes(arguments, "commit", "time", "offset", "row", "beginning")
         table = target.table
-        if any(flow.stopped for flow in target.running):
-            return impossible(f"{table.name} is stopped: its source is closed.", "Resume it first, or pause it instead.")
         commit = self._commit(session, table, arguments)
         newest = session.execute("SELECT max(id) FROM _system.commits WHERE stream = ?", [table.name])[0][0]
         if newest is None or newest <= commit:
@@ -96,8 +96,10 @@ class Rewinding:
             )
         scope = self._scope(session, table, commit)
         says = self._says(session, table, commit, scope)
-        if scope.gone:
-            return impossible(*_lost(scope), *says)
+        if closed := [flow.flow for flow in scope.flows if self._is_stopped(flow.flow)]:
+            return impossible(f"Its source is closed: {listed(closed)} is stopped.", "Resume it first, or pause it instead.")
+        if scope.gone or scope.orphans:
+            return impossible(*self._lost(scope), *says)
         last = session.execute("SELECT coalesce(max(commit), 0) FROM _system.rewinds")[0][0]
         facts: list[object] = [commit, sorted(scope.tables.items()), [f.flow for f in scope.flows], scope.running, last]
         return Intent(says, lambda own: self._do(own, table, scope), facts)
@@ -163,6 +165,7 @@ class Rewinding:
         tables = self._derived(table, commit, writers)
         flows: list[Rewound] = []
         again: list[Again] = []
+        orphans: list[tuple[str, int]] = []
         for name, stream in session.execute("SELECT name, stream FROM _system.flows ORDER BY name"):
             if stream not in tables:
                 continue
@@ -170,6 +173,9 @@ class Rewinding:
             was = past(session, name, kept)
             running = next((flow for flow in self._pump.flows if name in flow.names), None)
             places = _places(session, name, was, kept, running) if running else ()
+            if running is None and name not in {derived.name for derived in self._pump.assembler.plan.derived}:
+                records = standing(session, name).totals.rows_in - was.totals.rows_in
+                orphans += [(name, records)] if records else []
             again += [one for one in places if isinstance(one, Again)]
             starts = (one.offset if isinstance(one, Again) else one for one in places)
             flows.append(Rewound(name, stream, kept, was.totals, was.offset, tuple(o for o in starts if o is not None)))
@@ -177,7 +183,7 @@ class Rewinding:
         lower = {name.lower() for name in tables}
         running_views = tuple(v.name for v in views if v.running and v.running.stream.lower() in lower)
         batch = tuple(v.name for v in views if not v.running and lower & {name.lower() for name in v.tables})
-        return Scope(tables, tuple(flows), tuple(again), running_views, batch)
+        return Scope(tables, tuple(flows), tuple(again), tuple(orphans), running_views, batch)
 
     def _derived(self, table: StreamingTable, commit: int, writers: dict[str, list[StreamingTable | InsertFlow]]) -> dict[str, int]:
         """The table and all that derive from it; those that remember rows (joins, deduplications) begin anew."""
@@ -218,6 +224,22 @@ class Rewinding:
             said.append(f"As before until the next refresh: {listed(scope.batch)}.")
         return said
 
+    def _is_stopped(self, name: str) -> bool:
+        return any(flow.stopped for flow in self._pump.flows if name in flow.names)
+
+    def _lost(self, scope: Scope) -> list[str]:
+        """Why a rewind would lose records."""
+        records = sum(one.records for one in scope.gone) + sum(number for _, number in scope.orphans)
+        said = [f"It cannot be done: {count(records, 'record')} could not be read again."]
+        for one in scope.gone[:MOST_NAMED]:
+            place = f"byte {one.start.byte:,} on (lines {one.start.line + 1:,} to {one.stop.line:,})"
+            said.append(f"{one.start.file} is no longer there from {place}.")
+        said += [f"{name}, which read {count(number, 'record')} of them, does not run any more." for name, number in scope.orphans]
+        sources = (self._catalog.graph.get(flow.flow) for flow in scope.flows)
+        if any(isinstance(getattr(definition, "source", None), ReadSocket | ReadStdin) for definition in sources):
+            said.append("What comes over a socket or standard input is kept only until it is committed.")
+        return said
+
 
 def _places(session: Session, name: str, was: Past, kept: int, running: Flow) -> tuple[Offset | Again, ...]:
     """Where each file of a flow stands afterwards: as now, or somewhere before that from where it is read again."""
@@ -250,15 +272,6 @@ def _streams(definition: StreamingTable | InsertFlow) -> set[str]:
 def _remembers(definition: StreamingTable | InsertFlow) -> bool:
     query = definition.query
     return query is not None and (query.join is not None or query.distinct is not None)
-
-
-def _lost(scope: Scope) -> list[str]:
-    records = sum(one.records for one in scope.gone)
-    said = [f"It cannot be done: the source no longer has {count(records, 'record')} that would have to be read again."]
-    for one in scope.gone[:MOST_NAMED]:
-        place = f"byte {one.start.byte:,} on (lines {one.start.line + 1:,} to {one.stop.line:,})"
-        said.append(f"{one.start.file} can no longer be read from {place}.")
-    return said
 
 
 def _read_again(again: Iterable[Again]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -23,80 +24,107 @@ RAW_KEPT = 300
 class TailRing:
     """The last records of every stream, accepted and rejected in the order of their lines.
 
-    Only the end of each commit is formatted, so the cost of a commit does not grow with its size.
+    Only the end of each commit is kept, so the cost of a commit does not grow with its size; it is formatted when somebody looks.
     """
 
     def __init__(self) -> None:
-        self._rows: dict[str, deque[TailRow]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._ends: dict[str, deque[_End]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._columns: dict[str, tuple[tuple[str, ...], tuple[bool, ...]]] = {}
 
     def add(self, delta: StreamDelta, cuts: list[Cut], book: RuleBook) -> None:
         """Take the end of what a commit stored of a stream."""
-        if not cuts:  # a flow over streaming tables
-            self._rows[delta.stream].extend(self._derived(delta))
-            return
-        first_id = delta.rejections["id"][0].as_py() if delta.rejections is not None else 0
-        rejected_before = sum(len(cut.rejected) for cut in cuts)
-        room = PER_COMMIT
-        rows: list[TailRow] = []
-        for cut in reversed(cuts):
-            rejected_before -= len(cut.rejected)
-            part = self._format(delta, cut, book, room, first_id + rejected_before)
-            rows[:0] = part
-            room -= len(part)
-            if room <= 0:
-                break
-        self._rows[delta.stream].extend(rows)
+        names = tuple(c for c in delta.columns if not c.startswith("_"))
+        found = self._of_cuts(delta, cuts, names, book) if cuts else self._derived(delta, names)
+        ends = self._ends[delta.stream]
+        ends.extend(found)
+        if found:
+            self._columns[delta.stream] = (names, format.numeric_columns(found[-1].table.schema))
+        while ends and sum(end.count for end in ends) - ends[0].count >= KEPT:
+            ends.popleft()
 
     def forget(self, stream: str) -> None:
-        self._rows.pop(stream, None)
+        self._ends.pop(stream, None)
         self._columns.pop(stream, None)
 
     def tail(self, stream: str, limit: int, total: int) -> Tail:
         columns, numeric = self._columns.get(stream, ((), ()))
-        rows = list(self._rows[stream])[-limit:] if limit > 0 else []
-        return Tail(stream, columns, numeric, tuple(rows), total)
+        rows = [row for end in list(self._ends[stream]) for row in end.rows()]
+        return Tail(stream, columns, numeric, tuple(rows[-min(limit, KEPT) :] if limit > 0 else ()), total)
 
-    def _derived(self, delta: StreamDelta) -> list[TailRow]:
+    def _of_cuts(self, delta: StreamDelta, cuts: list[Cut], names: tuple[str, ...], book: RuleBook) -> list[_End]:
+        id = (delta.rejections["id"][0].as_py() if delta.rejections is not None else 0) + sum(len(cut.rejected) for cut in cuts)
+        room = PER_COMMIT
+        found: list[_End] = []
+        for cut in reversed(cuts):
+            id -= len(cut.rejected)
+            shown = np.flatnonzero((cut.verdict == ACCEPTED) | (cut.verdict == REJECTED))[-room:]
+            if len(shown):
+                found.insert(0, _End.of_cut(cut, shown, names, book, id))
+            room -= len(shown)
+            if room <= 0:
+                break
+        return found
+
+    def _derived(self, delta: StreamDelta, names: tuple[str, ...]) -> list[_End]:
         """The last accepted rows of a stream over a stream; its rejected ones are in quarantine."""
         if delta.rows is None:
             return []
         shown = np.flatnonzero(delta.rows["_verdict"].to_numpy() == ACCEPTED)[-PER_COMMIT:]
-        names = [c for c in delta.columns if not c.startswith("_")]
-        table = delta.rows.select(names).take(pa.array(shown))
-        self._columns[delta.stream] = (tuple(names), format.numeric_columns(table.schema))
         first = delta.totals.accepted - len(shown) + 1
-        now = time.time()
-        return [TailRow(now, first + i, tuple("" if c is None else c for c in row)) for i, row in enumerate(format.cells_of_rows(table))]
+        places = [_Place(first + i) for i in range(len(shown))]
+        return [_End(_taken(delta.rows, names, shown), time.time(), places)] if len(shown) else []
 
-    def _format(self, delta: StreamDelta, cut: Cut, book: RuleBook, room: int, first_id: int) -> list[TailRow]:
-        shown = np.flatnonzero((cut.verdict == ACCEPTED) | (cut.verdict == REJECTED))[-room:]
-        if not len(shown):
-            return []
-        names = [c for c in delta.columns if not c.startswith("_")]
-        table = cut.rows.select(names).take(pa.array(shown))
-        cells = format.cells_of_rows(table)
-        self._columns[delta.stream] = (tuple(names), format.numeric_columns(table.schema))
-        lines = cut.lines(shown)
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a record stands, and what was wrong with it."""
+
+    line: int
+    rules: tuple[str, ...] = ()
+    unreadable: bool = False
+    raw: bytes | None = None
+    id: int | None = None
+
+
+class _End:
+    """The last records of one commit and source; holds nothing of the rest."""
+
+    def __init__(self, table: pa.Table, arrived_at: float, places: list[_Place]) -> None:
+        self.table = table
+        self.count = len(places)
+        self._arrived_at = arrived_at
+        self._places = places
+        self._rows: tuple[TailRow, ...] | None = None
+
+    @classmethod
+    def of_cut(cls, cut: Cut, shown: np.ndarray, names: tuple[str, ...], book: RuleBook, first_id: int) -> _End:
+        """Args: first_id: of the cut's first rejected row in quarantine."""
         unreadable = (1 << len(RESERVED_RULES)) - 1 - 4  # a row that only lacks a value has its cells
-        rows = []
-        for i, row in enumerate(shown):
-            mask, dropped = int(cut.mask[row]), cut.verdict[row] == REJECTED
-            place = int(np.searchsorted(cut.rejected, row)) if dropped else 0
-            raw = _text(cut.raw_lines[place].as_py()) if dropped else ""
-            shown_cells = () if mask & unreadable else tuple("" if c is None else c for c in cells[i])
-            rows.append(
-                TailRow(
-                    cut.raw.arrived_at,
-                    int(lines[i]),
-                    shown_cells,
-                    tuple(book.broken(mask)),
-                    bool(dropped),
-                    raw,
-                    first_id + place if dropped else None,
-                )
-            )
-        return rows
+        places = []
+        for row, line in zip(shown.tolist(), cut.lines(shown).tolist(), strict=True):
+            mask = int(cut.mask[row])
+            place = int(np.searchsorted(cut.rejected, row)) if cut.verdict[row] == REJECTED else None
+            raw, id = (None, None) if place is None else (cut.raw_lines[place].as_py() or b"", first_id + place)
+            places.append(_Place(line, tuple(book.broken(mask)) if mask else (), bool(mask & unreadable), raw, id))
+        return cls(_taken(cut.rows, names, shown), cut.raw.arrived_at, places)
+
+    def rows(self) -> tuple[TailRow, ...]:
+        """Formatted at the first look."""
+        if self._rows is None:
+            cells = format.cells_of_rows(self.table)
+            self._rows = tuple(self._row(place, row) for place, row in zip(self._places, cells, strict=True))
+        return self._rows
+
+    def _row(self, place: _Place, row: tuple[str | None, ...]) -> TailRow:
+        cells = () if place.unreadable else tuple("" if c is None else c for c in row)
+        dropped = place.raw is not None
+        return TailRow(self._arrived_at, place.line, cells, place.rules, dropped, _text(place.raw) if dropped else "", place.id)
+
+
+def _taken(rows: pa.Table, names: tuple[str, ...], shown: np.ndarray) -> pa.Table:
+    """Copies of some rows at the end, so that the commit's rows can be freed."""
+    first = int(shown[0])
+    return rows.select(list(names)).slice(first).take(pa.array(shown - first))
 
 
 def _text(raw: bytes | None) -> str:

@@ -156,6 +156,8 @@ class IntervalJoin:
     left_columns: tuple[str, ...] = ()
     right_columns: tuple[str, ...] = ()
     """Lower-case names that the SELECT may mean as columns, some of them no columns of that stream; empty: all."""
+    equal: tuple[tuple[str, str], ...] = ()
+    """Columns of the left and of the right that are equal in every pair, in lower case; not all conditions are of this kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -36,6 +36,7 @@ class _Found:
     low: int | None = None
     high: int | None = None
     equal: bool = False
+    columns: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def at_least(self, micros: int) -> None:
         self.low = micros if self.low is None else max(self.low, micros)
@@ -74,6 +75,7 @@ def interval_join(text: Text, tree: exp.Expr, left: Stream, right: Stream, times
         high,
         _used(tokens, left, right, times[0]),
         _used(tokens, right, left, times[1]),
+        tuple(found.columns),
     )
 
 
@@ -125,6 +127,7 @@ class _Reader:
         for condition in conditions:
             if isinstance(condition, str):
                 self._found.equal = True
+                self._found.columns[condition.lower(), condition.lower()] = None
             elif isinstance(condition, exp.Between) and not condition.args.get("symmetric"):
                 self._compare(condition.this, condition.args["low"], "least")
                 self._compare(condition.this, condition.args["high"], "most")
@@ -166,8 +169,16 @@ class _Reader:
         known = first - {None}, second - {None}
         if first and second and not known[0] & known[1] and max(map(len, known)) < 2:
             self._found.equal = True
+            self._columns(one, other)
         self._compare(one, other, "least")
         self._compare(one, other, "most")
+
+    def _columns(self, one: exp.Expr, other: exp.Expr) -> None:
+        """Remember two plain columns that each say whose they are."""
+        if isinstance(one, exp.Column) and isinstance(other, exp.Column) and len(one.parts) == len(other.parts) == 2:
+            names = {column.table.lower(): column.name.lower() for column in (one, other)}
+            if set(names) == set(self._aliases):
+                self._found.columns[names[self._aliases[0]], names[self._aliases[1]]] = None
 
     def _line(self, node: exp.Expr) -> _Line | None:
         """An expression as a sum of times and intervals; None when it is none."""

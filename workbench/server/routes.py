@@ -177,7 +177,7 @@ async def control(calls: Calls, request: Request) -> Response:
 def _action(body: dict[str, Any]) -> Action:
     """Takes the action out of a body; what stays are its arguments."""
     action = body.pop("action", None)
-    if action not in get_args(Action):
+    if not isinstance(action, str) or action not in get_args(Action):
         raise UsageError(f'"action" is {action!r}', f"There are {', '.join(get_args(Action))}.")
     return cast(Action, action)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,11 +22,10 @@ from workbench.language.definitions import (
 )
 from workbench.language.draft import Draft
 from workbench.language.graph import reads
-from workbench.language.script import compile_script
-from workbench.language.statements import Parsed
-from workbench.language.tokens import Text, Token
+from workbench.language.tokens import Token
 from workbench.language.words import reserved_column
 from workbench.store.names import literal, quote
+from workbench.store.passage import Passage, Wrong
 from workbench.store.session import Session
 
 Infer = Callable[[SourceSpec, str], tuple[Column, ...] | None]
@@ -95,14 +92,6 @@ def bind(graph: Graph, open_session: Callable[[], Session], infer: Infer, root: 
         session.close()
 
 
-class _Wrong(Exception):
-    """A definition that does not bind; carries its problems."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__()
-        self.problems = problems
-
-
 @dataclass(frozen=True, slots=True)
 class _Selected:
     """What a flow reads, and what its SELECT gives: the table's columns, and those for the runtime."""
@@ -131,10 +120,10 @@ class _Binder:
             if behind.name in self.bound.waiting:
                 self.bound.waiting[name] = f"{behind.name} is not known yet: {self.bound.waiting[behind.name]}"
             return
-        source = _Source(definition)
+        source = Passage(definition)
         try:
             schema = self._schema(definition, source)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             self.bound.problems += wrong.problems
             return
         if schema is None:
@@ -148,7 +137,7 @@ class _Binder:
             marks = isinstance(definition, StreamingTable) and _marks(definition)
             self._table(f"main.{quote(name)}", (*schema.output, *((VIOLATIONS,) if marks else ())))
 
-    def _schema(self, definition: Definition, source: _Source) -> Schema | None:
+    def _schema(self, definition: Definition, source: Passage) -> Schema | None:
         if isinstance(definition, StreamingTable):
             return self._streaming_table(definition, source)
         if isinstance(definition, InsertFlow):
@@ -158,7 +147,7 @@ class _Binder:
         found = self._described(definition.sql, source, "query")
         return Schema((), _declared(definition, _distinct(found, source, stored=isinstance(definition, MaterializedView)), source))
 
-    def _streaming_table(self, table: StreamingTable, source: _Source) -> Schema | None:
+    def _streaming_table(self, table: StreamingTable, source: Passage) -> Schema | None:
         selected: _Selected | None = None
         if table.source is not None and table.query is not None:
             selected = self._selected(table.name, table.source, table.query, table.columns, source)
@@ -168,12 +157,12 @@ class _Binder:
         self._table("_output", output)
         problems = [p for rule, tokens in source.rules() for p in self._rule(rule, tokens, source)]
         if problems:
-            raise _Wrong(problems)
+            raise Wrong(problems)
         if selected is None:
             return Schema((), output)
         return Schema(selected.input, output, selected.extra, selected.inferred)
 
-    def _insert_flow(self, flow: InsertFlow, source: _Source) -> Schema | None:
+    def _insert_flow(self, flow: InsertFlow, source: Passage) -> Schema | None:
         table = self._graph.get(flow.table)
         assert isinstance(table, StreamingTable)
         output = self.bound.schemas[table.name].output
@@ -190,7 +179,7 @@ class _Binder:
         origin: SourceSpec | StreamRef,
         query: FlowQuery,
         declared: tuple[Column, ...],
-        source: _Source,
+        source: Passage,
         rescues: bool = True,
     ) -> _Selected | None:
         """What a flow's SELECT gives; None while its input is not known.
@@ -234,7 +223,7 @@ class _Binder:
         assert isinstance(table, StreamingTable)
         return (*self.bound.schemas[table.name].output, *((VIOLATIONS,) if _marks(table) else ()))
 
-    def _output(self, table: StreamingTable, selected: _Selected, source: _Source) -> tuple[Column, ...]:
+    def _output(self, table: StreamingTable, selected: _Selected, source: Passage) -> tuple[Column, ...]:
         """The table's columns: as declared, else as the SELECT gives them."""
         found = selected.columns
         if not table.columns:
@@ -261,10 +250,10 @@ class _Binder:
             hint = "Declare it, or leave it out of the SELECT."
             problems.append(source.at_body(f"the SELECT gives {', '.join(extra)}, which the column list does not have", hint))
         if problems:
-            raise _Wrong(problems)
+            raise Wrong(problems)
         return table.columns
 
-    def _fits(self, table: StreamingTable, columns: tuple[Column, ...], found: tuple[Column, ...], source: _Source) -> None:
+    def _fits(self, table: StreamingTable, columns: tuple[Column, ...], found: tuple[Column, ...], source: Passage) -> None:
         """What a flow gives goes into its table: by name, and by type as the table's own SELECT would."""
         names = {c.name.lower(): c for c in columns}
         given = {c.name.lower() for c in found}
@@ -283,9 +272,9 @@ class _Binder:
                 message = f"{table.name}.{column.name} is NOT NULL, and the SELECT gives no column {column.name}"
                 problems.append(source.at_body(message, f"Name one of its columns so (… AS {column.name})."))
         if problems:
-            raise _Wrong(problems)
+            raise Wrong(problems)
 
-    def _rule(self, rule: Expectation, predicate: list[Token], source: _Source) -> list[Problem]:
+    def _rule(self, rule: Expectation, predicate: list[Token], source: Passage) -> list[Problem]:
         """In a WHERE as well: there DuckDB refuses what looks at other rows."""
         draft = Draft().add("SELECT (", predicate, ") AS holds FROM _output WHERE (", predicate, ")")
         try:
@@ -297,7 +286,7 @@ class _Binder:
         hint = "Write a comparison, such as amount > 0."
         return [source.text.problem(predicate[0].start, predicate[-1].stop, f"{rule.name} is {kind}, not true or false", hint)]
 
-    def _running(self, view: MaterializedView, state: RunningState, source: _Source) -> Schema:
+    def _running(self, view: MaterializedView, state: RunningState, source: Passage) -> Schema:
         stream = self._stream(state.stream)
         self._table("_rows", (*stream, *state.extras))
         self._table("_delta", (*stream, *state.extras))
@@ -308,129 +297,25 @@ class _Binder:
         combined = self._described(state.combine, source, "combine", _TRIGGER)
         finished = self._described(state.finish, source, "finish", _TRIGGER)
         if [(c.name, c.type) for c in combined] != [(c.name, c.type) for c in kept]:
-            raise _Wrong([source.at_body("the partial sums of this view cannot be combined", _TRIGGER)])
+            raise Wrong([source.at_body("the partial sums of this view cannot be combined", _TRIGGER)])
         for plain, own in zip(found, finished, strict=True):
             if plain.type != own.type:
                 message = f"{plain.name} would be {own.type} as a running state, the query gives {plain.type}"
-                raise _Wrong([source.at_body(message, f"Cast the column to {plain.type} in the SELECT.")])
+                raise Wrong([source.at_body(message, f"Cast the column to {plain.type} in the SELECT.")])
         return Schema(stream, found, kept)
 
-    def _described(self, sql: str, source: _Source, draft: str, hint: str = "") -> tuple[Column, ...]:
+    def _described(self, sql: str, source: Passage, draft: str, hint: str = "") -> tuple[Column, ...]:
         try:
             return tuple(Column(name, kind.replace('"NULL"', "INTEGER")) for name, kind in self._session.describe(sql))
         except QueryError as error:
             problem = source.problem(error, source.parsed.drafts[draft], source.parsed.body)
             if hint:
                 problem = replace(problem, message=f"this cannot be kept as a running state: {problem.message}", hint=hint)
-            raise _Wrong([problem]) from error
+            raise Wrong([problem]) from error
 
     def _table(self, name: str, columns: tuple[Column, ...]) -> None:
         kind = "TABLE" if name.startswith("main.") else "TEMP TABLE"
         self._session.execute(f"CREATE OR REPLACE {kind} {name} ({', '.join(f'{quote(c.name)} {c.type}' for c in columns)})")
-
-
-class _Source:
-    """A definition's own text, compiled once more to lead DuckDB's positions back to it."""
-
-    def __init__(self, definition: Definition) -> None:
-        span = definition.span
-        lead = "\n" * (span.line - 1) + " " * (span.column - 1)
-        self.text = Text(span.file, lead + definition.text)
-        self.parsed: Parsed = compile_script(self.text)[0]
-
-    def rules(self) -> list[tuple[Expectation, list[Token]]]:
-        return [(rule.expectation, rule.predicate) for rule in self.parsed.rules]
-
-    def at_body(self, message: str, hint: str) -> Problem:
-        body = self.parsed.body
-        return self.text.problem(body[0].start, body[-1].stop, message, hint)
-
-    def at_column(self, name: str, message: str, hint: str) -> Problem:
-        token = self.parsed.columns.get(name.lower(), self.parsed.body[0])
-        return self.text.problem(token.start, token.stop, message, hint)
-
-    def at_item(self, name: str, message: str, hint: str) -> Problem:
-        """At the last mention of a column in the SELECT list, where there is one."""
-        list_end = next((i for i, t in enumerate(self.parsed.body) if t.word("FROM")), len(self.parsed.body))
-        token = next((t for t in reversed(self.parsed.body[:list_end]) if t.key == name.lower()), None)
-        return self._at(token, message, hint) if token else self.at_body(message, hint)
-
-    def check_times(self, sides: Sequence[tuple[Column, ...]]) -> None:
-        """Event times of the streams of a flow are columns of theirs, and times."""
-        problems = [p for time, columns in zip(self.parsed.times, sides, strict=False) for p in self._timed(time, columns)]
-        if problems:
-            raise _Wrong(problems)
-
-    def _timed(self, time: Token, columns: tuple[Column, ...]) -> list[Problem]:
-        column = next((c for c in columns if c.name.lower() == time.key), None)
-        if column is None:
-            hint = f"Its columns are {', '.join(c.name for c in columns)}."
-            return [self._at(time, f"the stream has no column {time.text}", hint)]
-        if not column.type.startswith("TIMESTAMP"):
-            return [self._at(time, f"{time.text} is {column.type}, not a time", "An event time is a TIMESTAMPTZ or a TIMESTAMP.")]
-        return []
-
-    def check_names(self, stream: dict[str, Column]) -> None:
-        """The event time must be a time, and a name in GROUP BY must not be a column as well as an item."""
-        problems = []
-        for alias in self.parsed.aliases:
-            if alias.key in stream:
-                hint = "Write out the expression in GROUP BY, or choose another name after AS."
-                problems.append(self._at(alias, f"{alias.text} is a column of the stream as well as a name in the SELECT", hint))
-        if self.parsed.time:
-            problems += self._timed(self.parsed.time, tuple(stream.values()))
-        if problems:
-            raise _Wrong(problems)
-
-    def problem(self, error: QueryError, draft: Draft, whole: list[Token]) -> Problem:
-        """DuckDB's error in the words of a Problem, at the token that it points at."""
-        said = _said(error)
-        message, hint = _worded(said)
-        position = said.get("position", "")
-        if position.isdigit():
-            offset = len(f"DESCRIBE {draft.sql}".encode()[: int(position)].decode("utf-8", "ignore")) - len("DESCRIBE ")
-            if token := draft.token_at(max(0, offset)):
-                return self._at(token, message, hint)
-        named = message.rpartition(" ")[2].lower()
-        if token := next((t for t in whole if t.key == named), None):
-            return self._at(token, message, hint)
-        return self.text.problem(whole[0].start, whole[-1].stop, message, hint)
-
-    def _at(self, token: Token, message: str, hint: str) -> Problem:
-        return self.text.problem(token.start, token.stop, message, hint)
-
-
-def _said(error: QueryError) -> dict[str, str]:
-    """What DuckDB's error says, field by field."""
-    start = error.message.find("{")
-    try:
-        found = json.loads(error.message[start:]) if start >= 0 else {}
-    except ValueError:
-        found = {}
-    return {str(k): str(v) for k, v in found.items()} or {"exception_message": error.message}
-
-
-_AS_ALIAS = re.compile(r'Alias with name "+([^"]+)"+ exists|Column "([^"]+)" referenced that exists in the SELECT')
-"""What DuckDB says of an unknown column that is also an item of the SELECT, since an item without AS is named by its column."""
-
-
-def _worded(said: dict[str, str]) -> tuple[str, str]:
-    """DuckDB's error as a message and a hint, without its lists of functions and its own names."""
-    lines = [line.strip() for line in said["exception_message"].split("\n") if line.strip()]
-    message, _, advice = lines[0].partition(". You might need to ")
-    if said.get("error_subtype") == "COLUMN_NOT_FOUND" and "name" in said:
-        message = f"there is no column {said['name']}"
-    if missing := _AS_ALIAS.match(message):
-        return f"there is no column {missing[1] or missing[2]}", "A key is a column of what is read, or an expression over its columns."
-    if advice:
-        return message, f"You might need to {advice}"
-    if "must appear in the GROUP BY" in message:
-        return message.rstrip("."), "Group by it too, or sum it up: max(…), arg_max(…, ts)."
-    if message.startswith("No files found"):
-        return message, "Paths begin at the project's folder."
-    listed = said.get("candidates", "")
-    candidates = [c.strip() for c in listed.split(",") if c.strip() and not c.strip().startswith("_")] if "(" not in listed else []
-    return message, f"Did you mean {' or '.join(candidates[:3])}?" if candidates else " ".join(lines[1:3])[:200]
 
 
 _NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "BIGNUM", "BOOLEAN")
@@ -457,23 +342,23 @@ def _marks(table: StreamingTable) -> bool:
     return any(rule.action == "mark" for rule in table.expectations)
 
 
-def _distinct(columns: tuple[Column, ...], source: _Source, stored: bool, rescued: bool = False) -> tuple[Column, ...]:
+def _distinct(columns: tuple[Column, ...], source: Passage, stored: bool, rescued: bool = False) -> tuple[Column, ...]:
     """The columns, when no two have the same name and none has one that is given out here."""
     seen: set[str] = set()
     for column in columns:
         if column.name.lower() in seen:
-            raise _Wrong(
+            raise Wrong(
                 [source.at_body(f"two columns are named {column.name}", "Name one of them otherwise with AS; letter case does not count.")]
             )
         seen.add(column.name.lower())
         if stored and reserved_column(column.name) and not (rescued and column == RESCUED):
-            raise _Wrong(
+            raise Wrong(
                 [source.at_body(f"the column name {column.name} is reserved", f"Give it another name: {column.name} AS …, or EXCLUDE it.")]
             )
     return columns
 
 
-def _declared(view: Definition, found: tuple[Column, ...], source: _Source) -> tuple[Column, ...]:
+def _declared(view: Definition, found: tuple[Column, ...], source: Passage) -> tuple[Column, ...]:
     """The query's columns with declared comments; declared types must be the query's."""
     if not isinstance(view, MaterializedView) or not view.columns:
         return found
@@ -483,5 +368,5 @@ def _declared(view: Definition, found: tuple[Column, ...], source: _Source) -> t
             message = f"{own.name} is declared {own.type}, but the query gives {column.type}"
             problems.append(source.at_column(own.name, message, f"Declare {column.type}, or convert it in the SELECT."))
     if problems:
-        raise _Wrong(problems)
+        raise Wrong(problems)
     return tuple(replace(column, comment=own.comment) for own, column in zip(view.columns, found, strict=True))

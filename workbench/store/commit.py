@@ -21,7 +21,7 @@ import pyarrow as pa
 from workbench.batch import Offset
 from workbench.store.inserts import MOMENT, Inserts, numbered
 from workbench.store.names import stored
-from workbench.store.running import ViewDelta, write_view
+from workbench.store.running import ViewDelta, fold_progress, write_view
 from workbench.store.session import Session
 
 Probe = Callable[[int], None]
@@ -238,7 +238,7 @@ def _rows(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
 
 
 def tidy(session: Session) -> None:
-    """Fold offsets and rule counts that later commits replaced; run it between commits, now and then."""
+    """Fold offsets, rule counts and watermarks that later commits replaced; run it between commits, now and then."""
     with session.transaction():
         session.execute(
             "DELETE FROM _system.offsets WHERE commit < (SELECT max(o.commit) FROM _system.offsets o"
@@ -248,3 +248,4 @@ def tidy(session: Session) -> None:
         session.execute("DELETE FROM _system.rule_counts")
         with session.relation("_rules", rules):
             session.execute("INSERT INTO _system.rule_counts SELECT stream, rule, total, first_seen, last_seen, last_id FROM _rules")
+        fold_progress(session)

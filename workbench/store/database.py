@@ -82,7 +82,7 @@ def open_database(path: Path, memory: str, query_memory: str, directories: Seque
         raise _opening_error(path, error) from error
     try:
         for name, value in _settings(directories).items():
-            connection.execute(f"SET {name} = {value}")
+            connection.execute(f"SET GLOBAL {name} = {value}")
         _prepare(connection, path, fresh)
         return Database(path, connection, query_memory)
     except duckdb.Error as error:

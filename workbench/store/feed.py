@@ -34,7 +34,7 @@ class Feed:
     def clear(self) -> None:
         """Let go of the rows."""
         if self._contents is not None:
-            self._contents.table = self._contents.table.schema.empty_table()
+            self._contents.table = self._contents.empty
 
     def close(self) -> None:
         """Take the name back."""
@@ -48,6 +48,7 @@ class _Contents:
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
+        self.empty = table.schema.empty_table()
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.table.__arrow_c_stream__(requested_schema)

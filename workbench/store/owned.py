@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from workbench.language.definitions import Column
-from workbench.store.names import quote, stored
+from workbench.store.names import literal, quote, stored
 from workbench.store.running import Progress
 from workbench.store.session import Session
 
@@ -36,6 +36,14 @@ def create_owned(session: Session, tables: Mapping[str, Sequence[Column]], anew:
         if there and not anew and _alike(session, session.describe(f"FROM {stored(name)}"), wanted):
             continue
         session.execute(f"CREATE OR REPLACE TABLE {stored(name)} ({', '.join(f'{quote(n)} {t}' for n, t in wanted)})")
+
+
+def signed(session: Session, table: str, signature: str) -> None:
+    """Empty a flow's own table unless its rows mean what they would mean now. Needs the writer's turn."""
+    [(found,)] = session.execute("SELECT comment FROM duckdb_tables() WHERE schema_name = '_store' AND table_name = ?", [table])
+    if found != signature:
+        session.execute(f"DELETE FROM {stored(table)}")
+        session.execute(f"COMMENT ON TABLE {stored(table)} IS {literal(signature)}")
 
 
 def _alike(session: Session, found: list[tuple[str, str]], wanted: list[tuple[str, str]]) -> bool:

@@ -9,8 +9,8 @@ import pyarrow as pa
 from workbench.language.definitions import Column, RunningState
 from workbench.store.catalog import Entry
 from workbench.store.names import literal, public
-from workbench.store.recompute import final_watermark, late_windows, rows_as_judged
-from workbench.store.running import progress_of
+from workbench.store.recompute import ENDLESS, judge, rows_as_judged
+from workbench.store.running import Progress, progress_of
 from workbench.store.session import Session
 from workbench.store.state import last_end, recompute
 
@@ -28,64 +28,62 @@ def check_state(session: Session, entry: Entry, state: RunningState, columns: tu
         wrong.append(f"{entry.name}: it has {kept.num_rows:,} groups, a recomputation {again.num_rows:,}")
     elif (different := _different(kept, again)) is not None:
         wrong.append(f"{entry.name}: row {different} is {_row(kept, different)}, a recomputation gives {_row(again, different)}")
-    if state.window is not None:
-        wrong += _check_event_time(session, entry.name, state)
-        wrong += _check_windows(session, entry.name, state, columns) if state.window.key is not None else []
+    progress = progress_of(session, entry.name)
+    if state.window is not None and progress is not None:
+        wrong += _check_event_time(session, entry.name, state, progress)
+        wrong += _check_windows(session, entry.name, state, progress, columns) if state.window.key is not None else []
     return wrong
 
 
-def _check_event_time(session: Session, view: str, state: RunningState) -> list[str]:
+def _check_event_time(session: Session, view: str, state: RunningState, progress: Progress) -> list[str]:
     """The watermark, and the rows that came late."""
     assert state.window is not None
-    progress = progress_of(session, view)
-    if progress is None:
-        return []
     wrong = []
-    watermark = session.execute(final_watermark(session, view, state))[0][0]
-    if watermark != progress.watermark:
-        wrong.append(f"{view}: its watermark is {progress.watermark}, a recomputation gives {watermark} (microseconds)")
-    late = session.execute(f'SELECT coalesce(sum("rows"), 0) FROM ({late_windows(session, view, state)})')[0][0]
+    judged = judge(session, view, state)
+    late = sum(judged.late.values())
+    if judged.watermark != progress.watermark:
+        wrong.append(f"{view}: its watermark is {progress.watermark}, a recomputation gives {judged.watermark} (microseconds)")
     if late != progress.late:
         wrong.append(f"{view}: {progress.late:,} late rows were counted, a recomputation gives {late:,}")
     listed = session.execute("SELECT count(*) FROM _system.late WHERE view = ?", [view])[0][0]
     if listed != (progress.late if state.window.on_late == "list" else 0):
         wrong.append(f"{view}: {progress.late:,} late rows were counted, {listed:,} are listed")
     if state.window.key is not None and not state.sessions:
-        counted = f'SELECT epoch_us("start") AS start, sum("rows") FROM _system.late_counts WHERE view = {literal(view)} GROUP BY 1'
-        wrong += _compare(session, f"{view}: late rows of a window", counted, late_windows(session, view, state))
+        counts = session.execute('SELECT epoch_us("start"), sum("rows")::BIGINT FROM _system.late_counts WHERE view = ? GROUP BY 1', [view])
+        if dict(counts) != judged.late:
+            start = min(key for key in {*dict(counts), *judged.late} if dict(counts).get(key) != judged.late.get(key))
+            kept, again = dict(counts).get(start, 0), judged.late.get(start, 0)
+            wrong.append(f"{view}: {kept:,} rows are counted as late for the window at {start}, a recomputation gives {again:,}")
     return wrong
 
 
-def _check_windows(session: Session, view: str, state: RunningState, columns: tuple[Column, ...]) -> list[str]:
+def _check_windows(session: Session, view: str, state: RunningState, progress: Progress, columns: tuple[Column, ...]) -> list[str]:
     """The windows that closed, each once; sessions may close a little later, but in the order of their ends."""
     assert state.window is not None
-    progress = progress_of(session, view)
-    if progress is None:
-        return []
-    passed = f"(SELECT _w FROM ({final_watermark(session, view, state)}))"
     size, names = state.window.size, [c.name for c in columns]
+    passed = last_end(session, view) if state.sessions else progress.watermark
     rows = f"WITH _delta AS ({rows_as_judged(session, view, state, names)})"
     if state.sessions:
-        passed = f"least({passed}, {last_end(session, view)})" if progress.closed else "NULL"
         found = f"WITH _state AS (SELECT *, 0 AS _commit FROM ({rows} SELECT * FROM ({state.partial}))) SELECT * FROM ({state.sessions})"
-        due = f"SELECT _key, _start, _last + {size}, _rows FROM ({found}) WHERE _last + {size} <= {passed}"
+        due = f"SELECT _key AS key, _start AS start, _last + {size} AS ends, _rows AS counted FROM ({found})"
     else:
         start = f"epoch_us(_k{state.window.key}) AS start"
-        found = f"{rows} SELECT {start}, sum(_p{state.count})::BIGINT AS counted FROM ({state.partial}) GROUP BY 1"
-        due = f"SELECT '', start, start + {size}, counted FROM ({found}) WHERE counted > 0 AND start + {size} <= {passed}"
-    closed = f'SELECT key, epoch_us("start"), epoch_us("end"), "rows" FROM _system.windows WHERE view = {literal(view)}'
-    wrong = _compare(session, f"{view}: a window that closed", closed, due)
-    counted = session.execute("SELECT count(*) FROM _system.windows WHERE view = ?", [view])[0][0]
-    if counted != progress.closed:
-        wrong.append(f"{view}: {progress.closed:,} closed windows were counted, {counted:,} are listed")
+        counted = f"sum(_p{state.count})::BIGINT AS counted"
+        found = f"{rows} SELECT {start}, {counted} FROM ({state.partial}) GROUP BY 1 HAVING abs(start) <= {ENDLESS}"
+        due = f"SELECT '' AS key, start, start + {size} AS ends, counted FROM ({found})"
+    due = f"SELECT -1 AS place, * FROM ({due}) WHERE counted > 0 AND ends <= {'NULL' if passed is None else passed}"
+    closed = f'SELECT 1, key, epoch_us("start"), epoch_us("end"), "rows" FROM _system.windows WHERE view = {literal(view)}'
+    different = session.execute(
+        f"SELECT sum(place), key, start, ends, counted FROM ({due} UNION ALL {closed}) GROUP BY ALL HAVING sum(place) <> 0 LIMIT 3"
+    )
+    says = {True: "should not be closed", False: "is not told as closed"}
+    wrong = [
+        f"{view}: the window {key} from {start} to {end} with {rows:,} rows {says[place > 0]}" for place, key, start, end, rows in different
+    ]
+    listed = session.execute("SELECT count(*) FROM _system.windows WHERE view = ?", [view])[0][0]
+    if listed != progress.closed:
+        wrong.append(f"{view}: {progress.closed:,} closed windows were counted, {listed:,} are listed")
     return wrong
-
-
-def _compare(session: Session, what: str, stored: str, expected: str) -> list[str]:
-    """Rows that only one of two queries gives, each as often as it does."""
-    extra = session.execute(f"({stored}) EXCEPT ALL ({expected}) LIMIT 3")
-    missing = session.execute(f"({expected}) EXCEPT ALL ({stored}) LIMIT 3")
-    return [f"{what} is stored, but not in a recomputation: {row}" for row in extra] + [f"{what} is missing: {row}" for row in missing]
 
 
 def _different(left: pa.Table, right: pa.Table) -> int | None:

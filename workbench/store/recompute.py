@@ -7,6 +7,7 @@ were idle at each commit; nothing of the partial aggregates, and nothing of how 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from workbench.language.definitions import EventWindow, RunningState
 from workbench.language.sessions import UNBOUND
@@ -44,22 +45,34 @@ def rows_as_judged(session: Session, view: str, state: RunningState, columns: Se
     return f"SELECT {names}, false AS _late FROM ({known}) WHERE NOT {late} ORDER BY _r"
 
 
-def final_watermark(session: Session, view: str, state: RunningState) -> str:
-    """The watermark after all rows, in microseconds."""
-    return f"SELECT _w FROM ({_judged(session, view, state, '', None)}) WHERE _kind = 3"
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of event time: the watermark after all rows (microseconds), how many rows came late, and for which windows.
+
+    `late`: `start` (microseconds; None without a window, of sessions the row's own time) → rows; of hopping windows a row counts once
+    for each window that it missed.
+    """
+
+    watermark: int | None
+    late: dict[int | None, int]
 
 
-def late_windows(session: Session, view: str, state: RunningState) -> str:
-    """`start` (microseconds, NULL without a window) and `rows` that came late, of hopping windows once for each window missed."""
+def judge(session: Session, view: str, state: RunningState) -> Judged:
+    """Judge all stored rows of a view over event time."""
     assert state.window is not None
     window = state.window
-    known = f"SELECT * FROM ({_judged(session, view, state, '', None)}) WHERE _kind = 1"
+    known = "SELECT * FROM _judged WHERE _kind = 1"
     if window.kind == "hopping" and window.key is not None:
-        found = f"SELECT epoch_us(_window) AS start FROM ({_hopped(known, window)}) WHERE _late"
+        late = f"SELECT epoch_us(_window) AS start FROM ({_hopped(known, window)}) WHERE _late"
     else:
         start = "NULL::BIGINT" if window.key is None else "_time" if window.kind == "session" else _floor("_time", window.size)
-        found = f"SELECT {start} AS start FROM ({known}) WHERE {_late(window)}"
-    return f'SELECT start, count(*) AS "rows" FROM ({found}) GROUP BY start'
+        late = f"SELECT {start} AS start FROM ({known}) WHERE {_late(window)}"
+    rows = session.execute(
+        f"WITH _judged AS MATERIALIZED ({_judged(session, view, state, '', None)})"
+        f" SELECT NULL AS counted, _w FROM _judged WHERE _kind = 3 UNION ALL SELECT count(*), start FROM ({late}) GROUP BY start"
+    )
+    (watermark,) = [value for counted, value in rows if counted is None]
+    return Judged(watermark, {start: counted for counted, start in rows if counted is not None})
 
 
 def _judged(session: Session, view: str, state: RunningState, names: str, commit: int | None) -> str:

@@ -101,14 +101,13 @@ def write_progress(inserts: Inserts, view: str, progress: Progress, commit: int,
 def progress_of(session: Session, view: str) -> Progress | None:
     """How far a running state is; None before its first commit."""
     rows = session.execute(
-        "SELECT watermark, event_times, idle, late, closed FROM _system.view_commits WHERE view = ?"
-        " ORDER BY commit DESC, rowid DESC LIMIT 1",
+        "SELECT watermark, event_times, idle, late, closed FROM _system.view_log WHERE view = ? ORDER BY commit DESC, rowid DESC LIMIT 1",
         [view],
     )
     if not rows:
         return None
     watermark, times, idle, late, closed = rows[0]
-    return Progress(watermark, tuple((t["source"], t["time"]) for t in times or ()), tuple(idle or ()), late, closed)
+    return Progress(watermark, tuple((t["source"], t["time"]) for t in json.loads(times)), tuple(json.loads(idle)), late, closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +135,17 @@ def steps(session: Session, view: str) -> list[Step]:
         if ended:
             found.append(replace(found[-1], ended=True))
     return found
+
+
+def fold_progress(session: Session) -> None:
+    """Drop what nobody asks for again: of each view the last row stays, and every one that `steps` needs; inside the caller's
+    transaction."""
+    session.execute(
+        "WITH s AS (SELECT rowid AS nth, view, commit, ended, (list_transform(event_times, lambda t: t.source), idle) AS held"
+        " FROM _system.view_commits), o AS (SELECT nth, coalesce(ended, false) AS ended, held IS NOT DISTINCT FROM"
+        " lag(held) OVER (PARTITION BY view ORDER BY commit, nth) AS same, lead(nth) OVER (PARTITION BY view ORDER BY commit, nth) AS next"
+        " FROM s) DELETE FROM _system.view_log WHERE rowid IN (SELECT nth FROM o WHERE same AND NOT ended AND next IS NOT NULL)"
+    )
 
 
 def clear_view(session: Session, view: str) -> None:

@@ -120,13 +120,12 @@ CREATE VIEW workbench.offsets AS
         SELECT flow, file_id, unnest(max_by(struct_pack(file, byte, line, done), commit)) FROM _system.offsets GROUP BY flow, file_id
     ) o JOIN _system.flows f ON f.name = o.flow;
 CREATE VIEW workbench.watermarks AS
-    SELECT view, make_timestamptz(last.watermark) AS watermark,
-        list_transform(last.event_times, lambda t: {'source': t.source, 'event_time': make_timestamptz(t."time")}) AS event_times,
-        last.idle AS idle, last.late AS late, last.closed AS closed, commit
-    FROM (
-        SELECT view, max(commit) AS commit, max_by(struct_pack(watermark, event_times, idle, late, closed), (commit, rowid)) AS last
-        FROM _system.view_commits GROUP BY view
-    );
+    SELECT view, make_timestamptz(watermark) AS watermark,
+        list_transform(event_times, lambda t: {'source': t.source, 'event_time': make_timestamptz(t."time")}) AS event_times,
+        idle, late, closed, commit
+    FROM _system.view_commits SEMI JOIN (
+        SELECT view, max_by(rowid, (commit, rowid)) AS last FROM _system.view_log GROUP BY view
+    ) l ON l.view = view_commits.view AND l.last = view_commits.rowid;
 -- Made anew whenever a running state over windows comes or goes: it unites the views of the schema _windows, one a state.
 CREATE SCHEMA IF NOT EXISTS _windows;
 CREATE VIEW workbench.windows AS

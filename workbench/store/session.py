@@ -139,7 +139,7 @@ class Session:
 def scratch() -> Session:
     """A database in memory, with the settings that change answers: for binding, inference and tests."""
     session = Session(duckdb.connect(":memory:", config={"threads": 1}))
-    session.execute("SET TimeZone = 'UTC'")
+    session.execute("SET GLOBAL TimeZone = 'UTC'")
     return session
 
 

@@ -82,7 +82,8 @@ def open_windows(session: Session, view: str, state: RunningState, watermark: in
 def _open_windows(view: str, state: RunningState, watermark: str) -> str:
     assert state.window is not None
     key = f"_k{state.window.key}"
-    ends_later = f"{key} > make_timestamptz(coalesce({watermark}, {-ENDLESS}) - {state.window.size})"
+    passed = f"greatest(coalesce({watermark} - {state.window.size}, {-ENDLESS - 1}), {-ENDLESS - 1})"
+    ends_later = f"{key} > make_timestamptz({passed}) AND {key} <= make_timestamptz({ENDLESS})"
     return (
         f'SELECT epoch_us({key}) AS "start", sum(_p{state.count})::BIGINT AS "rows" FROM {stored(view)} WHERE {ends_later}'
         f" GROUP BY {key} HAVING sum(_p{state.count}) > 0"
@@ -102,7 +103,7 @@ def windows_sql(view: str, state: RunningState) -> str:
         )
         same, join = 'l.key = k.key AND l."start" >= k."start" AND l."start" < k."end"', "LEFT"
     else:
-        now = f"(SELECT watermark FROM _system.view_commits WHERE view = {name} ORDER BY commit DESC, rowid DESC LIMIT 1)"
+        now = f"(SELECT watermark FROM _system.view_log WHERE view = {name} ORDER BY commit DESC, rowid DESC LIMIT 1)"
         opened = f'SELECT \'\' AS key, start, start + {size} AS "end", "rows" FROM ({_open_windows(view, state, now)})'
         same, join = 'l."start" = k."start"', "FULL"
     known = (

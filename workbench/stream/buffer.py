@@ -46,9 +46,9 @@ class Buffer:
         if not len(times):
             return
         last = self._pieces[-1] if self._pieces else None
-        if last is not None and len(last.times) + len(times) <= _SMALL:
+        if last is not None and len(last.times) + len(times) <= _SMALL and last.rows.schema.equals(rows.schema):
             self._pieces.pop()
-            rows, times = pa.concat_tables([last.rows, rows], promote_options="permissive"), np.concatenate([last.times, times])
+            rows, times = pa.concat_tables([last.rows, rows]), np.concatenate([last.times, times])
         self._pieces.append(_piece(rows.combine_chunks(), times))
 
     def near(self, low: int, high: int) -> pa.Table | None:

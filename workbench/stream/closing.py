@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from workbench.language.definitions import RunningState
 from workbench.store import state as stored_state
+from workbench.store.recompute import ENDLESS
 from workbench.store.session import Session
 from workbench.stream.window import NEVER
 
@@ -89,11 +90,11 @@ class Windows:
             self._first = first if self._first is None else min(self._first, first)
 
     def _added(self, partials: pa.Table) -> dict[int, int]:
-        """Rows of a delta by the start of their window."""
+        """Rows of a delta by the start of their window; windows at the ends of time never close."""
         starts = partials.column(self.key).cast(pa.int64())
         counts = partials.column(self.count)
-        if starts.null_count:
-            known = pc.is_valid(starts)
+        known = pc.and_(pc.greater_equal(starts, -ENDLESS), pc.less_equal(starts, ENDLESS))
+        if starts.null_count or not pc.all(known).as_py():
             starts, counts = starts.filter(known), counts.filter(known)
         if not len(starts):
             return {}

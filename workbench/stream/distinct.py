@@ -22,7 +22,7 @@ from workbench.language.definitions import Column, Distinct
 from workbench.protocol import ViewStatus
 from workbench.store.commit import LateRows, StateDelta
 from workbench.store.names import stored
-from workbench.store.owned import PROGRESS, fold_progress, last_progress, owned, progress_rows
+from workbench.store.owned import PROGRESS, fold_progress, last_progress, owned, progress_rows, signed
 from workbench.store.session import Session
 from workbench.stream.side import Judged, Side, Times, times_of
 from workbench.stream.window import NEVER
@@ -82,7 +82,8 @@ class Deduplication:
         return {owned(self.table, self.name, "progress"): PROGRESS, self._keys: (*self.keys, Column("time", "BIGINT"))}
 
     def restore(self, session: Session) -> None:
-        """Go on where the last commit ended."""
+        """Go on where the last commit ended; what was remembered of other keys is forgotten. Needs the writer's turn."""
+        signed(session, self._keys, f"{', '.join(self.distinct.keys)} by {self.distinct.time}")
         [(self.side.rows, self.side.progress)] = last_progress(session, owned(self.table, self.name, "progress"), 1)
         self.remembered = int(session.execute(f"SELECT count(*) FROM {stored(self._keys)}")[0][0])
         sample = session.arrow(f"FROM {stored(self._keys)} LIMIT 1000")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from workbench.protocol import DriftKind
 from workbench.stream.infer import common_type
@@ -31,7 +32,7 @@ class Drifted:
     sample: bytes
     at: float
     count: int = 0
-    kinds: set[str] = field(default_factory=set)
+    kinds: set[str] = dataclasses.field(default_factory=set)
 
     @property
     def type(self) -> str:

@@ -13,14 +13,16 @@ from workbench.batch import ACCEPTED, Batch
 from workbench.store.session import Session
 from workbench.stream.decode_lines import Lines
 from workbench.stream.decode_types import Family, Typed
-from workbench.stream.drift import MOST, STEADY, Drift
+from workbench.stream.drift import MOST, SETTLED, STEADY, Drift
 from workbench.stream.infer import json_kind
 from workbench.stream.json_exact import RESCUED
 from workbench.stream.validate import TYPE_BIT
 
-LOOKS = 32
+LOOKS = 16
 """Lines of a chunk that are looked at, of a small one fewer: one in `SPACING`, since each costs 3 µs."""
-SPACING = 128
+SPACING = 256
+SHAPES = 256
+"""Sets of fields with their types that a decoder remembers."""
 GOLDEN = 0.6180339887498949
 """Its multiples, modulo 1, are spread evenly and meet no rhythm of the lines."""
 WRONG_LOOKS = 8
@@ -53,6 +55,7 @@ class DriftLines:
         self._rescue, self._tells = rescue, tells
         self._names = {column.name for column in columns}
         self._takes = {c.name: TAKES[c.family] for c in columns if c.family in TAKES}
+        self._shapes: dict[Any, int] = {}
         self._said: list[str] = []
 
     def of_json(self, batch: Batch, lines: Lines) -> list[str]:
@@ -118,12 +121,25 @@ class DriftLines:
             if batch.verdict[row] != ACCEPTED:
                 continue
             line = lines.line(row)
-            found = {name: value for name, value in _object(line).items() if value is not None}
-            if self._tells and not self._rescue:
-                for name in found.keys() - self._names:
-                    self._new(batch, name, row, count // looks, {json_kind(found[name])}, line)
-            for name in self._drift.unusual({name: sort_of(value) for name, value in found.items() if name in self._names}):
-                self._retyped(batch, name, row, count // looks, found[name], line, "it is taken, as far as it can be")
+            found = _object(line)
+            shape = (tuple(found), tuple(map(type, found.values())))
+            if self._shapes.get(shape, 0) < SETTLED:
+                self._compared(batch, row, count // looks, found, shape, line)
+
+    def _compared(self, batch: Batch, row: int, count: int, found: dict[str, Any], shape: Any, line: bytes) -> None:
+        """One line; the shape of a line that fits, often enough to be usual, is not looked into any more."""
+        known = {name: value for name, value in found.items() if value is not None and name in self._names}
+        fits = True
+        if self._tells and not self._rescue:
+            others = [name for name in found if name not in self._names and found[name] is not None]
+            for name in others:
+                self._new(batch, name, row, count, {json_kind(found[name])}, line)
+            fits = not others
+        unusual = self._drift.unusual({name: sort_of(value) for name, value in known.items()})
+        for name in unusual:
+            self._retyped(batch, name, row, count, found[name], line, "it is taken, as far as it can be")
+        if fits and not unusual and (shape in self._shapes or len(self._shapes) < SHAPES):
+            self._shapes[shape] = self._shapes.get(shape, 0) + 1
 
     def _mistyped(self, batch: Batch, lines: Lines) -> None:
         """Fields of lines that were rejected as `_type` because their values are of another sort than the columns."""

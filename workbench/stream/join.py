@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.errors import ExpectationFailed
 from workbench.language.definitions import Column, IntervalJoin, StreamingTable
@@ -33,6 +35,8 @@ from workbench.stream.select import Selector
 from workbench.stream.side import Judged, Side, Times, times_of
 from workbench.stream.window import NEVER
 
+MANY = 20_000
+"""Kept rows from which it pays to look for their keys first."""
 LATE = (Column("side", "BIGINT"), Column("place", "BIGINT"), Column("time", "BIGINT"))
 """The late rows of each input, by their place in its stream: they take no part when the buffers are filled again."""
 
@@ -190,9 +194,20 @@ class JoinFlow:
             near[1] = self.buffers[1].near(int(left.times.min()) + self.join.low, int(left.times.max()) + self.join.high)
         if right.rows is not None:
             near[0] = self.buffers[0].near(int(right.times.min()) - self.join.high, int(right.times.max()) - self.join.low)
+        near = [self._alike(place, rows, came[1 - place].rows) for place, rows in enumerate(near)]
         old = pairs(self.session, self.selector, near[0], right.rows, at)
         new = pairs(self.session, self.selector, left.rows, _both(near[1], right.rows), at)
         return Pairs.together([part for part in (old, new) if part is not None])
+
+    def _alike(self, place: int, near: pa.Table | None, new: pa.Table | None) -> pa.Table | None:
+        """Of many kept rows those whose key some new row has: it takes a tenth of the time that the query takes to find them."""
+        if near is None or new is None or near.num_rows < MANY or near.num_rows < 4 * new.num_rows:
+            return near
+        for names in self.join.equal:
+            own, other = _column(near, names[place]), _column(new, names[1 - place])
+            if own is not None and other is not None and own.type == other.type and _exact(own.type):
+                return near.filter(pc.is_in(own, value_set=other.combine_chunks().unique()))
+        return near
 
     def _refill(self, session: Session, place: int, buffer: Buffer) -> None:
         side, floor = self.sides[place], self._floor(place)
@@ -257,6 +272,15 @@ def _counts(records: int, found: int, rejected: int) -> Counts:
 def _late(place: int, side: Side, came: _Came) -> pa.Table:
     where = np.flatnonzero(came.judged.late)
     return pa.table({"side": np.full(len(where), place), "place": where + side.rows, "time": came.judged.times[where]})
+
+
+def _column(rows: pa.Table, name: str) -> Any:
+    return next((rows.column(i) for i, own in enumerate(rows.column_names) if own.lower() == name), None)
+
+
+def _exact(kind: pa.DataType) -> bool:
+    """Whether equality means the same to Arrow as to DuckDB: not so of floats."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _both(one: pa.Table | None, other: pa.Table | None) -> pa.Table | None:

@@ -106,8 +106,8 @@ class JsonFast:
         sure = " AND ".join(clean)
         return (
             f"SELECT {', '.join(column.sql for column in self.columns)}, (CASE WHEN {sure} AND {self.kept} THEN 0"
-            f" WHEN {sure} THEN {self.rules} ELSE {DOUBT} END)::UBIGINT AS _mask FROM (SELECT {values}{others} FROM read_json({literal(path)},"
-            f" format = 'newline_delimited', records = 'true', ignore_errors = true, columns = {{{declared}}}))"
+            f" WHEN {sure} THEN {self.rules} ELSE {DOUBT} END)::UBIGINT AS _mask FROM (SELECT {values}{others} FROM"
+            f" read_json({literal(path)}, format = 'newline_delimited', records = 'true', ignore_errors = true, columns = {{{declared}}}))"
         )
 
     def _is_native(self, column: Typed) -> bool:

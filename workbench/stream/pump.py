@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -33,7 +34,7 @@ TIDY_AFTER = 256
 IDLE_LOOK = 0.5
 """Seconds between looks at whether a quiet source lets a watermark go on."""
 PATIENCE = 0.5
-"""Seconds that a backlog may take to fill a commit before what is there is committed."""
+"""Seconds that a backlog may take to fill a commit before what is there is committed; nobody looks on while it is drained."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
 SHARE = 0.4
@@ -82,6 +83,7 @@ class Pump:
         self._busy = False
         self._stopped = False
         self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
+        self._patience = PATIENCE
         self._committed_at = 0.0
         self._held_until = 0.0
         self._untidy = 0
@@ -163,10 +165,12 @@ class Pump:
             for flow in self.flows:
                 flow.dry, flow.due_at = False, 0.0
             self._lock.notify_all()
+            self._patience = math.inf
             while not self._stopped and not until():
                 if not self._busy and not self._controls and all(flow.drained for flow in self.flows):
-                    return
+                    break
                 self._lock.wait(0.1)
+            self._patience = PATIENCE
 
     def _work(self) -> None:
         session = self._database.session()
@@ -209,10 +213,13 @@ class Pump:
         return None
 
     def _idle_time(self, now: float) -> float:
-        times = [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
-        if any(flow.has_ready for flow in self.flows) and not self._busy:
-            times.append(self._committed_at + self._pace / 2 - now)
-        return max(0.001, self._held_until - now, min(times, default=self._poll))
+        """Until something is due by the clock; all else (a read, a decoding, a commit that ends) wakes the threads by itself."""
+        times = [self._poll]
+        if sum(flow.queued for flow in self.flows) <= QUEUE_BYTES:
+            times += [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
+        if not self._busy:
+            times.append(self._commit_at() - now)
+        return max(0.001, self._held_until - now, min(times))
 
     # Commits
 
@@ -229,17 +236,22 @@ class Pump:
         return tick if cuts or self.assembler.concerns(tick) else None
 
     def _commit_due(self, now: float) -> list[tuple[Flow, list[Any]]]:
+        if now < self._commit_at():
+            return []
+        cuts = [(flow, flow.cut(FULL_COMMIT)) for flow in self.flows if flow.has_ready]
+        return [(flow, pieces) for flow, pieces in cuts if pieces]
+
+    def _commit_at(self) -> float:
+        """When what is ready is committed, if nothing else happens."""
         ready = [flow for flow in self.flows if flow.has_ready]
         if not ready:
-            return []
-        full = any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > QUEUE_BYTES // 2 for flow in ready)
-        waited = now - self._committed_at
-        filling = any(flow.behind and (flow.hungry or flow.in_flight) and flow.runs for flow in ready)
-        coming = not filling and any(flow.in_flight for flow in self.flows) and waited < 2 * self._pace
-        if not full and (coming or waited < (PATIENCE if filling else self._pace / 2)):
-            return []
-        cuts = [(flow, flow.cut(FULL_COMMIT)) for flow in ready]
-        return [(flow, pieces) for flow, pieces in cuts if pieces]
+            return math.inf
+        if any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > QUEUE_BYTES // 2 for flow in ready):
+            return 0.0
+        if any(flow.behind and (flow.hungry or flow.in_flight) and flow.runs for flow in ready):
+            return self._committed_at + self._patience
+        coming = any(flow.in_flight for flow in self.flows)
+        return self._committed_at + (2 * self._pace if coming else self._pace / 2)
 
     def _run_commit(self, tick: Tick) -> None:
         began = time.monotonic()

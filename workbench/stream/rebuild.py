@@ -18,7 +18,7 @@ from workbench.stream.arrival import Arrival
 from workbench.stream.running import RunningView
 
 CHUNK_ROWS = 122_880
-"""Rows that are taken at a time; a commit that stored more is taken whole."""
+"""Rows of a row group; a commit that stored more is taken whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,13 @@ class _Stored:
 
 
 def rebuild(
-    session: Session, view: MaterializedView, state: RunningState, columns: tuple[str, ...], sources: tuple[str, ...], commit: int
+    session: Session,
+    view: MaterializedView,
+    state: RunningState,
+    columns: tuple[str, ...],
+    sources: tuple[str, ...],
+    commit: int,
+    chunk_rows: int = CHUNK_ROWS,
 ) -> RunningView:
     """Replay all stored rows through the code that takes new ones, by the sources and the idle times that the commits wrote down.
 
@@ -41,6 +47,7 @@ def rebuild(
     Args:
         columns: of the stream; sources: the flows that its rows come from now.
         commit: the newest one.
+        chunk_rows: rows that are taken at a time, in whole commits.
     """
     history = stored_running.steps(session, view.name) if state.window is not None else []
     session.execute(f"DELETE FROM {stored(view.name)}")
@@ -48,7 +55,7 @@ def rebuild(
     clear_progress(session, view.name)
     publish_windows(session, view.name, stored_state.windows_sql(view.name, state))
     built = RunningView.load(session, view, state, columns, sources)
-    _Replay(session, built, history).run()
+    _Replay(session, built, history, chunk_rows).run()
     built.sources = sources
     stored_state.mark_compacted(session, view.name, commit)
     return built
@@ -57,8 +64,8 @@ def rebuild(
 class _Replay:
     """Puts a stream's history through a view that is empty."""
 
-    def __init__(self, session: Session, view: RunningView, history: Sequence[Step]) -> None:
-        self._session, self._view, self._history = session, view, list(history)
+    def __init__(self, session: Session, view: RunningView, history: Sequence[Step], chunk_rows: int) -> None:
+        self._session, self._view, self._history, self._chunk_rows = session, view, list(history), chunk_rows
         self._inserts = Inserts(session)
         self._idle: frozenset[str] = frozenset()
         self._begun = view.state.window is None
@@ -77,7 +84,7 @@ class _Replay:
             if not self._begun:
                 self._step(Step(piece.commit, self._view.sources, (), False))
             waiting.append(piece)
-            if sum(p.rows for p in waiting) >= CHUNK_ROWS:
+            if sum(p.rows for p in waiting) >= self._chunk_rows:
                 waiting = self._take(waiting)
         waiting = self._take(waiting)
         for step in self._history:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from workbench.errors import WorkbenchError
+from workbench.protocol import DriftStatus
 from workbench.tui import questions
 from workbench.tui.choice import ExitChoice
 from workbench.tui.clipboard import copy
@@ -190,8 +191,14 @@ class WorkbenchApp(App[ExitChoice]):
         snapshot, drifts = self.picture.snapshot, self.picture.drifts
         by_name = {drift_key(drift): drift for drift in drifts}
         sheet = questions.problems_sheet(self.picture, snapshot.problems if snapshot is not None else (), drifts)
-        self.push_screen(sheet, lambda answer: self.main.add_column(by_name[answer]) if answer in by_name else None)
-        self.picture.seen.update(by_name)
+        self.push_screen(sheet, lambda answer: self._after_problems(by_name, answer))
+
+    def _after_problems(self, drifts: Mapping[str, DriftStatus], answer: str | None) -> None:
+        """What was looked at needs no band any more."""
+        self.picture.seen.update(drifts)
+        self.main.refresh_panes()
+        if answer is not None and answer in drifts:
+            self.main.add_column(drifts[answer])
 
     def action_notices(self) -> None:
         self.push_screen(questions.notices_sheet(self.picture))

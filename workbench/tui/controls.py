@@ -13,6 +13,7 @@ from workbench.tui.numbers import clock, count
 from workbench.tui.questions import plan_sheet
 from workbench.tui.sheets.asking import AskSheet, Example
 from workbench.tui.target import Target, limit_target, rewind_target
+from workbench.tui.widgets.streams import address
 
 CHANGED = "it changed since it was shown, look again"
 
@@ -95,7 +96,7 @@ class Controls:
         picture = self._link.picture
         now, zone = picture.clock(), picture.zone
         commit = picture.snapshot.commit if picture.snapshot is not None else 0
-        sources = [f.source for f in picture.chosen.flows] if picture.chosen is not None else []
+        sources = [address(f) for f in picture.chosen.flows] if picture.chosen is not None else []
         file = next((source for source in sources if "://" not in source and "*" not in source), "FILE")
         examples: tuple[Example, ...] = (
             ("beginning", "everything that its sources still have"),

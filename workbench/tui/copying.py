@@ -36,12 +36,12 @@ def state_sql(picture: Picture) -> str:
 
 def late_sql(view: str) -> str:
     """Rows that came too late for a view, the latest first."""
-    return f"SELECT * FROM workbench.late WHERE view = {value(view)} ORDER BY commit DESC LIMIT 1000;"
+    return f"SELECT * EXCLUDE (view) FROM workbench.late WHERE view = {value(view)} ORDER BY commit DESC LIMIT 1000;"
 
 
 def windows_sql(view: str) -> str:
     """Windows of a view, open and closed, the newest first."""
-    return f'SELECT * FROM workbench.windows WHERE view = {value(view)} ORDER BY "start" DESC LIMIT 1000;'
+    return f'SELECT * EXCLUDE (view) FROM workbench.windows WHERE view = {value(view)} ORDER BY "start" DESC LIMIT 1000;'
 
 
 VIEW_QUESTIONS = {"late": late_sql, "windows": windows_sql}

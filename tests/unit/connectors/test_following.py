@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -9,11 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.connectors.conftest import Reader
 from tests.unit.connectors.test_files import open_below
 from workbench.connectors import handles, listing
+from workbench.connectors.files import FileSource
 from workbench.connectors.followed import GRACE
 from workbench.connectors.roster import LINGER, SIGHT
 
@@ -28,7 +32,7 @@ def tool(name: str) -> str:
 
 
 def run(*command: str | Path) -> None:
-    subprocess.run([tool(str(command[0])), *map(str, command[1:])], check=True, stdin=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run([tool(str(command[0])), *map(str, command[1:])], check=True, stdin=subprocess.DEVNULL)
 
 
 def rotate(folder: Path, *directives: str, pattern: str = "app.log") -> None:
@@ -53,10 +57,9 @@ def lines(first: int, last: int) -> bytes:
     return b"".join(line + b"\n" for line in numbers(first, last))
 
 
-def everything(reader: Reader, source: object) -> list[bytes]:
+def everything(reader: Reader, source: FileSource) -> list[bytes]:
     """What can be read now and within the time that the source takes to make up its mind."""
-    made = source
-    return [*reader.take(made), *reader.later(made), *reader.later(made)]  # type: ignore[arg-type]
+    return [*reader.take(source), *reader.later(source), *reader.later(source)]
 
 
 # -- logrotate
@@ -473,9 +476,14 @@ def test_thousands_of_files(reader: Reader, tmp_path: Path, monkeypatch: pytest.
     assert reader.take(source) == numbers(0, 2000)
     assert open_below(tmp_path) <= handles.MOST
     reader.now += listing.HOT + 1
-    stats = list[object]()
+    stats = list[listing.Found]()
     as_before = listing._as_before
-    monkeypatch.setattr(listing, "_as_before", lambda found, told: stats.append(found) or as_before(found, told))
+
+    def counting(found: listing.Found, told: os.stat_result) -> bool:
+        stats.append(found)
+        return as_before(found, told)
+
+    monkeypatch.setattr(listing, "_as_before", counting)
     source.rescan()
     assert len(stats) < 2000 / listing.SHARE + 100
     add(tmp_path / "01234.ndjson", lines(3000, 3001))
@@ -487,3 +495,146 @@ def test_thousands_of_files(reader: Reader, tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "01000.ndjson").unlink()
     assert reader.take(source) + reader.later(source, GRACE) == numbers(4000, 4001)
     assert source.notices() == ["01000.ndjson was deleted"]
+
+
+# -- places
+
+
+def test_a_place_in_what_was_read(reader: Reader, tmp_path: Path) -> None:
+    """A new source reads on from it, wherever the content is by now."""
+    log = tmp_path / "app.log"
+    log.write_bytes(lines(0, 200))
+    source = reader.source("app.log")
+    reader.take(source)
+    (file_id,) = reader.offsets
+    end = reader.offsets[file_id]
+    place = source.place(file_id, "app.log", len(lines(0, 50)), 50)
+    assert place is not None
+    assert (place.file_id, place.byte, place.line, place.done) == (file_id, len(lines(0, 50)), 50, False)
+    for how in ("mv", "gzip"):
+        reader.offsets = {file_id: place}
+        source = reader.restart(source, "app.log")
+        assert everything(reader, source) == numbers(50, 200)
+        run("mv", log, tmp_path / "app.log.1") if how == "mv" else run("gzip", tmp_path / "app.log.1")
+        for asked in (source, reader.restart(source, "app.log")):
+            reader.offsets = {file_id: end}
+            found = (reader.source("app.log") if asked is not source else source).place(file_id, "app.log", place.byte, 50)
+            assert found is not None
+            place = found
+    reader.offsets = {file_id: place}
+    source = reader.restart(source, "app.log")
+    assert everything(reader, source) == numbers(50, 200)
+    (tmp_path / "app.log.1.gz").unlink()
+    source = reader.restart(source, "app.log")
+    assert source.place(file_id, "app.log", place.byte, 50) is None
+
+
+def test_no_place(reader: Reader, tmp_path: Path) -> None:
+    """In the middle of a record, beyond what was read, in content that is gone or was never read."""
+    log = tmp_path / "app.log"
+    log.write_bytes(lines(0, 9))
+    source = reader.source("app.log")
+    source.rescan()
+    raw = source.read(reader.buffer, 40)
+    assert raw is not None
+    reader.commit(source, raw.offset)
+    file_id = raw.offset.file_id
+    assert source.place(file_id, "app.log", 0, 0) is not None
+    assert source.place(file_id, "app.log", 8, 1) is not None
+    assert source.place(file_id, "app.log", 9, 1) is None
+    assert source.place(file_id, "app.log", 48, 6) is None
+    assert source.place("other", "app.log", 8, 1) is None
+    log.write_bytes(lines(20, 30))
+    assert source.place(file_id, "app.log", 8, 1) is None
+
+
+def test_the_ends_of_all_that_is_there(reader: Reader, tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.ndjson").write_bytes(lines(0, 3) + b"half")
+    source = reader.source()
+    source.rescan()
+    raw = source.read(reader.buffer, 8)
+    assert raw is not None
+    reader.commit(source, raw.offset)
+    ends = source.ends()
+    assert [(end.byte, end.line) for end in ends] == [(24, 3)] * 3
+    assert raw.offset.file_id in {end.file_id for end in ends}
+    reader.offsets = {end.file_id: end for end in ends}
+    for name in "abc":
+        add(tmp_path / f"{name}.ndjson", b"+half\n")
+    assert everything(reader, reader.restart(source)) == [b"half+half"] * 3
+
+
+def test_places_and_ends_of_csv_parquet_and_packed_files(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b'h\n1\n"2\n2"\n3\n"open\n')
+    source = reader.source("a.csv", "csv")
+    (end,) = source.ends()
+    assert (end.byte, end.line) == (12, 4)
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(lines(0, 3) + b"half"))
+    (end,) = reader.source("*.gz").ends()
+    assert (end.byte, end.line) == (24, 3)
+    pq.write_table(pa.table({"n": list(range(10))}), tmp_path / "a.parquet", row_group_size=4)
+    source = reader.source("a.parquet", "parquet")
+    (end,) = source.ends()
+    assert (end.byte, end.line) == (3, 10)
+    reader.take(source)
+    place = source.place(end.file_id, "a.parquet", 1, 6)
+    assert place is not None
+    assert source.place(end.file_id, "a.parquet", 1, 9) is None
+    reader.offsets = {place.file_id: place}
+    source = reader.restart(source, "a.parquet", "parquet")
+    source.rescan()
+    raw = source.read(reader.buffer)
+    assert raw is not None
+    assert raw.table is not None
+    assert raw.table["n"].to_pylist() == [6, 7]
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.ndjson.gz"])
+def test_a_file_that_was_only_found_is_read_after_a_restart(reader: Reader, tmp_path: Path, name: str) -> None:
+    """It is no copy of itself."""
+    (tmp_path / name).write_bytes(gzip.compress(lines(0, 9)) if name.endswith("gz") else lines(0, 9))
+    source = reader.source("a.*")
+    source.rescan()
+    reader.now += SIGHT
+    source.rescan()
+    raw = source.read(reader.buffer)
+    assert raw is not None
+    assert raw.length == 0
+    reader.commit(source, raw.offset)
+    source = reader.restart(source, "a.*")
+    assert reader.take(source) == numbers(0, 9)
+
+
+@RESTARTED
+def test_another_file_gets_the_inode_at_once(reader: Reader, tmp_path: Path, restarted: bool) -> None:
+    """Beside the glob too: it is not taken for the renamed one."""
+    log = tmp_path / "app.log"
+    log.write_bytes(lines(0, 3))
+    source = reader.source("app.log")
+    assert reader.take(source) == numbers(0, 3)
+    source._handles.close_all()
+    if restarted:
+        source.close()
+    for n in range(3):
+        log.rename(tmp_path / f"app.other.{n}")
+        (tmp_path / f"app.other.{n}").write_bytes(lines(50, 60))
+        source = reader.source("app.log") if restarted else source
+        assert everything(reader, source) == []
+        log.write_bytes(lines(n, n + 1))
+        assert everything(reader, source) == numbers(n, n + 1)
+        source._handles.close_all()
+        if restarted:
+            source.close()
+
+
+def test_a_file_outside_a_new_glob_is_let_alone(reader: Reader, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.ndjson").write_bytes(lines(0, 2))
+    source = reader.source()
+    assert reader.take(source) == numbers(0, 2) * 2
+    for name in "ab":
+        add(tmp_path / f"{name}.ndjson", lines(2, 3))
+    source = reader.restart(source, "a.ndjson")
+    assert everything(reader, source) == numbers(2, 3)
+    assert source.notices() == []

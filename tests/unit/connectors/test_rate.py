@@ -51,6 +51,15 @@ def test_rows_come_when_they_are_due(clock: Clock, buffer: ChunkBuffer) -> None:
     assert not source.ended
 
 
+def test_whoever_reads_to_the_end_gets_there_however_fast_it_is(clock: Clock, buffer: ChunkBuffer) -> None:
+    source = RateSource(1_000_000, clock=clock)
+    assert len(rows(source, buffer)) == 1
+    clock.now += 0.03
+    assert rows(source, buffer) == []
+    clock.now += 0.03
+    assert len(rows(source, buffer)) == 60_000
+
+
 def test_it_ends_after_so_many_rows(clock: Clock, buffer: ChunkBuffer) -> None:
     source = RateSource(10, 3, clock=clock)
     clock.now += 100.0

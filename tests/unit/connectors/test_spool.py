@@ -19,6 +19,7 @@ from workbench.connectors import spool as spool_module
 from workbench.connectors.block import Piece
 from workbench.connectors.framing import framer
 from workbench.connectors.intake import Intake
+from workbench.connectors.segments import HEAD, SEGMENT_MAGIC
 from workbench.connectors.spool import Spool
 from workbench.connectors.spool_source import SpoolSource
 
@@ -43,7 +44,12 @@ class Stand:
         self.sources: list[SpoolSource] = []
 
     def open(
-        self, offsets: Sequence[Offset] = (), name: str = "t", intake: Intake | None = None, wake: Callable[[], None] = lambda: None, **more: Any
+        self,
+        offsets: Sequence[Offset] = (),
+        name: str = "t",
+        intake: Intake | None = None,
+        wake: Callable[[], None] = lambda: None,
+        **more: Any,
     ) -> SpoolSource:
         if intake is None:
             more.setdefault("boot", "b1")
@@ -434,6 +440,50 @@ def test_a_full_disk_keeps_nothing_of_an_append_and_goes_on_when_there_is_room(s
     assert spool_of(source).append([piece])
     assert any("again" in text for text in source.notices())
     assert read(source)[0] == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("committed_first", [False, True])
+def test_a_full_disk_gets_the_room_of_what_is_committed(stand: Stand, monkeypatch: pytest.MonkeyPatch, committed_first: bool) -> None:
+    source = stand.open()
+    put(source, b"one", b"two")
+    if committed_first:
+        read(source)
+
+    def full(fd: int, at: int, parts: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool_module, "write_at", full)
+        assert not spool_of(source).append([Piece([b"three\n"], 1, "p")])
+    read(source)
+    assert spool_of(source).held < 50
+    put(source, b"three")
+    records, (raw,) = read(source)
+    assert records == [b"three"]
+    assert (raw.start.byte, raw.start.line) == (8, 2)
+    source.close()
+    again = stand.open([raw.offset])
+    put(again, b"four")
+    assert read(again)[0] == [b"four"]
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_dying_while_a_segment_is_emptied(stand: Stand, written: bool) -> None:
+    source = stand.open()
+    put(source, b"one", b"two")
+    _, (raw,) = read(source)
+    source.close()
+    path = last_segment(stand.folder)
+    renamed = path.with_name(f"{raw.offset.byte:020d}.segment")
+    path.rename(renamed)
+    if written:
+        with renamed.open("r+b") as file:
+            file.write(HEAD.pack(SEGMENT_MAGIC, spool_of(source).book.id.encode(), 0, raw.offset.byte, raw.offset.line))
+    again = stand.open([raw.offset])
+    put(again, b"three")
+    assert read(again)[0] == [b"three"]
+    fresh = stand.open(name="fresh", intake=again._intake)
+    assert read(fresh)[0] == [b"three"]
 
 
 def test_files_are_for_this_user_only(stand: Stand) -> None:

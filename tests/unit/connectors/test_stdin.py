@@ -105,7 +105,7 @@ def test_the_same_pipe_goes_on_where_the_last_process_was_even_within_a_line(tmp
     source = StdinSource("t", first, header=True)
     pipe.write(b"id,name\n1,a\n2,be")
     received(first, 2)
-    wait_until(lambda: (tmp_path / "in" / "000001" / TAIL).exists(), "the line that is not whole")
+    wait_until((tmp_path / "in" / "000001" / TAIL).exists, "the line that is not whole")
     source.close()
     second = Inputs(tmp_path / "in", pipe.reading)
     source = StdinSource("t", second, header=True)
@@ -184,7 +184,6 @@ def test_a_full_spool_holds_the_producer_up_until_there_is_room(tmp_path: Path, 
                 sent += os.write(pipe._writing, line)
         except BlockingIOError:
             return inputs.intakes[0].spool.held >= 64 << 10
-        return False
 
     wait_until(stuck, "a full spool")
     pipe.end()

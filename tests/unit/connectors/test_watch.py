@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
-from workbench.connectors import watch
 from workbench.connectors.watch import Watcher
 
 
@@ -47,7 +46,7 @@ def test_it_ends_silently_where_there_are_no_events(tmp_path: Path, monkeypatch:
     def refuse(*_paths: Path, **_options: object) -> None:
         raise OSError("no space left for watches")
 
-    monkeypatch.setattr(watch, "watch", refuse)
+    monkeypatch.setattr("watchfiles.watch", refuse)
     watcher = Watcher([tmp_path], lambda: None)
     watcher.start()
     wait_until(lambda: not watcher.alive, "the thread's end")

@@ -12,6 +12,7 @@ from workbench.language.script import parse_statement
 def flow(select: str, columns: str = "") -> FlowQuery:
     table = parse_statement(f"CREATE STREAMING TABLE t {columns} AS {select}")
     assert isinstance(table, StreamingTable)
+    assert table.query is not None
     return table.query
 
 

@@ -30,7 +30,9 @@ def table(source: str, columns: str = "") -> StreamingTable:
         ),
         (
             "read_socket('tcp://h:1', format => 'csv', sep => ';', header => false, schema => 'a BIGINT', max_line => 100)",
-            ReadSocket("tcp://h:1", "csv", schema=(Column("a", "BIGINT"),), options=(("delimiter", ";"), ("header", "false")), max_line=100),
+            ReadSocket(
+                "tcp://h:1", "csv", schema=(Column("a", "BIGINT"),), options=(("delimiter", ";"), ("header", "false")), max_line=100
+            ),
         ),
         ("read_stdin()", ReadStdin("json")),
         ("read_stdin(format => 'text', idle_timeout => '500 ms')", ReadStdin("text", idle_timeout=0.5)),

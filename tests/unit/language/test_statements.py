@@ -60,6 +60,7 @@ def test_a_streaming_table_is_read_whole() -> None:
     ]
     assert table.source == ReadFiles("in/*.ndjson", "json", False, "end")
     assert table.comment == "Orders; as written"
+    assert table.query is not None
     assert table.query.identity
     assert table.text == ORDERS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import Problem
-from workbench.language.definitions import Column, ReadFiles
+from workbench.language.definitions import Column, SourceSpec
 from workbench.language.project import load
 from workbench.store.binder import Bound, bind
 from workbench.store.session import scratch
@@ -24,7 +24,7 @@ CREATE MATERIALIZED VIEW countries AS SELECT 'KR' AS code, 'Asia' AS continent;
 """
 
 
-def nothing(source: ReadFiles, name: str) -> tuple[Column, ...] | None:
+def nothing(source: SourceSpec, name: str) -> tuple[Column, ...] | None:
     return None
 
 
@@ -88,7 +88,9 @@ def test_a_mark_is_a_column_for_readers_and_no_column_of_the_table() -> None:
 
 def test_what_is_inferred_has_a_place_for_unknown_fields() -> None:
     graph = load({"p.sql": "CREATE STREAMING TABLE t AS SELECT *, _metadata.file AS file FROM STREAM read_files('x.json')"}).checked()
-    found = bind(graph, scratch, lambda source, name: (Column("a", "BIGINT"),) if (source.glob, name) == ("x.json", "t") else None)
+    found = bind(
+        graph, scratch, lambda source, name: (Column("a", "BIGINT"),) if (source.label, name) == ("read_files x.json", "t") else None
+    )
     assert found.problems == []
     assert types(found.schemas["t"].input) == [("a", "BIGINT")]
     assert types(found.schemas["t"].output) == [("a", "BIGINT"), ("_rescued_data", "VARCHAR"), ("file", "VARCHAR")]
@@ -182,3 +184,106 @@ def test_paths_begin_at_the_root_and_system_tables_can_be_named(tmp_path: Path) 
     found = bind(load({"p.sql": text}).checked(), scratch, nothing, tmp_path, system)
     assert found.problems == []
     assert types(found.schemas["c"].output) == [("code", "VARCHAR"), ("name", "VARCHAR")]
+
+
+TARGET = "CREATE STREAMING TABLE t (id BIGINT NOT NULL, country VARCHAR, at_ TIMESTAMPTZ, CONSTRAINT c EXPECT (id > 0));\n"
+
+
+def test_a_flow_gives_some_of_its_tables_columns() -> None:
+    found = bound(
+        TARGET
+        + """CREATE FLOW a AS INSERT INTO t BY NAME SELECT id, ts AS at_ FROM STREAM orders;
+    CREATE FLOW b AS INSERT INTO t BY NAME SELECT * FROM STREAM read_files('b.json');
+    CREATE FLOW c AS INSERT INTO t BY NAME SELECT value AS ID FROM STREAM read_rate();
+    CREATE FLOW d AS INSERT INTO t BY NAME SELECT o.id, c.continent AS country FROM STREAM orders o JOIN countries c ON c.code = o.country;
+    CREATE MATERIALIZED VIEW n AS SELECT country, count(*) AS n FROM STREAM t GROUP BY country;"""
+    )
+    assert found.problems == []
+    output = found.schemas["t"].output
+    assert found.schemas["t"].input == ()
+    assert [c.name for c in output] == ["id", "country", "at_"]
+    assert all(found.schemas[name].output == output for name in "abcd")
+    assert types(found.schemas["a"].input) == types(found.schemas["orders"].output)
+    assert (found.schemas["b"].input, found.schemas["b"].inferred) == (output, False)
+    assert [c.name for c in found.schemas["c"].input] == ["timestamp", "value"]
+
+
+def test_a_flow_without_a_first_record_waits_and_its_table_does_not() -> None:
+    found = bound(
+        TARGET
+        + """CREATE FLOW a AS INSERT INTO t BY NAME SELECT id FROM STREAM read_files('a.json');
+    CREATE STREAMING TABLE clicks AS SELECT * FROM STREAM read_files('clicks.json');
+    CREATE FLOW more AS INSERT INTO clicks BY NAME SELECT * FROM STREAM read_files('more.json');
+    CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n FROM STREAM t;"""
+    )
+    assert list(found.waiting) == ["a", "clicks", "more"]
+    assert "a.json" in found.waiting["a"]
+    assert {"t", "n"} <= set(found.schemas)
+
+
+def test_unknown_fields_of_a_flow_go_where_its_table_keeps_them() -> None:
+    text = """CREATE STREAMING TABLE t AS SELECT * FROM STREAM read_files('a.json');
+    CREATE FLOW f AS INSERT INTO t BY NAME SELECT *, 1 AS b FROM STREAM read_files('b.json');
+    CREATE STREAMING TABLE u (a BIGINT) AS SELECT * FROM STREAM read_files('a.json');
+    CREATE FLOW g AS INSERT INTO u BY NAME SELECT * FROM STREAM read_files('b.json') WHERE a > 0;"""
+    fields = {"t": (Column("a", "BIGINT"), Column("b", "BIGINT")), "f": (Column("a", "BIGINT"),), "g": (Column("a", "BIGINT"),)}
+    found = bind(load({"p.sql": text}).checked(), scratch, lambda source, name: fields[name])
+    assert found.problems == []
+    assert [c.name for c in found.schemas["f"].output] == ["a", "b", "_rescued_data"]
+    assert found.schemas["f"].inferred
+    assert [c.name for c in found.schemas["g"].output] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("select", "place", "message"),
+    [
+        ("SELECT id, upper(country) AS land FROM STREAM orders", "land", "t has no column land"),
+        ("SELECT country FROM STREAM orders", "SELECT country FROM STREAM orders", "t.id is NOT NULL"),
+        ("SELECT id, amount AS at_ FROM STREAM orders", "at_", "at_ of t is TIMESTAMP WITH TIME ZONE, but the SELECT gives DOUBLE"),
+        ("SELECT id, contry FROM STREAM orders", "contry", "no column contry"),
+        ("SELECT id, id FROM STREAM orders", "SELECT id, id FROM STREAM orders", "two columns are named id"),
+    ],
+)
+def test_what_does_not_fit_into_a_flows_table_is_said(select: str, place: str, message: str) -> None:
+    problem = one(f"{TARGET}CREATE FLOW f AS INSERT INTO t BY NAME {select}")
+    assert message in problem.message
+    assert at(problem) == place
+
+
+CLICKS = "CREATE STREAMING TABLE clicks (id BIGINT, seen TIMESTAMP, day INTEGER) AS SELECT * FROM STREAM read_files('c.json');\n"
+JOIN = """CREATE STREAMING TABLE j AS SELECT o.*, c.seen FROM STREAM orders WATERMARK {left} DELAY OF INTERVAL 1 MINUTE AS o
+JOIN STREAM clicks WATERMARK {right} DELAY OF INTERVAL 1 MINUTE AS c
+ON {key} AND c.{right} BETWEEN o.{left} AND o.{left} + INTERVAL 1 HOUR"""
+
+
+def test_a_join_of_two_streams() -> None:
+    found = bound(CLICKS + JOIN.format(left="ts", right="seen", key="o.id = c.id"))
+    assert found.problems == []
+    assert [c.name for c in found.schemas["j"].output] == ["id", "country", "amount", "day", "ts", "seen"]
+    assert types(found.schemas["j"].state) == [("_k0", "BIGINT")]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "key", "place", "message"),
+    [
+        ("tz", "seen", "o.id = c.id", "tz", "the stream has no column tz"),
+        ("ts", "day", "o.id = c.id", "day", "day is INTEGER, not a time"),
+        ("ts", "seen", "o.id = c.idd", "c", "idd"),
+        ("ts", "seen", "id = c.id", "id", "Ambiguous"),
+    ],
+)
+def test_mistakes_in_a_join_of_two_streams(left: str, right: str, key: str, place: str, message: str) -> None:
+    problem = one(CLICKS + JOIN.format(left=left, right=right, key=key))
+    assert message in problem.message
+    assert at(problem) == place
+
+
+def test_keys_and_time_of_distinct_on() -> None:
+    query = "SELECT DISTINCT ON (id, lower(country)) id FROM STREAM orders WATERMARK {} DELAY OF INTERVAL 1 MINUTE WITHIN INTERVAL 1 HOUR"
+    found = bound(f"CREATE STREAMING TABLE d AS {query.format('ts')}")
+    assert found.problems == []
+    assert types(found.schemas["d"].output) == [("id", "BIGINT")]
+    assert types(found.schemas["d"].state) == [("_k0", "BIGINT"), ("_k1", "VARCHAR"), ("_p0", "TIMESTAMP WITH TIME ZONE")]
+    assert "amount is DOUBLE, not a time" in one(f"CREATE STREAMING TABLE d AS {query.format('amount')}").message
+    wrong = one(f"CREATE STREAMING TABLE d AS {query.format('ts').replace('lower(country)', 'lower(contry)')}")
+    assert (at(wrong), wrong.message) == ("contry", "there is no column contry")

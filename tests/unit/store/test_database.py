@@ -94,3 +94,14 @@ def test_a_table_in_a_broken_transaction_does_not_hide_what_broke_it(tmp_path: P
     ):
         database.writer.execute("INSERT INTO _store.nowhere SELECT * FROM _t")
     database.close()
+
+
+def test_every_session_reads_times_in_utc_whatever_the_machines_zone(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from workbench.store.database import open_database; from workbench.store.session import scratch;"
+        f"database = open_database(Path({str(tmp_path)!r}) / 'zone.duckdb', '256MB', '64MB', ());"
+        "sessions = [database.writer, database.session(), *database.queries, scratch(), scratch().cursor()];"
+        "print({s.execute(\"SELECT current_setting('TimeZone')\")[0][0] for s in sessions})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TZ": "Asia/Seoul"}, capture_output=True, text=True)
+    assert done.stdout.strip() == "{'UTC'}", done.stderr

@@ -10,10 +10,10 @@ from workbench.protocol import DriftStatus, FlowStatus, Snapshot, ViewStatus
 
 def sources() -> tuple[FlowStatus, ...]:
     """Where clicks come from: a file, senders over TCP, and UDP that lost some and is limited."""
-    file = FlowStatus("clicks_eu", "clicks/eu/*.ndjson", "RUN", 21_300.0, 0.1, 310, 67_000, event_time=NOW - 1)
+    file = FlowStatus("clicks_eu", "read_files clicks/eu/*.ndjson", "RUN", 21_300.0, 0.1, 310, 67_000, event_time=NOW - 1)
     tcp = FlowStatus(
         name="clicks_us",
-        source="tcp://0.0.0.0:5140",
+        source="read_socket tcp://0.0.0.0:5140",
         state="LAG",
         rate=15_400.0,
         lag_seconds=8.4,
@@ -27,7 +27,7 @@ def sources() -> tuple[FlowStatus, ...]:
     )
     udp = FlowStatus(
         name="clicks_udp",
-        source="udp://0.0.0.0:5141",
+        source="read_socket udp://0.0.0.0:5141",
         state="RUN",
         rate=5_000.0,
         lag_seconds=0.2,
@@ -70,10 +70,12 @@ def flowing(commit: int = 9_412) -> Snapshot:
     """Everything, with several sources, event time, who is slow, a limit, and a stream that was stopped."""
     first = snapshot(commit)
     orders, clicks, payments, stock, audit = first.streams
-    flow = FlowStatus("orders", "orders/2026-11-22.ndjson", "RUN", 98_200.0, 0.1, 1_100, 242_000, rejected=1_710, event_time=NOW - 2)
+    flow = FlowStatus(
+        "orders", "read_files orders/2026-11-22.ndjson", "RUN", 98_200.0, 0.1, 1_100, 242_000, rejected=1_710, event_time=NOW - 2
+    )
     orders = replace(orders, flows=(flow,), lag_bytes=242_000, queue_bytes=3_300_000, queue_limit=67_000_000, commit=commit)
     clicks = replace(clicks, flows=sources(), views=("clicks_by_visit", "clicks_once"), queue_limit=67_000_000, commit=commit)
-    clicks = replace(clicks, lag_bytes=9_500_000, catch_up=21.0, slow="decode", queue_bytes=31_000_000)
+    clicks = replace(clicks, lag_bytes=9_500_000, queue_bytes=31_000_000)
     stock = replace(stock, state="STOP", rate=0.0, spark=(*(2_000.0,) * 20, *(0.0,) * 40), lag_seconds=71.0, lag_rows=141_000)
     payments, audit = replace(payments, lag_bytes=61_000), replace(audit, lag_bytes=98_000_000)
     return replace(first, streams=(orders, clicks, payments, stock, audit), views=views())

@@ -149,7 +149,7 @@ async def test_commands_have_keys_in_the_zoom_and_names_in_the_palette() -> None
 
 async def test_a_new_field_is_a_band_with_a_line_of_it_and_a_adds_its_column() -> None:
     async with staged(engine=FakeEngine(replace(flowing(), drifts=drifts()))) as stage:
-        await stage.shows("orders: new field coupon in 41 rows, kept in _rescued_data")
+        await stage.shows("orders: new field coupon in 41 rows, which no column holds")
         assert stage.sees('"coupon":"SUMMER-26"}')
         assert stage.sees("+1 more")
         await stage.press("a")
@@ -172,6 +172,17 @@ async def test_the_band_goes_once_its_fields_were_looked_at() -> None:
         await stage.until(lambda: not stage.sees("new field coupon"))
         await stage.press("z")
         await stage.shows("new field coupon in 41 rows")
+
+
+async def test_a_field_that_cannot_be_added_says_why() -> None:
+    why = ControlPlan("", "column", ("schema => declares the input of orders; write the field there.",), possible=False)
+    fixed = replace(drifts()[0], addable=False)
+    async with staged(engine=FakeEngine(replace(flowing(), drifts=(fixed,)))) as stage:
+        stage.engine.plans = [why]
+        await stage.shows("a why not")
+        await stage.press("a")
+        await stage.shows("▲ this cannot be done")
+        assert stage.sees("write the field there.")
 
 
 async def test_a_without_new_fields_says_so() -> None:

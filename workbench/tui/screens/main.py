@@ -277,7 +277,8 @@ class MainScreen(Screen[None]):
         self.run_worker(self.controls.run(action), group="control", exclusive=True)
 
     def action_add_column(self) -> None:
-        self.add_column(next((drift for drift in self.picture.drifts if drift.addable), None))
+        drifts = self.picture.unseen or self.picture.drifts
+        self.add_column(next((drift for drift in drifts if drift.addable), drifts[0] if drifts else None))
 
     def add_column(self, drift: DriftStatus | None) -> None:
         self.run_worker(self.controls.add_column(drift), group="control", exclusive=True)

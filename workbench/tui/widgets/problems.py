@@ -66,11 +66,17 @@ class ProblemBand(Live):
         if not drifts:
             return []
         first, more = drifts[0], len(drifts) - 1
-        right = [*(keys(self.look, ("a", "add column"), ("!", "show")) if first.addable else keys(self.look, ("!", "show")))]
+        right = [
+            *(
+                keys(self.look, ("a", "add column" if first.addable else "why not"), ("!", "show"))
+                if first.kind != "vanished"
+                else keys(self.look, ("!", "show"))
+            )
+        ]
         wide = sum(width(part.text) for part in right)
         line = self.line(cells, p.band).put(f" {g.late} ", p.late, bold=True).put(f"{first.stream}: ", p.bright, bold=True)
         count = f"   +{more} more" if more else ""
-        words = drift_text(first) + (", kept in _rescued_data" if first.kind == "new" and cells >= WIDE else "")
+        words = drift_text(first) + (", which no column holds" if first.kind == "new" and cells >= WIDE else "")
         line.put(cut(visible(words), max(0, line.room - width(count) - wide - 3), g.ellipsis), p.late).put(count, p.muted)
         line.to(cells - wide - 1)
         for part in right:

@@ -14,7 +14,7 @@ from workbench.tui.numbers import count, duration, rate, size, stamp
 from workbench.tui.text import cut_middle, visible
 from workbench.tui.title import Part, flowing, title
 from workbench.tui.widgets.event_time import WIDE, table
-from workbench.tui.widgets.streams import trouble
+from workbench.tui.widgets.streams import address, trouble
 
 LABEL = 8
 
@@ -145,7 +145,7 @@ def _address(pane: Live, cells: int, f: FlowStatus, wide: bool) -> list[Line]:
         notes.append(Part(f"{count(f.peers)} peers, {size(f.held)} of {size(f.hold_limit)} held", p.muted))
     if f.detail:
         notes.append(Part(f.detail, p.fail if f.state == "FAIL" else p.muted))
-    line = pane.line(cells).gap(4).put(cut_middle(visible(f.source), max(12, cells // 2 - 4), g.ellipsis), p.faint)
+    line = pane.line(cells).gap(4).put(cut_middle(visible(address(f)), max(12, cells // 2 - 4), g.ellipsis), p.faint)
     return flowing(line, notes, 4)
 
 

@@ -162,7 +162,7 @@ class Streams(Listing):
             if f.dropped:
                 line.left(f"{g.fail} {rate(f.dropped)} lost", spark, p.fail, bold=True).gap(2)
             else:
-                line.left(cut_middle(visible(f.source), spark, g.ellipsis), spark, p.faint).gap(2)
+                line.left(cut_middle(visible(address(f)), spark, g.ellipsis), spark, p.faint).gap(2)
         self._behind(line, f)
         if columns["rows"]:
             self._unread(line, f)
@@ -236,6 +236,12 @@ def lines_of(snapshot: Snapshot | None) -> tuple[int, int]:
     """Lines that the list wants: one a stream, and one for each source where a stream has several."""
     streams = snapshot.streams if snapshot is not None else ()
     return len(streams), sum(len(_keys(s)) - 1 for s in streams)
+
+
+def address(f: FlowStatus) -> str:
+    """What a source reads, without the function that reads it."""
+    function, _, rest = f.source.partition(" ")
+    return rest if rest and function.startswith("read_") else f.source
 
 
 def trouble(s: StreamStatus) -> str:
