@@ -101,17 +101,16 @@ class Roster:
         now = self._reading.clock()
         self.problems, self._waiting, self._just_gone = dict(look.problems), {}, []
         self.look_again()
-        new = [found for key, found in look.found.items() if key not in self.files]
         for key, file in list(self.files.items()):
             found = look.found.get(key)
             if found is None:
                 self._missing(file, now)
             elif found.path != file.found.path and self._is_another(file, found):
                 self._supplanted(file, now)
-                new.append(found)
             elif found is not file.found or file.gone_since is not None:
                 file.seen(found, now)
         self._kin.clear()
+        new = [found for key, found in look.found.items() if key not in self.files]
         for file in [file for file in self.files.values() if file.unjudged and file.found.size]:
             self._judge(file, look, now)
         unknown = [found for found in new if not self._recalled(found, now)]
@@ -430,12 +429,16 @@ class Roster:
         self.look_again()
         if not file.gone:
             self._missing(file, self._reading.clock())
-            return self.has(file) and (file.gone or not self._reading.follow)
+            return self._has_more(file)
         if not self._parquet and self._goes_on(file, self._reading.clock()):
             return True
         self.said.append(f"{file.name} was deleted" + lost(file, file.found.size))
         self._retire(file)
         return False
+
+    def _has_more(self, file: FollowedFile) -> bool:
+        """Its content was found elsewhere; or nobody will look at it again."""
+        return self.has(file) and (file.gone or not self._reading.follow)
 
     def _retire(self, file: FollowedFile) -> None:
         self._handles.close(file)

@@ -123,8 +123,13 @@ class Engine:
         self._console = Console(self)
         rewinding = Rewinding(self._pump, self._catalog, self._clock, self._renew, self._rewound, self._probe)
         skipping = Skipping(self._pump, self._clock, self._renew)
-        more = {"rewind": rewinding.rewind, "end": skipping.end, "column": self._columns.plan}
-        self._control = Control(self._pump, self._catalog, self._events, self._renew, more)
+        self._control = Control(
+            self._pump,
+            self._catalog,
+            self._events,
+            self._renew,
+            {"rewind": rewinding.rewind, "end": skipping.end, "column": self._columns.plan},
+        )
         self.queries = QueryPool(
             self._database.queries,
             self.project.spool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -16,7 +17,7 @@ from workbench.store.commit import Counts
 from workbench.stream.derived import Derivation
 from workbench.stream.flow import Flow
 from workbench.stream.output import Output
-from workbench.stream.pump import QUEUE_BYTES, Pump
+from workbench.stream.pump import Pump
 
 LOOK_BACK = 5.0
 """Seconds over which it is seen whether a backlog shrinks."""
@@ -41,8 +42,8 @@ class SnapshotMaker:
     ) -> None:
         self._monitor, self._pump, self._jobs, self._catalog, self._events = monitor, pump, jobs, catalog, events
         self._drifts = drifts
-        self._behind: dict[str, tuple[float, int]] = {}
-        """For each stream: when it was looked at, and how many rows were unread then."""
+        self._behind: dict[str, deque[tuple[float, int]]] = {}
+        """For each stream that is behind: when it was looked at, and how many rows were unread then."""
 
     def make(self, at: float) -> Snapshot:
         # Outside the lock: a source on a mount that hangs must not stop the others.
@@ -89,7 +90,9 @@ class SnapshotMaker:
         return streams
 
     def _why_waiting(self, table: StreamingTable) -> str:
-        return "waits for its definition to be right" if table.source is not None else f"waits for a flow: CREATE FLOW … INSERT INTO {table.name}"
+        if table.source is not None:
+            return "waits for its definition to be right"
+        return f"waits for a flow: CREATE FLOW … INSERT INTO {table.name}"
 
     def _stream(self, table: StreamingTable, counts: Counts, flows: list[FlowStatus], reading: list[Flow], at: float) -> StreamStatus:
         plan = self._pump.assembler.plan
@@ -104,7 +107,7 @@ class SnapshotMaker:
             spark=self._monitor.spark(table.name, at),
             lag_seconds=max(f.lag_seconds for f in flows),
             lag_rows=lag_rows,
-            queue=min(1.0, queued / QUEUE_BYTES),
+            queue=min(1.0, queued / self._pump.queue_limit),
             rows_in=counts.rows_in,
             accepted=counts.accepted,
             rejected=counts.rejected,
@@ -121,7 +124,7 @@ class SnapshotMaker:
             catch_up=self._catch_up(table.name, lag_rows, at) if behind else None,
             slow=self._slow(reading) if behind and lag_rows else "",
             queue_bytes=queued,
-            queue_limit=QUEUE_BYTES,
+            queue_limit=self._pump.queue_limit,
         )
 
     def _flow(self, flow: Flow, output: Output, at: float, lags: dict[str, Lag]) -> FlowStatus:
@@ -162,14 +165,15 @@ class SnapshotMaker:
 
     def _catch_up(self, stream: str, rows: int, at: float) -> float | None:
         """Seconds until what is unread is stored, at the pace at which the unread has shrunk; None when it does not shrink."""
-        then = self._behind.get(stream)
-        if then is None or at - then[0] >= LOOK_BACK:
-            self._behind[stream] = (at, rows) if then is None else then
-        if then is None or at <= then[0]:
-            return None
-        pace = (then[1] - rows) / (at - then[0])
-        if at - then[0] >= LOOK_BACK:
-            self._behind[stream] = (at, rows)
+        looks = self._behind.setdefault(stream, deque())
+        while looks and at - looks[0][0] > LOOK_BACK:
+            looks.popleft()
+        looks.append((at, rows))
+        since, before = looks[0]
+        if at - since >= 1.0:
+            pace = (before - rows) / (at - since)
+        else:  # too early to see it shrink: what is stored a second is all that is known
+            pace = self._monitor.rate(stream, at)
         return rows / pace if pace > 0 else None
 
     def _slow(self, flows: list[Flow]) -> Slow:

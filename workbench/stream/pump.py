@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 FULL_COMMIT = 2 * GROUP_ROWS
 """Accepted rows of a commit while behind: whole row groups go straight into the file, and leave none ragged."""
-QUEUE_BYTES = 96 << 20
-"""Raw bytes that may wait for commits, over all flows; what every flow's queue is measured against."""
+QUEUE_CHUNKS = 6
+"""Chunks that may wait for commits, over all flows together; not less than SMALLEST_QUEUE."""
+SMALLEST_QUEUE = 32 << 20
 TIDY_AFTER = 256
 """Commits after which outdated offsets and rule counts are folded."""
 IDLE_LOOK = 0.5
@@ -78,6 +79,8 @@ class Pump:
         """A thread ended by a defect: nothing more is read or stored until the engine starts anew."""
         self._database = database
         self._chunk, self._poll, self._tick = chunk, poll, tick
+        self.queue_limit = max(SMALLEST_QUEUE, QUEUE_CHUNKS * chunk)
+        """Raw bytes that may wait for commits."""
         self._probe, self._on_commit, self._on_change, self._clock = probe, on_commit, on_change, clock
         self._lock = threading.Condition()
         self._busy = False
@@ -246,7 +249,7 @@ class Pump:
         ready = [flow for flow in self.flows if flow.has_ready]
         if not ready:
             return math.inf
-        if any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > QUEUE_BYTES // 2 for flow in ready):
+        if any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > self.queue_limit // 2 for flow in ready):
             return 0.0
         if any(flow.behind and (flow.hungry or flow.in_flight) and flow.runs for flow in ready):
             return self._committed_at + self._patience
@@ -393,7 +396,7 @@ class Pump:
     # Reads
 
     def _readable(self, now: float) -> Flow | None:
-        if sum(flow.queued for flow in self.flows) > QUEUE_BYTES:
+        if sum(flow.queued for flow in self.flows) > self.queue_limit:
             return None
         due = [flow for flow in self.flows if flow.runs and not flow.reading and (flow.hungry or flow.due_at <= now)]
         for flow in sorted(due, key=lambda flow: flow.queued):
