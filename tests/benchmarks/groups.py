@@ -27,13 +27,12 @@ def main() -> None:
         folder = Path(name)
         (folder / "pipelines").mkdir()
         (folder / "data").mkdir()
-        (folder / "workbench.toml").write_text('memory_limit = "120MB"\nchunk = 4194304\n')
+        (folder / "workbench.toml").write_text('memory_limit = "100MB"\nchunk = 2097152\n')
         (folder / "pipelines" / "clicks.sql").write_text(PIPELINE)
         with (folder / "data" / "clicks.ndjson").open("w") as file:
             for round_ in range(3):
-                file.writelines(
-                    f'{{"user_id":{user},"amount":{round_},"ts":"2026-01-01T00:{round_:02}:{user % 60:02}Z"}}\n' for user in range(given.groups)
-                )
+                rest = f'"amount":{round_},"ts":"2026-01-01T00:{round_:02}:'
+                file.writelines(f'{{"user_id":{user},{rest}{user % 60:02}Z"}}\n' for user in range(given.groups))
         cost = measured((*WORKBENCH, "run", "--once"), folder)
         counts = sql(folder, "SELECT count(*) AS groups, sum(clicks) AS clicks FROM by_user")[0]
     right = (int(counts["groups"]), int(counts["clicks"])) == (given.groups, 3 * given.groups)

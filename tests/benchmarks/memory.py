@@ -29,7 +29,8 @@ def main() -> None:
             cost = measured((*WORKBENCH, "run", "--once"), folder)
             counts = sql(folder, "SELECT rows_in, accepted, rejected FROM workbench.streams")[0]
             size = sum(file.stat().st_size for file in (folder / ".workbench").glob("data.duckdb*"))
-        found.append({"rows": rows, "cost": cost, "rows_a_second": round(rows / cost.wall), "database_megabytes": size >> 20, "counts": counts})
+        speed = round(rows / cost.wall)
+        found.append({"rows": rows, "cost": cost, "rows_a_second": speed, "database_megabytes": size >> 20, "counts": counts})
     report("memory", {"runs": found, "growth": round(found[-1]["cost"].memory / found[0]["cost"].memory, 3)})
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.integration.bench import Bench
-from workbench.config import Settings, open_files, open_project
+from workbench.config import Settings, open_files
 from workbench.engine.engine import Engine
 from workbench.errors import DiskFull, PipelineError, StoreError, UsageError
 from workbench.store.commit import Commit, Probe
 from workbench.store.commit import write as durable
-from workbench.store.session import Session
+from workbench.store.inserts import Inserts
 
 ORDERS = """
 CREATE STREAMING TABLE orders (order_id BIGINT NOT NULL, country VARCHAR, amount DOUBLE,
@@ -379,10 +379,10 @@ def test_a_full_disk_stops_nothing_but_commits(bench: Bench, monkeypatch: pytest
     bench.until("SELECT n FROM by_country", [("1",)])
     full = True
 
-    def write(session: Session, commit: Commit, probe: Probe) -> None:
+    def write(inserts: Inserts, commit: Commit, probe: Probe) -> float:
         if full:
             raise DiskFull("The disk is full")
-        durable(session, commit, probe)
+        return durable(inserts, commit, probe)
 
     monkeypatch.setattr("workbench.stream.pump.write", write)
     bench.append(*(order(i) for i in range(2, 50)))

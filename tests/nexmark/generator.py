@@ -15,7 +15,8 @@ from typing import Any
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 STATES = ("AZ", "CA", "ID", "OR", "WA", "WY")
 CITIES = ("Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland", "Bend", "Redmond", "Seattle", "Kent", "Cheyenne")
-FIRST, LAST = ("Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah"), ("Shultz", "Abrams", "Spencer", "White", "Bartels")
+FIRST = ("Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah")
+LAST = ("Shultz", "Abrams", "Spencer", "White", "Bartels")
 CHANNELS = ("Google", "Facebook", "Baidu", "Apple")
 PROPORTIONS = ("person",) * 1 + ("auction",) * 3 + ("bid",) * 46
 
@@ -45,9 +46,10 @@ def lines(count: int, seed: int = 1) -> list[str]:
 
 
 def _person(dice: random.Random, id: int, time: datetime) -> dict[str, Any]:
-    name = f"{dice.choice(FIRST)} {dice.choice(LAST)}"
+    first = dice.choice(FIRST)
     return {
-        "kind": "person", "id": id, "name": name, "email": f"{name.split()[0].lower()}@{id}.com", "city": dice.choice(CITIES),
+        "kind": "person", "id": id, "name": f"{first} {dice.choice(LAST)}", "email": f"{first.lower()}@{id}.com",
+        "city": dice.choice(CITIES),
         "state": dice.choice(STATES), "ts": _text(time), "extra": "x" * dice.randrange(20),
     }  # fmt: skip
 

@@ -15,8 +15,8 @@ from workbench.cli.output import Output
 from workbench.cli.piped import piped_input
 from workbench.cli.project import settings_of
 from workbench.config import Project, Settings, open_project
-from workbench.engine.inputs import STDIN, is_input, reads, write_inputs
 from workbench.errors import PipelineError, UsageError
+from workbench.inputs import STDIN, is_input, reads, write_inputs
 
 LONGEST = 48
 """Characters of a folder's name."""

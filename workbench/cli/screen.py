@@ -18,8 +18,8 @@ from workbench.cli.output import Output
 from workbench.cli.piped import no_terminal, piped_input, take_keyboard
 from workbench.cli.project import files_of, settings_of
 from workbench.config import Project, Settings, open_project
-from workbench.engine.inputs import awaits_stdin, is_input
 from workbench.errors import DatabaseLocked, UsageError
+from workbench.inputs import awaits_stdin, is_input
 from workbench.launch import already_runs, answering, attach_or_start, stop_engine
 from workbench.protocol import Hello
 from workbench.tui.choice import ExitChoice

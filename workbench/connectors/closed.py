@@ -11,10 +11,10 @@ class ClosedSource:
     idle = True
     ended = False
 
-    def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:
+    def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:  # noqa: ARG002  a Source
         return None
 
-    def offset_at(self, raw: RawBatch, byte: int, line: int) -> Offset:
+    def offset_at(self, raw: RawBatch, byte: int, line: int) -> Offset:  # noqa: ARG002  a Source
         return raw.offset
 
     def committed(self, offset: Offset) -> None:
@@ -32,7 +32,7 @@ class ClosedSource:
     def notices(self) -> list[str]:
         return []
 
-    def place(self, file_id: str, file: str, byte: int, line: int) -> Offset | None:
+    def place(self, file_id: str, file: str, byte: int, line: int) -> Offset | None:  # noqa: ARG002  a Source
         return None
 
     def ends(self) -> tuple[Offset, ...]:

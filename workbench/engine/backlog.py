@@ -45,8 +45,9 @@ class Backlog:
         if len(self._streams) == 1:
             total = int(self._session.execute(f"SELECT count(*) FROM {stored(self._streams[0])}")[0][0])
             return [(n,) for n in (*range(self._done, total, ROWS), total)] if total > self._done else []
+        places = range(len(self._streams))
         counts = [
-            f"SELECT _commit, {', '.join('count(*)' if i == k else '0' for k in range(len(self._streams)))} FROM {stored(s)} GROUP BY _commit"
+            f"SELECT _commit, {', '.join('count(*)' if i == k else '0' for k in places)} FROM {stored(s)} GROUP BY _commit"
             for i, s in enumerate(self._streams)
         ]
         sums = ", ".join(f"sum(c{i})" for i in range(len(self._streams)))
@@ -70,9 +71,7 @@ class Backlog:
             return (0,) * len(self._streams)
         totals = self._session.execute(
             "SELECT "
-            + ", ".join(
-                f"(SELECT count(*) FROM {stored(s)} WHERE _commit < (SELECT min(c) FROM ({self._after()})))" for s in self._streams
-            )
+            + ", ".join(f"(SELECT count(*) FROM {stored(s)} WHERE _commit < (SELECT min(c) FROM ({self._after()})))" for s in self._streams)
         )
         return tuple(int(n) for n in totals[0])
 

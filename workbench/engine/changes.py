@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.errors import Problem
-from workbench.language.definitions import Column, Definition, InsertFlow, MaterializedView, ReadRate, StreamingTable, StreamRef, TemporaryView
+from workbench.language.definitions import (
+    Column,
+    Definition,
+    InsertFlow,
+    MaterializedView,
+    ReadRate,
+    StreamingTable,
+    StreamRef,
+    TemporaryView,
+)
 from workbench.store.catalog import Entry, Kind
 
 Step = Literal["create", "change", "rebuild", "keep"]

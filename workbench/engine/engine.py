@@ -22,7 +22,7 @@ from workbench.engine.control import Control
 from workbench.engine.drift import ColumnAddition
 from workbench.engine.events import EventLog
 from workbench.engine.housekeeper import Housekeeper
-from workbench.engine.inputs import STDIN, begin_inputs, waiting_inputs
+from workbench.engine.inputs import begin_inputs
 from workbench.engine.inspection import Inspector
 from workbench.engine.lock import EngineLock
 from workbench.engine.log import last_lines, write_log
@@ -35,6 +35,7 @@ from workbench.engine.sources import Sources, fixed_folder
 from workbench.engine.summary import Summary, summarize
 from workbench.engine.tail import TailRing
 from workbench.errors import NotFound, Problem, StoreError, UsageError, WorkbenchError
+from workbench.inputs import STDIN, waiting_inputs
 from workbench.jobs.queue import JobQueue, load_runs
 from workbench.jobs.triggers import Triggers
 from workbench.language.definitions import Graph, InsertFlow, MaterializedView, ReadFiles, StreamingTable

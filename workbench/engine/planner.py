@@ -33,8 +33,8 @@ from workbench.stream.derived import Derivation
 from workbench.stream.distinct import Deduplication
 from workbench.stream.flow import Flow
 from workbench.stream.output import Output
-from workbench.stream.rejections import RuleBook
 from workbench.stream.rebuild import rebuild
+from workbench.stream.rejections import RuleBook
 from workbench.stream.running import RunningView
 from workbench.stream.steps import FlowSteps, Recipe
 from workbench.stream.tick import Assembler, Plan
@@ -215,9 +215,9 @@ class Planner:
         """Flows for all outputs: those that read the same source from the same place share one."""
         groups: dict[object, list[Wanted]] = {}
         drifts = {output.name: output.drift for output in old.outputs}
-        for wanted in planned.wanted:
-            if wanted.recipe.name in drifts:
-                wanted = replace(wanted, recipe=replace(wanted.recipe, drift=drifts[wanted.recipe.name]))
+        for found in planned.wanted:
+            known = drifts.get(found.recipe.name)
+            wanted = found if known is None else replace(found, recipe=replace(found.recipe, drift=known))
             alike = (wanted.recipe.source, wanted.recipe.options, wanted.standing.place)
             groups.setdefault(alike, []).append(wanted)
         for group in groups.values():

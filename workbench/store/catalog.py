@@ -155,7 +155,8 @@ def drop(session: Session, entry: Entry) -> None:
 
 def _drop_own_tables(session: Session, name: str) -> None:
     """Tables that a dataset's flows keep for themselves: `_store."name#…"`."""
-    found = session.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = '_store' AND starts_with(table_name, ?)", [f"{name}#"])
+    tables = "SELECT table_name FROM duckdb_tables() WHERE schema_name = '_store' AND starts_with(table_name, ?)"
+    found = session.execute(tables, [f"{name}#"])
     for (table,) in found:
         session.execute(f"DROP TABLE {stored(table)}")
 

@@ -17,7 +17,7 @@ class Origins:
         rows = session.execute(
             "WITH o AS (SELECT id, rowid AS place, unnest(origins, recursive := true), generate_subscripts(origins, 1) AS run"
             " FROM _system.commits WHERE stream = ?),"
-            ' n AS (SELECT *, flow IS DISTINCT FROM lag(flow) OVER w AS begins FROM o WINDOW w AS (ORDER BY id, place, run)),'
+            " n AS (SELECT *, flow IS DISTINCT FROM lag(flow) OVER w AS begins FROM o WINDOW w AS (ORDER BY id, place, run)),"
             " r AS (SELECT *, sum(begins::INT) OVER (ORDER BY id, place, run ROWS UNBOUNDED PRECEDING) AS stretch FROM n)"
             ' SELECT any_value(flow), sum("rows")::BIGINT FROM r GROUP BY stretch ORDER BY stretch',
             [stream],

@@ -44,13 +44,16 @@ def _check_origins(session: Session, stream: str) -> list[str]:
         " FROM _system.commits WHERE stream = ? AND accepted <> known LIMIT 5",
         [stream],
     )
-    return [f"{stream}: commit {id} accepted {accepted:,} rows by {flow}, the origins of {known:,} are known" for id, flow, accepted, known in rows]
+    return [
+        f"{stream}: commit {id} accepted {accepted:,} rows by {flow}, the origins of {known:,} are known"
+        for id, flow, accepted, known in rows
+    ]
 
 
 def _check_spans(session: Session, stream: str) -> list[str]:
     """Every byte of every file was committed once, by each flow: spans neither overlap nor leave a gap, and end at the offset."""
     spans = (
-        "SELECT id, flow, s.file_id AS file_id, s.\"from\" AS start, s.\"to\" AS stop, s.from_line AS first, s.to_line AS last"
+        'SELECT id, flow, s.file_id AS file_id, s."from" AS start, s."to" AS stop, s.from_line AS first, s.to_line AS last'
         " FROM (SELECT id, flow, unnest(spans) AS s FROM _system.commits WHERE stream = ?)"
     )
     rows = session.execute(

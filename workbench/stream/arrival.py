@@ -31,4 +31,5 @@ class Arrival:
         """The runs of origins of the accepted rows alone."""
         edges = np.cumsum([0, *(count for _, count in self.origins)])
         taken = np.concatenate([[0], np.cumsum(self.verdict == 0)])
-        return tuple((name, int(taken[b] - taken[a])) for (name, _), a, b in zip(self.origins, edges, edges[1:], strict=False) if taken[b] > taken[a])
+        counts = taken[edges[1:]] - taken[edges[:-1]]
+        return tuple((name, int(count)) for (name, _), count in zip(self.origins, counts, strict=True) if count)

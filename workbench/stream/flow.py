@@ -217,9 +217,14 @@ class Flow:
 
     def _first_failed(self, batches: tuple[Batch, ...]) -> int | None:
         """The first record that broke a FAIL rule of any output; it and all after it stay uncommitted."""
-        found = [(place[0], output, place[1], batch) for output, batch in zip(self.outputs, batches, strict=True) if (place := output.first_failed(batch))]
+        found = [
+            (*place, output)
+            for output, batch in zip(self.outputs, batches, strict=True)
+            if (place := output.first_failed(batch)) is not None
+        ]
         if not found:
             return None
-        record, output, bits, batch = min(found, key=lambda one: one[0])
-        self._failing = output.failure(bits, f"{batch.raw.start.file} line {batch.raw.start.line + record + 1}")
+        record, bits, output = min(found, key=lambda one: one[0])
+        start = batches[0].raw.start
+        self._failing = output.failure(bits, f"{start.file} line {start.line + record + 1}")
         return record

@@ -218,7 +218,7 @@ class Pump:
     def _idle_time(self, now: float) -> float:
         """Until something is due by the clock; all else (a read, a decoding, a commit that ends) wakes the threads by itself."""
         times = [self._poll]
-        if sum(flow.queued for flow in self.flows) <= QUEUE_BYTES:
+        if sum(flow.queued for flow in self.flows) <= self.queue_limit:
             times += [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
         if not self._busy:
             times.append(self._commit_at() - now)
@@ -232,7 +232,8 @@ class Pump:
         if not cuts and now - self._quiet_at < IDLE_LOOK:
             return None
         self._quiet_at = now
-        idle = frozenset(name for flow in self.flows if flow.idle(now) for name in flow.names)
+        came = [flow for flow, _ in cuts]  # with rows in this tick none is idle, even when these were its last
+        idle = frozenset(name for flow in self.flows if flow not in came and flow.idle(now) for name in flow.names)
         ended = frozenset(name for flow in self.flows if flow.over for name in flow.names)
         tick = Tick(cuts, idle, ended if ended != self._ended else frozenset())
         self._idle, self._ended = idle, ended

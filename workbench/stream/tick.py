@@ -183,9 +183,7 @@ class Assembler:
         return delta, arrival
 
 
-def _distinct(
-    session: Session, distinct: Deduplication, name: str, cuts: Sequence[Cut], idle: frozenset[str]
-) -> tuple[list[Cut], Kept]:
+def _distinct(session: Session, distinct: Deduplication, name: str, cuts: Sequence[Cut], idle: frozenset[str]) -> tuple[list[Cut], Kept]:
     """The pieces with their duplicates filtered out."""
     rows = pa.concat_tables([cut.rows for cut in cuts])
     verdict = np.concatenate([cut.verdict for cut in cuts])

@@ -9,8 +9,9 @@ import pytest
 
 from tests.conftest import wait_until
 from workbench.config import Project
-from workbench.engine.inputs import awaits_stdin, begin_inputs, is_input, reads, table_of, write_inputs
+from workbench.engine.inputs import begin_inputs
 from workbench.engine.sources import Sources
+from workbench.inputs import awaits_stdin, is_input, reads, table_of, write_inputs
 from workbench.language.definitions import ReadSocket, ReadStdin, StreamingTable
 from workbench.language.script import parse_statement
 

@@ -12,7 +12,7 @@ from workbench.engine.inspection import Inspector
     ("kind", "opened"),
     [
         ("tumbling", {"00:00:00": False, "00:00:10": False, "00:00:20": True, "00:00:30": True}),
-        ("hopping", {"00:00:12": False, "00:00:16": True, "00:00:32": True}),
+        ("hopping", {"00:00:12": False, "00:00:16": False, "00:00:20": True, "00:00:32": True}),
         ("session", {"00:00:02": False, "00:00:12": False, "00:00:25": True, "00:00:32": True}),
     ],
 )

@@ -16,8 +16,8 @@ from workbench.language.additions import spelled, with_column
             "CREATE STREAMING TABLE t (\n  a BIGINT,\n  c VARCHAR COMMENT 'x, (y)',\n  b DOUBLE\n)\nAS SELECT 1",
         ),
         (
-            "CREATE STREAMING TABLE t (\n\ta DECIMAL(9, 2) NOT NULL,  -- in euro\n\tCONSTRAINT c EXPECT (a > 0)\n)\nAS SELECT 1",
-            "CREATE STREAMING TABLE t (\n\ta DECIMAL(9, 2) NOT NULL,  -- in euro\n\tb DOUBLE,\n\tCONSTRAINT c EXPECT (a > 0)\n)\nAS SELECT 1",
+            "CREATE STREAMING TABLE t (\n\ta DECIMAL(9, 2) NOT NULL,  -- e\n\tCONSTRAINT c EXPECT (a > 0)\n)\nAS SELECT 1",
+            "CREATE STREAMING TABLE t (\n\ta DECIMAL(9, 2) NOT NULL,  -- e\n\tb DOUBLE,\n\tCONSTRAINT c EXPECT (a > 0)\n)\nAS SELECT 1",
         ),
         (
             "CREATE STREAMING TABLE t (\n  a BIGINT -- the first\n) AS SELECT 1",
