@@ -45,7 +45,8 @@ class StreamReceiver:
     """One thread for all connections: it receives a round, appends it to the spool in one write, and goes on.
 
     Promises: what came whole before the end of a connection is kept; the unfinished rest is a record at a clean end and at
-    a reset. Memory is bounded by ROUND + RESTS + LEAST a peer + one too large record: a peer whose unfinished record has no
+    a reset. A connection is closed from here only when all that came over it is in the spool: a peer that has ended its side
+    and waits for that end knows that nothing of it is lost if this process is killed. Memory is bounded by ROUND + RESTS + LEAST a peer + one too large record: a peer whose unfinished record has no
     room is not read until others have finished theirs; if they do not, the largest is cut off with a notice.
     """
 
@@ -71,6 +72,8 @@ class StreamReceiver:
         self._buffer = bytearray()
         self._filled = 0
         self._pieces: list[Piece] = []
+        self._ended: list[socket.socket] = []
+        """Of connections that are over, and whose last records may not be in the spool yet."""
 
     @property
     def peers(self) -> int:
@@ -99,8 +102,9 @@ class StreamReceiver:
                 self._last_round(selector)
             finally:
                 self._door.close()
-                for connection in self._connections:
-                    connection.sock.close()
+                for sock in (*self._ended, *(connection.sock for connection in self._connections)):
+                    sock.close()
+                self._ended.clear()
                 self._connections.clear()
                 self._rests = 0
                 self._buffer = bytearray()
@@ -168,7 +172,7 @@ class StreamReceiver:
         self._pieces += connection.framer.finish()
         if not connection.held:
             selector.unregister(connection.sock)
-        connection.sock.close()
+        self._ended.append(connection.sock)
         self._connections.discard(connection)
         self._door.left(len(self._connections))
 
@@ -199,6 +203,9 @@ class StreamReceiver:
             return False
         self._pieces = []
         self._filled = 0
+        for sock in self._ended:
+            sock.close()
+        self._ended.clear()
         return True
 
     def _last_round(self, selector: selectors.BaseSelector) -> None:

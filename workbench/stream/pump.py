@@ -38,7 +38,7 @@ PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed; nobody looks on while it is drained."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
-SHARE = 0.4
+SHARE = 0.6
 """Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often."""
 MOST_PACE = 0.25
 """Seconds; however dear commits are, rows are not held longer than this."""
@@ -98,7 +98,10 @@ class Pump:
         """Where the time goes, lately; guarded by the lock."""
         self._decoding = 0.0
         self._cost = 0.0
-        """Seconds that a small commit took lately, with the decoding that led to it."""
+        """Seconds of a core that a small commit took lately, with the reads that led to it: what the machine does for others, and
+        waiting for the disk, make no commit dearer."""
+        self._lasts = 0.0
+        """Seconds that a small commit lasted lately; more often than this there is none."""
         self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
 
     @property
@@ -258,13 +261,14 @@ class Pump:
         return self._committed_at + (2 * self._pace if coming else self._pace / 2)
 
     def _run_commit(self, tick: Tick) -> None:
-        began = time.monotonic()
+        began, used = time.monotonic(), time.thread_time()
         try:
             self._commit(tick)
         finally:
             with self._lock:
                 self._busy = False
-                self._cost += (min(time.monotonic() - began + self._decoding, MOST_PACE) - self._cost) / 8
+                self._cost += (min(time.thread_time() - used + self._decoding, MOST_PACE) - self._cost) / 8
+                self._lasts += (min(time.monotonic() - began, MOST_PACE) - self._lasts) / 8
                 self._decoding = 0.0
                 self._lock.notify_all()
         self._checkpoint_when_due()
@@ -409,7 +413,7 @@ class Pump:
     def _run_read(self, flow: Flow, session: Session, buffer: ChunkBuffer) -> None:
         with self._lock:
             epoch, hungry = flow.epoch, flow.hungry
-            began = time.monotonic()
+            began, used = time.monotonic(), time.thread_time()
             allowed = flow.allowance.bytes(began)
         raw, error, more, said = None, None, False, list[str]()
         try:
@@ -456,7 +460,7 @@ class Pump:
             result = _stopped(flow, caught)
         with self._lock:
             failed = flow.error
-            self._decoding += time.monotonic() - began
+            self._decoding += time.thread_time() - used
             flow.load.decode(time.monotonic() - began, time.monotonic())
             if not isinstance(result, FlowError):
                 flow.allowance.took(result[0].records, raw.length)
@@ -479,7 +483,7 @@ class Pump:
     @property
     def _pace(self) -> float:
         """Seconds between commits while following: the tick, or longer where commits are dear, so that most of a core stays free."""
-        return min(MOST_PACE, max(self._tick, self._cost / SHARE)) if self._tick else 0.0
+        return min(MOST_PACE, max(self._tick, self._cost / SHARE, self._lasts)) if self._tick else 0.0
 
 
 def _stopped(flow: Flow, error: Exception) -> FlowError:

@@ -1,156 +1,90 @@
-"""The same job in workbench and beside it, whole processes: `python -m tests.benchmarks.peers [--lines N] [--install NAME …]`.
+"""One job in workbench and in other systems, whole processes in one run: `python -m tests.benchmarks.peers [--lines N]`.
 
-A file of dirty orders; malformed lines and rows without a country or a positive amount are left out; the accepted rows are
-written, and their count and sum per minute of event time and country. Each is also run over 1,000 lines first, which is what
-it costs to start. JSON goes to standard output, a Markdown table to standard error.
+From a file of dirty orders, malformed lines and rows without a country or a positive amount are left out; the accepted rows
+are written, and their count and sum per country and minute of event time. Everyone also runs over 1,000 lines first, which
+tells what it costs to start. Those that are missing are listed with how to install them: `--install` makes each an environment
+of its own below `--venvs`. JSON goes to standard output, a Markdown table to standard error. Linux only.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import statistics
 import sys
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.lab import CACHE, WORKBENCH, Cost, environment, orders_file, project, sql, warm
-from tests.benchmarks.peers.outcome import Outcome, expected, written
-from tests.benchmarks.peers.peer import PEERS, Peer
-from tests.benchmarks.peers.process import NotMeasured, measured
+from tests.benchmarks.lab import CACHE, orders_file, report, warm
+from tests.benchmarks.peers.contestant import Contestant, contestants
+from tests.benchmarks.peers.figures import Attempt, figures, markdown
+from tests.benchmarks.peers.outcome import expected
+from tests.benchmarks.peers.peer import PEERS
+from tests.benchmarks.peers.process import NotMeasured
 
 FEW = 1_000
-LIMIT = Path(__file__).parents[1] / "limit.py"
-COUNTS = """\
-SELECT (SELECT count(*) FROM orders) AS accepted, count(*) AS minutes, sum(orders)::BIGINT AS rows_in_minutes,
-  round(sum(revenue), 2) AS revenue
-FROM revenue_by_minute"""
-TABLE = (
-    ("rows/s", "rows_per_second"),
-    ("after start", "rows_per_second_after_start"),
-    ("rows/cpu-s", "rows_per_cpu_second"),
-    ("start s", "start_seconds"),
-    ("peak MB", "peak_megabytes"),
-    ("exactly once", "exactly_once"),
-    ("accepted", "accepted"),
-    ("rows in minutes", "rows_in_minutes"),
-)
-Run = Callable[[Path, float], tuple[Cost, Outcome | None]]
+NAMES = ("workbench", "duckdb", *(peer.name for peer in PEERS))
 
 
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """One line of the table: `run` does the job over a file within so many seconds."""
-
-    name: str
-    title: str
-    version: str
-    exactly_once: bool
-    how: str
-    run: Run
-
-
-def run_workbench(data: Path, limit: float) -> tuple[Cost, Outcome | None]:
-    with project(data) as folder:
-        cost = measured((*WORKBENCH, "run", "--once"), folder / "run.log", limit, environment())
-        return cost, Outcome(**sql(folder, COUNTS)[0])
-
-
-def run_duckdb(data: Path, limit: float) -> tuple[Cost, Outcome | None]:
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        return measured((sys.executable, str(LIMIT), str(data)), Path(folder) / "limit.log", limit, environment()), None
-
-
-def peer_runner(peer: Peer, venvs: Path) -> Run:
-    def run(data: Path, limit: float) -> tuple[Cost, Outcome | None]:
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{peer.name}-") as folder:
-            out = Path(folder) / "out"
-            out.mkdir()
-            cost = measured(peer.command(venvs, data, out), Path(folder) / "job.log", limit, os.environ)
-            return cost, written(out)
-
-    return run
-
-
-def contestants(names: set[str], venvs: Path) -> list[Contestant]:
-    """Those that are asked for and can be run."""
-    import duckdb
-
-    import workbench
-
-    rejected = "rejected rows kept with their reasons, too; one transaction holds rows, sums and offsets"
-    own = (
-        Contestant("workbench", "workbench", workbench.__version__, True, rejected, run_workbench),
-        Contestant("duckdb", "plain DuckDB load", duckdb.__version__, False, "one query, for scale: no stream, no offsets", run_duckdb),
-    )
-    others = (
-        Contestant(peer.name, peer.title, peer.version(venvs) or "", peer.exactly_once, peer.how, peer_runner(peer, venvs))
+def main() -> None:
+    given = _arguments()
+    venvs = given.venvs.resolve()
+    if given.install is not None:
+        for peer in PEERS:
+            if peer.name in (given.install or NAMES):
+                peer.install(venvs)
+        return
+    chosen = [each for each in contestants(venvs) if each.name in given.only]
+    missing = [
+        {"name": peer.name, "title": peer.title, "status": "missing", "exactly_once": peer.exactly_once, "install": wanted}
         for peer in PEERS
-        if not peer.missing(venvs)
-    )
-    return [each for each in (*own, *others) if each.name in names]
+        if peer.name in given.only and (wanted := peer.missing(venvs))
+    ]
+    rows = compare(chosen, given.lines, given.rounds, given.limit)
+    print(markdown([*rows, *missing]), file=sys.stderr)
+    report("peers", {"lines": given.lines, "rounds": given.rounds, "peers": [*rows, *missing]})
 
 
-def compare(all_of_them: list[Contestant], lines: int, rounds: int, limit: float) -> list[dict[str, Any]]:
-    """Everyone over the short file, then everyone over the long one, in turns."""
+def compare(chosen: list[Contestant], lines: int, rounds: int, limit: float) -> list[dict[str, Any]]:
+    """Everyone over the short file, then in turns over the long one."""
     few, many = orders_file(FEW).resolve(), orders_file(lines).resolve()
     truth = expected(many)
     warm(many)
-    starts = {each.name: attempts(each, few, 1, limit) for each in all_of_them}
-    runs: dict[str, list[Attempt]] = {each.name: [] for each in all_of_them}
+    for each in chosen:  # the first start finds its files on the disk, the second in the page cache
+        attempt(each, few, limit)
+    starts = {each.name: attempt(each, few, limit) for each in chosen}
+    runs: dict[str, list[Attempt]] = {each.name: [] for each in chosen}
     for _ in range(rounds):
-        for each in all_of_them:
-            runs[each.name] += attempts(each, many, 1, limit)
-    return [row(each, lines, starts[each.name], runs[each.name], truth) for each in all_of_them]
+        for each in chosen:
+            runs[each.name].append(attempt(each, many, limit))
+    return [figures(each, (FEW, lines), starts[each.name], runs[each.name], truth) for each in chosen]
 
 
-Attempt = tuple[Cost, Outcome | None] | NotMeasured
+def attempt(contestant: Contestant, data: Path, limit: float) -> Attempt:
+    """One run; a failure is a result too."""
+    try:
+        done = contestant.run(data, limit)
+    except NotMeasured as error:
+        print(f"{contestant.title}, {data.name}: {error}", file=sys.stderr, flush=True)
+        return error
+    print(f"{contestant.title}, {data.name}: {done[0].wall:.1f} s", file=sys.stderr, flush=True)
+    return done
 
 
-def attempts(contestant: Contestant, data: Path, times: int, limit: float) -> list[Attempt]:
-    found: list[Attempt] = []
-    for _ in range(times):
-        print(f"{contestant.title}: {data.name}", file=sys.stderr, flush=True)
-        try:
-            found.append(contestant.run(data, limit))
-        except NotMeasured as error:
-            found.append(error)
-    return found
+def _arguments() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(prog="python -m tests.benchmarks.peers", description=__doc__)
+    arguments.add_argument("--lines", type=int, default=1_000_000)
+    arguments.add_argument("--rounds", type=int, default=1)
+    arguments.add_argument("--limit", type=float, default=600.0, help="seconds that one run may take")
+    arguments.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
+    arguments.add_argument(
+        "--venvs",
+        type=Path,
+        default=Path(os.environ.get("PEERS_VENVS", CACHE / "peers")),
+        help="folder with one environment for each other system; PEERS_VENVS says it too",
+    )
+    arguments.add_argument("--install", nargs="*", choices=[peer.name for peer in PEERS], help="make the environments and stop")
+    return arguments.parse_args()
 
 
-def row(contestant: Contestant, lines: int, starts: list[Attempt], runs: list[Attempt], truth: Outcome) -> dict[str, Any]:
-    """What is shown of one contestant."""
-    known = {key: getattr(contestant, key) for key in ("name", "title", "version", "exactly_once", "how")}
-    if failed := [str(each) for each in (*starts, *runs) if isinstance(each, NotMeasured)]:
-        return {**known, "status": "not measured", "why": failed}
-    start = statistics.median(cost.wall for cost, _ in starts)
-    wall = statistics.median(cost.wall for cost, _ in runs)
-    cpu = statistics.median(cost.cpu for cost, _ in runs)
-    outcome = runs[-1][1]
-    return {
-        **known,
-        "status": "measured",
-        "rows_per_second": round(lines / wall),
-        "rows_per_second_after_start": round((lines - FEW) / max(wall - start, 1e-3)),
-        "rows_per_cpu_second": round(lines / cpu),
-        "wall_seconds": wall,
-        "cpu_seconds": cpu,
-        "start_seconds": start,
-        "peak_megabytes": max(cost.memory for cost, _ in runs),
-        **(counts(outcome, truth) if outcome else {}),
-    }
-
-
-def counts(outcome: Outcome, truth: Outcome) -> dict[str, Any]:
-    """What was written and whether it is right: rows that are not in a minute were late or their window was still open."""
-    whole = outcome.rows_in_minutes == truth.rows_in_minutes
-    return {
-        "accepted": outcome.accepted,
-        "minutes": outcome.minutes,
-        "rows_in_minutes": outcome.rows_in_minutes,
-        "revenue": outcome.revenue,
-        "accepted_is_right": outcome.accepted == truth.accepted,
-        "revenue_is_right": abs(outcome.revenue - truth.revenue) < 1 if whole else None,
-    }
+if __name__ == "__main__":
+    main()

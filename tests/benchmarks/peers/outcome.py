@@ -30,7 +30,7 @@ WITH accepted AS (
   WHERE amount > 0 AND country IS NOT NULL
 )
 SELECT count(*), count(DISTINCT (date_trunc('minute', ts), country)), count(*), sum(amount) FROM accepted"""
-    row = duckdb.sql(query).fetchone()
+    row = duckdb.connect().execute(query).fetchone()
     assert row
     return Outcome(row[0], row[1], row[2], round(row[3], 2))
 

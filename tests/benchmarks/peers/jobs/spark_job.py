@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession, functions
 
 SETTINGS = {
     "spark.driver.memory": "4g",
@@ -37,9 +36,9 @@ def main(data: Path, out: Path) -> None:
     accepted = orders.where("amount > 0 AND country IS NOT NULL")
     minutes = (
         accepted.withWatermark("ts", "30 seconds")
-        .groupBy(F.window("ts", "1 minute"), "country")
-        .agg(F.count("*").alias("orders"), F.sum("amount").alias("revenue"))
-        .select(F.col("window.start").alias("minute"), "country", "orders", "revenue")
+        .groupBy(functions.window("ts", "1 minute"), "country")
+        .agg(functions.count("*").alias("orders"), functions.sum("amount").alias("revenue"))
+        .select(functions.col("window.start").alias("minute"), "country", "orders", "revenue")
     )
     for query in (started(accepted, "accepted", out), started(minutes, "minutes", out)):
         query.awaitTermination()
