@@ -23,7 +23,8 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 PANES = {
     "everywhere": ("app", "screens.main"),
     "in lists": ("listing",),
-    "Streams": ("panes.streams", "widgets.streams", "widgets.stream_zoom", "widgets.tail", "widgets.state"),
+    "Streams": ("panes.streams", "widgets.streams", "widgets.tail", "widgets.state"),
+    "one stream, zoomed": ("widgets.stream_zoom",),
     "Jobs": ("widgets.jobs", "widgets.job_zoom"),
     "Failures": ("panes.failures", "widgets.failures", "widgets.failure_rules", "widgets.failure_rows", "widgets.failure_detail"),
     "SQL": ("panes.sql", "widgets.editor", "widgets.result", "sheets.history"),
@@ -65,7 +66,7 @@ def _bindings() -> dict[str, list[tuple[list[str], str]]]:
 
 def commands() -> str:
     """Every command a user may type."""
-    rows = [("workbench [FILE…\\|DIR]", "open a project, or files without one")]
+    rows = [("workbench [FILE…\\|DIR\\|ADDRESS…\\|-]", "open a project; or files, a socket, or what is piped in, without one")]
     for command in COMMANDS:
         if command.name == "quarantine":
             rows += [(f"workbench quarantine {_usage(kind)}", kind.about) for kind in QUARANTINE]
@@ -101,8 +102,8 @@ def _usage(command: Command) -> str:
     for argument in command.arguments:
         name, options = argument.names[0], argument.options
         if not name.startswith("-"):
-            metavar = str(options.get("metavar", name.upper()))
-            parts.append(f"[{metavar}]" if options.get("nargs") == "?" else metavar)
+            metavar = str(options.get("metavar", name.upper())).replace("|", "\\|")
+            parts.append({"?": f"[{metavar}]", "*": f"[{metavar}…]"}.get(str(options.get("nargs")), metavar))
         elif options.get("action") == "store_true":
             parts.append(f"[{name}]")
         else:

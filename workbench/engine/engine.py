@@ -197,7 +197,8 @@ class Engine:
                 raise StoreError("The engine broke down: a thread of it died", f"The log tells why: {self.project.log}")
             if self._pump.stalled:
                 raise StoreError(self._pump.stalled, "Mend that and run it again: it goes on after what is committed.")
-            self._settle_jobs()
+            with self._pump.resting():  # news would make jobs due again and again
+                self._settle_jobs()
         return summarize(plan, before, self._jobs.statuses(), since, self._catalog.waiting, self.problems)
 
     # What is asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from workbench.language.definitions import Column, RunningState, StreamingTable
 from workbench.protocol import QuarantineDetail, QuarantinePage, QuarantineRow, StatePage, StateRow, Tail, TailRow
 from workbench.store import format
 from workbench.store.names import literal, public, quote, stored
+from workbench.store.running import Progress
 from workbench.store.session import Session
 from workbench.stream.explain import explain
 from workbench.stream.running import RunningView
@@ -27,6 +29,33 @@ LOOKS = 64
 """Clients and views whose last amounts are remembered, for Δ."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How a running state is shown; it is the same as long as the view is. `names`, `numeric`: of its columns, keys first; `amount`,
+    `window`: the places of the column that the bar shows and of the windows' starts, or -1; `sql` gives its rows, best first."""
+
+    names: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    keys: int
+    amount: int
+    window: int
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The first rows of a running state as of a commit: most looks at it come when there was no other one since."""
+
+    view: RunningView
+    commit: int
+    progress: Progress
+    shape: _Shape
+    cells: list[tuple[str, ...]]
+    opened: list[bool]
+    amounts: list[float]
+    groups: int
+
+
 class Inspector:
     """Answers the screen's questions on a session of its own, one at a time; never in the way of the writer."""
 
@@ -34,6 +63,7 @@ class Inspector:
         self._session = session
         self._lock = threading.Lock()
         self._looks: OrderedDict[tuple[str, str], dict[tuple[str, ...], float]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, int], _Seen] = OrderedDict()
 
     def close(self) -> None:
         with self._lock:
@@ -81,39 +111,55 @@ class Inspector:
     def state(self, view: RunningView, client: str, limit: int, commit: int) -> StatePage:
         """The newest windows, or the largest groups, of a running state, with their growth since this client's last look."""
         with self._lock:
-            names = [name for name, _ in self._session.describe(f"FROM {public(view.name)}")]
-            keys = [c for c in view.state.key_columns if c >= 0]
-            order = [*keys, *(i for i in range(len(names)) if i not in keys)]
-            window = view.state.key_columns[view.state.window.key] if view.state.window and view.state.window.key is not None else -1
-            selected = ", ".join(quote(names[i]) for i in order)
-            types = self._session.arrow(f"SELECT {selected} FROM {public(view.name)} LIMIT 0").schema
-            numeric = format.numeric_columns(types)
-            amount = _amount(order, len(keys), numeric, types)
-            ordering = [f"{quote(names[window])} DESC NULLS LAST"] if window >= 0 else []
-            ordering += [f"{amount + 1} DESC NULLS LAST"] if amount >= 0 else []
-            by = f" ORDER BY {', '.join(ordering)}" if ordering else ""
-            known = _session_key(view.state, names)
-            table = self._session.arrow(
-                f"SELECT {selected}, {known} AS _key, count(*) OVER () AS _groups FROM {public(view.name)}{by} LIMIT {limit}"
-            )
-            groups = table["_groups"][0].as_py() if table.num_rows else 0
-            others = [key for key in table["_key"].to_pylist() if key is not None]
-            table = table.drop_columns(["_groups", "_key"])
-            opened = self._open(view, table, order.index(window) if window >= 0 else -1, others)
-        amounts = [_number(table.column(amount)[i].as_py()) for i in range(table.num_rows)] if amount >= 0 else [0.0] * table.num_rows
-        cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
-        looked = self._look(client, view.name, {row[: len(keys)]: value for row, value in zip(cells, amounts, strict=True)})
-        cells = [
-            row[: len(keys)] + tuple(_summed(table.column(j)[i].as_py(), row[j]) for j in range(len(keys), len(row)))
-            for i, row in enumerate(cells)
-        ]
+            seen = self._seen.pop((view.name, limit), None)
+            if seen is None or seen.view is not view or seen.commit != commit or seen.progress is not view.progress:
+                shape = seen.shape if seen is not None and seen.view is view else self._shape(view)
+                seen = self._see(view, shape, limit, commit)
+            self._seen[(view.name, limit)] = seen
+            while len(self._seen) > LOOKS:
+                self._seen.popitem(last=False)
+            keys = seen.shape.keys
+            looked = self._look(client, view.name, {row[:keys]: amount for row, amount in zip(seen.cells, seen.amounts, strict=True)})
         rows = tuple(
-            StateRow(row, opened[i], amounts[i] - looked.get(row[: len(keys)], amounts[i] if not looked else 0.0), amounts[i])
-            for i, row in enumerate(cells)
+            StateRow(row, is_open, amount - looked.get(row[:keys], amount if not looked else 0.0), amount)
+            for row, is_open, amount in zip(seen.cells, seen.opened, seen.amounts, strict=True)
         )
         return StatePage(
-            view.name, tuple(names[i] for i in order), numeric, rows, groups, len(keys), view.watermark, commit, view.late, max(amount, 0)
-        )
+            view.name, seen.shape.names, seen.shape.numeric, rows, seen.groups, keys, view.watermark, commit, view.late,
+            max(seen.shape.amount, 0),
+        )  # fmt: skip
+
+    def _shape(self, view: RunningView) -> _Shape:
+        names = [name for name, _ in self._session.describe(f"FROM {public(view.name)}")]
+        keys = [c for c in view.state.key_columns if c >= 0]
+        order = [*keys, *(i for i in range(len(names)) if i not in keys)]
+        window = view.state.key_columns[view.state.window.key] if view.state.window and view.state.window.key is not None else -1
+        selected = ", ".join(quote(names[i]) for i in order)
+        types = self._session.arrow(f"SELECT {selected} FROM {public(view.name)} LIMIT 0").schema
+        numeric = format.numeric_columns(types)
+        amount = _amount(order, len(keys), numeric, types)
+        ordering = [f"{quote(names[window])} DESC NULLS LAST"] if window >= 0 else []
+        ordering += [f"{amount + 1} DESC NULLS LAST"] if amount >= 0 else []
+        by = f" ORDER BY {', '.join(ordering)}" if ordering else ""
+        known = _session_key(view.state, names)
+        sql = f"SELECT {selected}, {known} AS _key, count(*) OVER () AS _groups FROM {public(view.name)}{by}"
+        return _Shape(tuple(names[i] for i in order), numeric, len(keys), amount, order.index(window) if window >= 0 else -1, sql)
+
+    def _see(self, view: RunningView, shape: _Shape, limit: int, commit: int) -> _Seen:
+        progress = view.progress
+        table = self._session.arrow(f"{shape.sql} LIMIT {limit}")
+        groups = table["_groups"][0].as_py() if table.num_rows else 0
+        others = [key for key in table["_key"].to_pylist() if key is not None]
+        table = table.drop_columns(["_groups", "_key"])
+        opened = self._open(view, table, shape.window, others)
+        amounts = [_number(value) for value in table.column(shape.amount).to_pylist()] if shape.amount >= 0 else [0.0] * table.num_rows
+        cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
+        values = [table.column(j).to_pylist() for j in range(shape.keys, table.num_columns)]
+        cells = [
+            row[: shape.keys] + tuple(_summed(column[i], cell) for column, cell in zip(values, row[shape.keys :], strict=True))
+            for i, row in enumerate(cells)
+        ]
+        return _Seen(view, commit, progress, shape, cells, opened, amounts, groups)
 
     def quarantine(self, stream: str | None, rule: str | None, offset: int, limit: int) -> QuarantinePage:
         """Rejected records, newest first."""

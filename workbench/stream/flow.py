@@ -14,6 +14,7 @@ from workbench.connectors.source import Source
 from workbench.errors import WorkbenchError
 from workbench.store.session import Session
 from workbench.stream.allowance import Allowance
+from workbench.stream.goals import Goals
 from workbench.stream.load import Load
 from workbench.stream.output import Output
 from workbench.stream.pending import Cut, PendingRead
@@ -64,6 +65,8 @@ class Flow:
         self.hungry = True
         self.behind = False
         self.dry = False
+        self.goals: Goals | None = None
+        """While all that is there is read and no more: how far that is."""
         self.due_at = 0.0
         self.last_file = ""
         self.queued = 0
@@ -95,6 +98,11 @@ class Flow:
         return not (self.paused or self.stopped or self.held) and self.error is None and self._failing is None
 
     @property
+    def enough(self) -> bool:
+        """All that was there when it was to be drained is read; nothing more is, until that is over."""
+        return self.goals is not None and (self.dry or self.goals.met)
+
+    @property
     def in_flight(self) -> int:
         """Batches that are being read or decoded."""
         return self._read - self._merged + self.reading
@@ -103,7 +111,7 @@ class Flow:
     def drained(self) -> bool:
         """Everything that its source had at the last look is committed (or it cannot go on)."""
         stuck = self.paused or self.stopped or self.held or self.error is not None
-        return not self._ready and (stuck or (self.dry and not self.in_flight and self._failing is None))
+        return not self._ready and (stuck or ((self.dry or self.enough) and not self.in_flight and self._failing is None))
 
     @property
     def accepted_ready(self) -> int:
@@ -141,6 +149,8 @@ class Flow:
         self._read += 1
         self.queued += raw.length
         self.behind = raw.length >= BEHIND
+        if self.goals is not None:
+            self.goals.read(raw.offset)
         return number
 
     def finish(self, epoch: int, number: int, result: tuple[Batch, ...] | WorkbenchError) -> None:
@@ -189,6 +199,8 @@ class Flow:
         self._read = self._merged = self.queued = 0
         self._failing = None
         self.behind = self.dry = False
+        if self.goals is not None:
+            self.goals = Goals()
         self.rewind()
 
     def rewind(self) -> None:

@@ -7,8 +7,9 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from workbench.batch import Batch, ChunkBuffer
@@ -19,6 +20,7 @@ from workbench.store.inserts import Inserts
 from workbench.store.session import Session
 from workbench.store.state import compact, groups
 from workbench.stream.flow import Flow
+from workbench.stream.goals import Goals, stored_bytes
 from workbench.stream.load import Load
 from workbench.stream.running import RunningView
 from workbench.stream.tick import Assembler, Tick
@@ -36,6 +38,8 @@ IDLE_LOOK = 0.5
 """Seconds between looks at whether a quiet source lets a watermark go on."""
 PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed; nobody looks on while it is drained."""
+ENOUGH_AFTER = 2.0
+"""Seconds of draining after which it is measured where the sources end: one that always has news is read up to there."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
 SHARE = 0.6
@@ -87,6 +91,7 @@ class Pump:
         self._stopped = False
         self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
         self._patience = PATIENCE
+        self._resting = False
         self._committed_at = 0.0
         self._held_until = 0.0
         self._untidy = 0
@@ -166,17 +171,52 @@ class Pump:
         return future
 
     def drain(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Wait until all that the sources have now is committed, or every flow that is not done has stopped."""
+        """Wait until all that the sources have now is committed, or every flow that is not done has stopped.
+
+        Of a source that always has news (a busy socket, a file that grows all the time) a little more than what it has now
+        is taken. What is piped in is read to its end.
+        """
         with self._lock:
             for flow in self.flows:
-                flow.dry, flow.due_at = False, 0.0
+                flow.dry, flow.due_at, flow.goals = False, 0.0, Goals()
             self._lock.notify_all()
             self._patience = math.inf
+            measured_at = time.monotonic() + ENOUGH_AFTER
             while not self._stopped and not until():
                 if not self._busy and not self._controls and all(flow.drained for flow in self.flows):
                     break
+                if time.monotonic() >= measured_at:
+                    measured_at = math.inf
+                    self._controls.append((self._set_goals, Future()))
+                    self._lock.notify_all()
                 self._lock.wait(0.1)
             self._patience = PATIENCE
+            for flow in self.flows:
+                flow.goals = None
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Nothing is read meanwhile; what was read before is committed."""
+        with self._lock:
+            self._resting = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._resting = False
+                self._lock.notify_all()
+
+    def _set_goals(self, session: Session) -> None:
+        """In the writer's turn: what must be read of each source that is not drained."""
+        for flow in self.flows:
+            if flow.goals is None or flow.dry or flow.closes_windows or not flow.runs:
+                continue
+            with flow.source_lock:
+                ends = flow.source.ends()
+            stored = stored_bytes(session, flow.name)
+            with self._lock:
+                if flow.goals is not None:
+                    flow.goals.set(ends, stored)
 
     def _work(self) -> None:
         session = self._database.session()
@@ -222,7 +262,7 @@ class Pump:
         """Until something is due by the clock; all else (a read, a decoding, a commit that ends) wakes the threads by itself."""
         times = [self._poll]
         if sum(flow.queued for flow in self.flows) <= self.queue_limit:
-            times += [flow.due_at - now for flow in self.flows if flow.runs and not flow.reading]
+            times += [flow.due_at - now for flow in self.flows if self._wanted(flow)]
         if not self._busy:
             times.append(self._commit_at() - now)
         return max(0.001, self._held_until - now, min(times))
@@ -255,7 +295,7 @@ class Pump:
             return math.inf
         if any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > self.queue_limit // 2 for flow in ready):
             return 0.0
-        if any(flow.behind and (flow.hungry or flow.in_flight) and flow.runs for flow in ready):
+        if any(flow.behind and ((flow.hungry and not flow.enough) or flow.in_flight) and flow.runs for flow in ready):
             return self._committed_at + self._patience
         coming = any(flow.in_flight for flow in self.flows)
         return self._committed_at + (2 * self._pace if coming else self._pace / 2)
@@ -400,10 +440,14 @@ class Pump:
 
     # Reads
 
+    def _wanted(self, flow: Flow) -> bool:
+        """Whether it may be read."""
+        return flow.runs and not flow.reading and not flow.enough and not self._resting
+
     def _readable(self, now: float) -> Flow | None:
         if sum(flow.queued for flow in self.flows) > self.queue_limit:
             return None
-        due = [flow for flow in self.flows if flow.runs and not flow.reading and (flow.hungry or flow.due_at <= now)]
+        due = [flow for flow in self.flows if self._wanted(flow) and (flow.hungry or flow.due_at <= now)]
         for flow in sorted(due, key=lambda flow: flow.queued):
             if flow.allowance.bytes(now) != 0:
                 return flow

@@ -3,7 +3,8 @@
 From a file of dirty orders, malformed lines and rows without a country or a positive amount are left out; the accepted rows
 are written, and their count and sum per country and minute of event time. Everyone also runs over 1,000 lines first, which
 tells what it costs to start. Those that are missing are listed with how to install them: `--install` makes each an environment
-of its own below `--venvs`. JSON goes to standard output, a Markdown table to standard error. Linux only.
+of its own below `--venvs`. Whether a line counts exactly once is what each promises as it is configured here; nobody is killed in
+this run. JSON goes to standard output, a Markdown table to standard error. Linux only.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ PEERS = (
         "Spark Structured Streaming",
         ("pyspark==4.3.0",),
         True,
-        "checkpoint and log of files written for each of the two queries, each of which reads the file; windows within the delay stay open",
+        "a checkpoint and a log of written files for each of two queries, which both read the file; windows within the delay stay open",
         needs_java=True,
     ),
 )

@@ -42,7 +42,6 @@ def main(data: Path, out: Path) -> None:
     job = environment.create_statement_set()
     for insert in INSERTS:
         job.add_insert_sql(insert)
-    print(job.explain())
     job.execute().wait()
 
 
