@@ -23,7 +23,7 @@ UP = 30.0
 """Seconds in which an engine takes its first connection."""
 
 
-def kill_one(world: World, dice: random.Random, limit: float = 1.5) -> str:
+def kill_one(world: World, dice: random.Random, limit: float = 1.0) -> str:
     """One engine from its start to its kill: while it starts, or in the middle of its work; tells which."""
     world.life += 1
     world.connected.clear()
@@ -39,7 +39,7 @@ def kill_one(world: World, dice: random.Random, limit: float = 1.5) -> str:
     feeding = threading.Thread(target=world.pipe, args=(engine.stdin.fileno(), over.is_set))
     feeding.start()
     try:
-        if starting := dice.random() < 0.35:
+        if starting := dice.random() < 0.45:
             time.sleep(dice.uniform(0.05, 1.0))
         else:
             assert world.connected.wait(UP), (world.root / "said").read_text("utf-8", "replace")[-2000:]

@@ -15,6 +15,7 @@ import pytest
 from tests.crash.shop import make_project, stored
 from workbench.config import Settings, open_project
 from workbench.engine.engine import Engine
+from workbench.store import inserts
 from workbench.store.commit import STEPS
 
 VICTIM = [sys.executable, "-m", "tests.crash.victim"]
@@ -32,11 +33,11 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     return result
 
 
-@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize(("nth", "small"), [(1, 0), (3, 0), (2, inserts.SMALL)])
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
-def test_killed_at_a_step(tmp_path: Path, uninterrupted: Stored, step: int, nth: int) -> None:
+def test_killed_at_a_step(tmp_path: Path, uninterrupted: Stored, step: int, nth: int, small: int) -> None:
     root = make_project(tmp_path / "p")
-    killed = subprocess.run([*VICTIM, str(root), str(step), str(nth)], cwd=REPOSITORY)
+    killed = subprocess.run([*VICTIM, str(root), str(step), str(nth), str(small)], cwd=REPOSITORY)
     assert killed.returncode == -signal.SIGKILL
     assert broken_sums(root) == []
     subprocess.run([*VICTIM, str(root)], check=True, cwd=REPOSITORY)

@@ -1,6 +1,8 @@
 """An engine that kills itself with SIGKILL before step STEP of its commit number NTH; without them it runs to the end.
 
-usage: victim.py ROOT [STEP NTH]
+With SMALL, the INSERTs of a commit are statements of their own from so many rows on: a small commit is else a single one.
+
+usage: victim.py ROOT [STEP NTH [SMALL]]
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ from pathlib import Path
 
 from workbench.config import Settings, open_project
 from workbench.engine.engine import Engine
+from workbench.store import inserts
 
 
-def main(root: str, step: int = 0, nth: int = 0) -> None:
-    seen = 0
+def main(root: str, step: int = 0, nth: int = 0, small: int = inserts.SMALL) -> None:
+    seen, inserts.SMALL = 0, small
 
     def probe(now: int) -> None:
         nonlocal seen

@@ -161,6 +161,75 @@ def test_duplicates_within_an_interval_are_filtered_and_counted(bench: Bench) ->
     assert bench.engine.check_data() == []
 
 
+def test_only_rows_that_are_kept_break_rules(bench: Bench) -> None:
+    distinct = "SELECT DISTINCT ON (id) * FROM STREAM {} WATERMARK ts DELAY OF INTERVAL 5 SECONDS WITHIN INTERVAL 1 MINUTE;"
+    files = "read_files('in/a.ndjson', format => 'json', schema => 'id BIGINT, ts TIMESTAMPTZ')"
+    bench.write(
+        f"CREATE STREAMING TABLE d (CONSTRAINT small EXPECT (id < 5)) AS {distinct.format(files)}"
+        f"CREATE STREAMING TABLE plain AS SELECT * FROM STREAM {files};"
+        f"CREATE STREAMING TABLE e (CONSTRAINT small EXPECT (id < 5)) AS {distinct.format('plain')}"
+    )
+    bench.append(at(9, 0), at(9, 10), at(2, 10), at(9, 11))
+    bench.start()
+    for name in "de":
+        bench.until(f"SELECT id, len(_violations) FROM {name} ORDER BY 1", [("2", "0"), ("9", "1")])
+        assert bench.ask(f"SELECT rule, total FROM workbench.rules WHERE stream = '{name}' AND total > 0") == [("small", "1")]
+
+
+def test_a_source_that_became_idle_later_holds_the_watermark_again_after_a_rewind(bench: Bench) -> None:
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 second") + VIEW)
+    bench.append(at(1, 95), file="a.ndjson")
+    bench.append(at(2, 5), file="b.ndjson")
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("2",)])
+    commit = int(bench.ask("SELECT max(id) FROM workbench.commits")[0][0])
+    bench.append(at(3, 15), file="b.ndjson")
+    bench.until(CLOSED, [("2",)])  # the first at once, the second when b has become idle
+    rows = bench.ask("SELECT * FROM w ORDER BY ALL")
+    assert len(rows) == 3
+    plan = bench.engine.plan_control("t", "rewind", {"commit": commit})
+    bench.engine.control("t", "rewind", plan.token, {"commit": commit})
+    bench.until("SELECT count(*) FROM t", [("3",)])
+    assert bench.ask("SELECT * FROM w ORDER BY ALL") == rows
+    assert bench.ask("SELECT late FROM workbench.watermarks") == [("0",)]
+    assert bench.engine.check_data() == []
+
+
+def test_a_flow_that_comes_again_after_it_was_dropped_reads_everything_again(bench: Bench) -> None:
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 hour"))
+    bench.append(at(1, 0), at(2, 0), file="a.ndjson")
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("2",)])
+    bench.write(TABLE + FLOW.format("b", "1 hour"))
+    bench.engine.reload()
+    bench.engine.execute("DROP FLOW fa")
+    assert bench.engine.check_data() == []
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 hour"))
+    bench.engine.reload()
+    bench.until("SELECT count(*) FROM t", [("4",)])
+    assert bench.ask("SELECT rows_in FROM workbench.flows WHERE name = 'fa'") == [("4",)]
+    assert bench.engine.check_data() == []
+
+
+def test_versions_that_a_dropped_table_took_back_are_no_matter_to_one_of_its_name(bench: Bench) -> None:
+    sql = TABLE + FLOW.format("a", "1 hour")
+    bench.write(sql)
+    bench.append(at(1, 0), at(2, 0), file="a.ndjson")
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("2",)])
+    plan = bench.engine.plan_control("t", "rewind", {"beginning": True})
+    bench.engine.control("t", "rewind", plan.token, {"beginning": True})
+    bench.until("SELECT count(*) FROM t", [("2",)])
+    bench.write("")
+    bench.engine.reload()
+    bench.engine.execute("DROP STREAMING TABLE t; DROP FLOW fa;")
+    bench.engine.stop()
+    bench.write(sql)
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("2",)])
+    assert bench.ask("SELECT count(*) FROM t AT (VERSION => 1)") == [("2",)]
+
+
 def test_a_clock_counts_to_its_end(bench: Bench) -> None:
     bench.write("CREATE STREAMING TABLE r AS SELECT value FROM STREAM read_rate(rowsPerSecond => 100000, rows => 5000);")
     bench.start()

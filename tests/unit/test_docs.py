@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from tests.integration.test_sockets_tools import PACKAGES
 from tests.readme import README, written
 from workbench import __version__
-from workbench.cli.arguments import COMMANDS, HIDDEN, QUARANTINE
+from workbench.cli.arguments import COMMANDS, HIDDEN, QUARANTINE, parse
 from workbench.config import Settings
 
 ROOT = README.parent
@@ -52,15 +54,30 @@ def test_the_two_commands_make_their_own_environment() -> None:
     assert TEXT.index("<!-- test command -->") < TEXT.index(second)
 
 
+def typed(line: str) -> list[list[str]]:
+    """The arguments of every `workbench` in a line of shell, in pipes and `$(…)` too."""
+    parts = shlex.shlex(line, posix=True, punctuation_chars="|()<>&;")
+    parts.whitespace_split = True
+    found: list[list[str]] = [[]]
+    for part in parts:
+        if set(part) <= set("|()<>&;$"):
+            found.append([])
+        else:
+            found[-1].append(part)
+    return [words[1:] for words in found if words and words[0] == "workbench"]
+
+
 def test_commands_in_examples_exist() -> None:
-    import shlex
+    lines = "\n".join(blocks("sh")).splitlines()
+    commands = [words for line in lines for words in typed(line)]
+    assert all(parse(words).run for words in commands)
+    assert sum("workbench " in line and not line.startswith("python3") for line in lines) == len(commands)
 
-    from workbench.cli.arguments import parse
 
-    for line in "\n".join(blocks("sh")).splitlines():
-        words = shlex.split(line, comments=True)
-        if words and words[0] == "workbench":
-            assert parse(words[1:]).run
+def test_what_ci_installs_is_what_tests_send_and_rotate_with() -> None:
+    text = (ROOT / ".ci" / "run").read_text("utf-8")
+    for tool, package in {**PACKAGES, "logrotate": "logrotate"}.items():
+        assert f"{package}:{tool}" in text
 
 
 def test_the_pipelines_in_examples_are_right() -> None:

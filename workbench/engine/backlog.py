@@ -85,8 +85,16 @@ class Backlog:
 
     def _arrival(self, stream: str, first: int, stop: int, origins: Origins) -> Arrival:
         names = ", ".join(quote(c.name) for c in entries(self._session)[stream.lower()].columns)
+        # Sorted rows with an OFFSET are all sorted first: 3 s instead of 0.05 s for each piece of 5 M rows.
+        begin, end = self._rowid(stream, first), self._rowid(stream, stop)
         rows = self._session.arrow(
-            f"SELECT {names}, 0::UTINYINT AS _verdict FROM {stored(stream)} ORDER BY rowid LIMIT {stop - first} OFFSET {first}", large=True
+            f"SELECT {names}, 0::UTINYINT AS _verdict FROM {stored(stream)} WHERE rowid >= {begin} AND rowid < {end} ORDER BY rowid",
+            large=True,
         )
         assert isinstance(rows, pa.Table)
         return Arrival(stream, rows, np.zeros(rows.num_rows, np.uint8), origins.between(first, stop))
+
+    def _rowid(self, stream: str, place: int) -> int:
+        """Of the row before which there are `place` others."""
+        rows = self._session.execute(f"SELECT rowid FROM {stored(stream)} LIMIT 1 OFFSET {place}")
+        return int(rows[0][0]) if rows else 1 << 62

@@ -41,7 +41,7 @@ from workbench.jobs.triggers import Triggers
 from workbench.language.definitions import Graph, InsertFlow, MaterializedView, ReadFiles, StreamingTable
 from workbench.language.gate import admit
 from workbench.protocol import PROTOCOL, Action, ControlPlan, Hello, QuarantineDetail, QuarantinePage, Snapshot, StatePage, Tail
-from workbench.store.commit import Probe
+from workbench.store.commit import Probe, last_commit
 from workbench.store.database import open_database
 from workbench.store.query import QueryPool
 from workbench.store.session import Session
@@ -112,7 +112,7 @@ class Engine:
         writer = self._database.writer
         self._events = EventLog(self._clock, _last_id(writer, "events"))
         self._inspector = Inspector(self._database.session())
-        self._pump = self._make_pump(Assembler(Plan(), _last_id(writer, "commits"), _last_id(writer, "quarantine")))
+        self._pump = self._make_pump(Assembler(Plan(), last_commit(writer), _last_id(writer, "quarantine")))
         self._jobs = JobQueue(
             self._database.session(), self._pump.control, self._clock, self._touch, self._on_refreshed, _last_id(writer, "job_runs")
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import sys
 from pathlib import Path
 
 SIZE = 4 << 20
@@ -13,12 +14,20 @@ KEPT = 3
 def write_log(path: Path, level: int = logging.INFO) -> logging.Handler:
     """Send everything that workbench logs to a file; gives the handler, to be removed by whoever added it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=SIZE, backupCount=KEPT, encoding="utf-8", errors="backslashreplace")
+    handler = _LogFile(path, maxBytes=SIZE, backupCount=KEPT, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     logger = logging.getLogger("workbench")
     logger.setLevel(level)
     logger.addHandler(handler)
     return handler
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """What finds no room on the disk is not logged; standard error gets nothing of that."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def last_lines(path: Path, count: int) -> list[str]:

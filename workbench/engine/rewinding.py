@@ -54,7 +54,8 @@ class Scope:
     again: tuple[Again, ...]
     orphans: tuple[tuple[str, int], ...]
     """Flows that nothing reads any more, with the records that they would have to read again."""
-    running: tuple[str, ...]
+    running: tuple[tuple[str, str], ...]
+    """Running states, each with its stream."""
     batch: tuple[str, ...]
 
     @property
@@ -180,9 +181,9 @@ class Rewinding:
             starts = (one.offset if isinstance(one, Again) else one for one in places)
             flows.append(Rewound(name, stream, kept, was.totals, was.offset, tuple(o for o in starts if o is not None)))
         views = [d for d in definitions if isinstance(d, MaterializedView)]
-        lower = {name.lower() for name in tables}
-        running_views = tuple(v.name for v in views if v.running and v.running.stream.lower() in lower)
-        batch = tuple(v.name for v in views if not v.running and lower & {name.lower() for name in v.tables})
+        lower = {name.lower(): name for name in tables}
+        running_views = tuple((v.name, lower[v.running.stream.lower()]) for v in views if v.running and v.running.stream.lower() in lower)
+        batch = tuple(v.name for v in views if not v.running and lower.keys() & {name.lower() for name in v.tables})
         return Scope(tables, tuple(flows), tuple(again), tuple(orphans), running_views, batch)
 
     def _derived(self, table: StreamingTable, commit: int, writers: dict[str, list[StreamingTable | InsertFlow]]) -> dict[str, int]:
@@ -219,7 +220,7 @@ class Rewinding:
         if derived:
             said.append(f"Derived again from stored rows: {listed(derived)}.")
         if scope.running:
-            said.append(f"Rebuilt from stored rows: {listed(scope.running)}.")
+            said.append(f"Rebuilt from stored rows: {listed(tuple(view for view, _ in scope.running))}.")
         if scope.batch:
             said.append(f"As before until the next refresh: {listed(scope.batch)}.")
         return said

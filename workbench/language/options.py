@@ -55,6 +55,8 @@ class Options:
             near = get_close_matches(part[0].text.lower(), self._spellings, 1)
             hint = f"Did you mean {self._spellings[near[0]]}?" if near else f"Options are {', '.join(self._known)}."
             raise self.text.mistake(part[0], f"{function} has no option {part[0].text}", hint)
+        if len(part) == 4 and part[2].symbol("-"):
+            raise self.text.between(part[2:], f"{option} cannot be negative", f"Write {option} => 100.")
         if len(part) != 3:
             raise self.text.between(part[2:], f"{option} takes one value", f"Write {option} => 'value'.")
         if option in self.given:

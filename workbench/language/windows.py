@@ -11,6 +11,9 @@ from workbench.language.tokens import Text, Token, closing, quote, split
 
 Shape = Literal["tumbling", "hopping", "session"]
 
+MOST_WINDOWS = 10_000
+"""That one row may be in: each of them is a row of the running state."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowCall:
@@ -67,6 +70,9 @@ def _call(text: Text, tokens: list[Token], stream: str | None) -> WindowCall:
     if len(micros) == 2 and micros[1] > micros[0]:
         hint = f"Write a slide of at most {parts[1][0].sql}."
         raise text.between(parts[2], "windows that slide by more than their size leave rows out", hint)
+    if not session and micros[0] > MOST_WINDOWS * micros[-1]:
+        hint = f"Write a longer slide or a smaller window: at most {MOST_WINDOWS:,} of them overlap."
+        raise text.between(parts[2], f"every row would be in {-(-micros[0] // micros[-1]):,} windows", hint)
     kind: Shape = "session" if session else "hopping" if len(micros) == 2 and micros[1] < micros[0] else "tumbling"
     if kind != "tumbling" and stream is None:
         called = "a session window" if session else "a window that hops"

@@ -138,9 +138,11 @@ def create_temporary_view(session: Session, entry: Entry, sql: str) -> None:
 
 
 def drop(session: Session, entry: Entry) -> None:
-    """Remove a dataset with everything that is stored of it; of a flow its offsets: the rows that it brought stay, and counted."""
+    """Remove a dataset with everything that is stored of it; of a flow where it stands: the rows that it brought stay, and counted."""
     if entry.kind == "flow":
         session.execute("DELETE FROM _system.offsets WHERE flow = ?", [entry.name])
+        # Should one of that name come again, it reads everything again.
+        session.execute("UPDATE _system.commit_log SET spans = '[]' WHERE flow = ?", [entry.name])
     else:
         session.execute(f"DROP VIEW IF EXISTS {public(entry.name)}")
         session.execute(f"DROP TABLE IF EXISTS {stored(entry.name)}")
@@ -148,7 +150,7 @@ def drop(session: Session, entry: Entry) -> None:
         forget_view(session, entry.name)
     if entry.kind == "streaming table":
         session.execute("DELETE FROM _system.offsets WHERE flow IN (SELECT name FROM _system.flows WHERE stream = ?)", [entry.name])
-        for table in ("flows", "quarantine", "rules", "rule_counts", "commit_log"):
+        for table in ("flows", "quarantine", "rules", "rule_counts", "commit_log", "rewinds"):
             session.execute(f"DELETE FROM _system.{table} WHERE stream = ?", [entry.name])
     session.execute("DELETE FROM _system.catalog WHERE lower(name) = lower(?)", [entry.name])
 

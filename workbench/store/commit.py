@@ -21,7 +21,7 @@ import pyarrow as pa
 from workbench.batch import Offset
 from workbench.store.inserts import MOMENT, Inserts, numbered
 from workbench.store.names import stored
-from workbench.store.running import ViewDelta, fold_progress, write_view
+from workbench.store.running import ViewDelta, add_late, fold_progress, write_view
 from workbench.store.session import Session
 
 Probe = Callable[[int], None]
@@ -152,21 +152,22 @@ def write(inserts: Inserts, commit: Commit, probe: Probe = lambda step: None) ->
     probe(1)
     try:
         with inserts.session.transaction():
-            for delta in commit.streams:
-                probe(2)
-                _add_rows(inserts, delta, commit.id)
-                probe(3)
-                _add_rejections(inserts, delta, commit.id)
-            for view in commit.views:
-                probe(4)
-                write_view(inserts, view, commit.id, commit.at)
-            probe(5)
-            for delta in commit.streams:
-                _add_states(inserts, delta, commit.id)
-            probe(6)
-            _add_offsets(inserts, commit)
-            probe(7)
-            _add_counts(inserts, commit)
+            with inserts.together():
+                for delta in commit.streams:
+                    probe(2)
+                    _add_rows(inserts, delta, commit.id)
+                    probe(3)
+                    _add_rejections(inserts, delta, commit.id)
+                for view in commit.views:
+                    probe(4)
+                    write_view(inserts, view, commit.id, commit.at)
+                probe(5)
+                for delta in commit.streams:
+                    _add_states(inserts, delta, commit.id)
+                probe(6)
+                _add_offsets(inserts, commit)
+                probe(7)
+                _add_counts(inserts, commit)
             probe(8)
             written = time.monotonic()
         probe(9)
@@ -184,12 +185,12 @@ def _add_rejections(inserts: Inserts, delta: StreamDelta, commit: int) -> None:
     if delta.rejections is None or not delta.rejections.num_rows:
         return
     count = delta.rejections.num_rows
-    arrived = pa.array(np.round(delta.rejections["arrived_at"].to_numpy() * 1e6).astype(np.int64)).cast(MOMENT)
-    rows = delta.rejections.set_column(delta.rejections.column_names.index("arrived_at"), "arrived_at", arrived)
-    for name, value in (("stream", delta.stream), ("state", "quarantined"), ("flow", delta.flow)):
-        rows = rows.append_column(name, pa.repeat(value, count))
-    rows = numbered(rows, commit)
-    inserts.add("_system.quarantine", rows, rows.column_names)
+    columns = dict(zip(delta.rejections.column_names, delta.rejections.columns, strict=True))
+    arrived = np.round(columns["arrived_at"].to_numpy() * 1e6).astype(np.int64)
+    columns["arrived_at"] = pa.array(arrived.view("datetime64[us]"), MOMENT)
+    for name, value in (("stream", delta.stream), ("state", "quarantined"), ("flow", delta.flow), ("_commit", commit)):
+        columns[name] = pa.repeat(value, count)
+    inserts.add("_system.quarantine", pa.table(columns), tuple(columns))
 
 
 def _add_states(inserts: Inserts, delta: StreamDelta, commit: int) -> None:
@@ -197,12 +198,7 @@ def _add_states(inserts: Inserts, delta: StreamDelta, commit: int) -> None:
         if state.rows.num_rows:
             inserts.add(stored(state.table), numbered(state.rows, commit))
     for late in delta.late:
-        with inserts.session.relation("_late", late.rows):
-            inserts.session.execute(
-                "INSERT INTO _system.late SELECT ?, ?, make_timestamptz(event_time), make_timestamptz(watermark), NULL,"
-                ' "row", ? FROM _late',
-                [delta.stream, late.stream, commit],
-            )
+        add_late(inserts, delta.stream, late.stream, late.rows, commit)
 
 
 def _add_offsets(inserts: Inserts, commit: Commit) -> None:
@@ -235,6 +231,12 @@ def _counted(delta: StreamDelta) -> tuple[object, ...]:
 
 def _rows(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
     return pa.table([pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), schema, strict=True)], schema=schema)
+
+
+def last_commit(session: Session) -> int:
+    """The number of the newest commit, 0 before the first; one that only closed windows is known by its running states alone."""
+    both = "SELECT max(id) AS id FROM _system.commit_log UNION ALL SELECT max(commit) FROM _system.view_log"
+    return int(session.execute(f"SELECT coalesce(max(id), 0) FROM ({both})")[0][0])
 
 
 def tidy(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,9 @@ CHECKPOINT_TAILING = 16 << 20
 
 GROUP_ROWS = 122_880
 """Rows of one DuckDB row group: a transaction of whole groups goes to the file directly, past the log."""
+
+ROOM_TO_SPARE = 16 << 20
+"""Bytes on the disk, beside twice the log, without which no checkpoint is begun: one that finds the disk full ends DuckDB for good."""
 
 QUERY_SESSIONS = 2
 
@@ -51,6 +55,11 @@ class Database:
             return self.path.with_name(self.path.name + ".wal").stat().st_size
         except FileNotFoundError:
             return 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a checkpoint will find room on the disk."""
+        return shutil.disk_usage(self.path.parent).free >= 2 * self.log_bytes() + ROOM_TO_SPARE
 
     def checkpoint(self) -> None:
         self.writer.execute("CHECKPOINT")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 
 import pyarrow as pa
@@ -13,6 +14,11 @@ from workbench.store.session import Session
 
 NUMBERS = count(1)
 MOMENT = pa.timestamp("us", "UTC")
+
+SMALL = 8_192
+"""Rows up to which an INSERT is run as one statement with others: nine of them take 1.5 ms less then, large ones 15 % more."""
+KINDS = 32
+"""Such statements that are kept, one for each set of INSERTs that came together."""
 
 
 def numbered(rows: pa.Table, commit: int) -> pa.Table:
@@ -29,23 +35,35 @@ class Inserts:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._known: dict[tuple[str, str], _Insert] = {}
+        self._joint: dict[tuple[_Insert, ...], str] = {}
+        self._waiting: dict[_Insert, list[pa.Table]] | None = None
 
     def add(self, table: str, rows: pa.Table, columns: Sequence[str] = (), where: str = "") -> None:
-        """Append rows inside the caller's transaction.
+        """Append rows inside the caller's transaction, after all that were added to the table before.
 
         Args:
             table: as SQL names it. columns: those of `rows` that are taken, and the table's of these names; empty: all, in their order.
             where: SQL that a row has to meet.
         """
-        names = ", ".join(map(quote, columns))
-        into, taken = (f"{table} ({names})", names) if columns else (table, "*")
-        key = (into, where)
-        insert = self._known.get(key)
-        if insert is None or insert.schema != rows.schema:
-            if insert is not None:
-                insert.close()
-            insert = self._known[key] = _Insert(self.session, into, taken, where, rows)
-        insert.run(rows)
+        insert = self._insert(table, rows, tuple(columns), where)
+        if self._waiting is None:
+            insert.run(rows)
+            return
+        if any(other.table == table and other is not insert for other in self._waiting):
+            self._run_waiting()
+        self._waiting.setdefault(insert, []).append(rows)
+        if rows.num_rows > SMALL:
+            self._run_waiting()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, rows may wait to be appended in one statement; at its end they all are."""
+        self._waiting = {}
+        try:
+            yield
+            self._run_waiting()
+        finally:
+            self._waiting = None
 
     def clear(self) -> None:
         """Let go of the rows, after the commit."""
@@ -53,25 +71,76 @@ class Inserts:
             insert.feed.clear()
 
     def forget(self) -> None:
+        self._forget_joint()
         for insert in self._known.values():
             insert.close()
         self._known.clear()
 
+    def _insert(self, table: str, rows: pa.Table, columns: tuple[str, ...], where: str) -> _Insert:
+        names = ", ".join(map(quote, columns))
+        into, taken = (f"{table} ({names})", names) if columns else (table, "*")
+        insert = self._known.get((into, where))
+        if insert is None or insert.schema != rows.schema:
+            if insert is not None:
+                self._run_waiting()
+                self._forget_joint()
+                self._known.pop((into, where)).close()
+            insert = self._known[(into, where)] = _Insert(self.session, table, into, taken, where, rows)
+        return insert
+
+    def _run_waiting(self) -> None:
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, {}
+        if any(rows.num_rows > SMALL for tables in waiting.values() for rows in tables) or not self._joins(tuple(waiting)):
+            for insert, tables in waiting.items():
+                insert.run(_one(tables))
+            return
+        for insert, tables in waiting.items():
+            insert.feed.fill(_one(tables))
+        self.session.execute(f"EXECUTE {self._joint[tuple(waiting)]}")
+
+    def _joins(self, inserts: tuple[_Insert, ...]) -> bool:
+        """Whether there is one statement for some INSERTs; it is prepared when they come together for the first time."""
+        if inserts not in self._joint:
+            if len(inserts) == 1 or len(self._joint) == KINDS:
+                return False
+            name = f"_inserts_{next(NUMBERS)}"
+            *others, last = inserts
+            parts = ", ".join(f"_{i} AS ({insert.sql} RETURNING 1)" for i, insert in enumerate(others))
+            self.session.execute(f"PREPARE {name} AS WITH {parts} {last.sql}")
+            self._joint[inserts] = name
+        return True
+
+    def _forget_joint(self) -> None:
+        for name in self._joint.values():
+            self.session.execute(f"DEALLOCATE {name}")
+        self._joint.clear()
+
 
 class _Insert:
-    def __init__(self, session: Session, into: str, taken: str, where: str, rows: pa.Table) -> None:
+    def __init__(self, session: Session, table: str, into: str, taken: str, where: str, rows: pa.Table) -> None:
+        self.table = table
         self.schema = rows.schema
         self.feed = Feed(session)
-        self._session = session
-        self._name = f"_insert_{next(NUMBERS)}"
         self.feed.fill(rows)
-        condition = f" WHERE {where}" if where else ""
-        session.execute(f"PREPARE {self._name} AS INSERT INTO {into} SELECT {taken} FROM {self.feed.name}{condition}")
+        self.sql = f"INSERT INTO {into} SELECT {taken} FROM {self.feed.name}{f' WHERE {where}' if where else ''}"
+        self._session = session
+        self._name = ""
 
     def run(self, rows: pa.Table) -> None:
         self.feed.fill(rows)
+        if not self._name:
+            name = f"_insert_{next(NUMBERS)}"
+            self._session.execute(f"PREPARE {name} AS {self.sql}")
+            self._name = name
         self._session.execute(f"EXECUTE {self._name}")
 
     def close(self) -> None:
-        self._session.execute(f"DEALLOCATE {self._name}")
+        if self._name:
+            self._session.execute(f"DEALLOCATE {self._name}")
         self.feed.close()
+
+
+def _one(tables: Sequence[pa.Table]) -> pa.Table:
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from workbench.language.definitions import Column, RunningState
 from workbench.store.catalog import Entry
-from workbench.store.names import literal, public
+from workbench.store.names import literal, public, quote
 from workbench.store.recompute import ENDLESS, judge, rows_as_judged
 from workbench.store.running import Progress, progress_of
 from workbench.store.session import Session
@@ -20,7 +20,7 @@ TOLERANCE = 1e-9
 
 def check_state(session: Session, entry: Entry, state: RunningState, columns: tuple[Column, ...]) -> list[str]:
     """Where a running state, its late rows or its windows are not what the stored rows say, in words; empty when all hold."""
-    names = ", ".join(f'"{c}"' for c, _ in session.describe(f"FROM {public(entry.name)}"))
+    names = ", ".join(quote(c) for c, _ in session.describe(f"FROM {public(entry.name)}"))
     kept = session.arrow(f"SELECT {names} FROM {public(entry.name)} ORDER BY ALL NULLS FIRST")
     again = session.arrow(f"SELECT * FROM ({recompute(session, entry.name, state, columns)}) ORDER BY ALL NULLS FIRST")
     wrong = []

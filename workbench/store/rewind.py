@@ -1,7 +1,8 @@
 """Rewinding a streaming table: what it was after an earlier commit, and back to that in one transaction.
 
-What holds afterwards, and is tested: the rows, rejections, late rows and rule counts are those of commits up to `kept`; every
-flow's totals and offsets are those it had then, so the sums that `check --data` proves still hold; ids of commits only ever grow
+What holds afterwards, and is tested: the rows, rejections, late rows and rule counts are those of commits up to `kept`, and so are
+the idle sources that a running state remembers; every flow's totals and offsets are those it had then, so the sums that
+`check --data` proves still hold; ids of commits only ever grow
 (a rewind is a commit of its own, without records); a crash leaves all of it or nothing.
 """
 
@@ -56,12 +57,12 @@ class Rewound:
 @dataclass(frozen=True, slots=True)
 class Rewind:
     """Tables put back to what they were, by commit `commit`. `flows`: all of theirs; `views`: the running states over them, which the
-    next plan rebuilds. `at`: seconds since 1970."""
+    next plan rebuilds, each with its stream. `at`: seconds since 1970."""
 
     commit: int
     at: float
     flows: tuple[Rewound, ...]
-    views: tuple[str, ...] = ()
+    views: tuple[tuple[str, str], ...] = ()
 
     @property
     def tables(self) -> dict[str, int]:
@@ -160,7 +161,9 @@ def write_rewind(session: Session, rewind: Rewind, probe: Probe = lambda step: N
             _take_back(session, table, kept)
             session.execute("INSERT INTO _system.rewinds VALUES (?, ?, ?, to_timestamp(?))", [table, kept, rewind.commit, rewind.at])
         probe(2)
-        for view in rewind.views:
+        for view, stream in rewind.views:
+            # A rebuild repeats what is written down here: sources that became idle after `kept` hold the watermark as before.
+            session.execute("DELETE FROM _system.view_log WHERE view = ? AND commit > ?", [view, rewind.tables[stream]])
             session.execute("UPDATE _system.catalog SET digest = '' WHERE name = ?", [view])
         probe(3)
         for flow in rewind.flows:

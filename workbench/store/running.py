@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from workbench.store.inserts import Inserts, numbered
+from workbench.store.inserts import MOMENT, Inserts, numbered
 from workbench.store.names import quote, stored
 from workbench.store.session import Session
 
@@ -19,6 +19,16 @@ PROGRESS = pa.schema(
      ("late", pa.int64()), ("closed", pa.int64()), ("ended", pa.bool_())]
 )  # fmt: skip
 """Of `_system.view_log`; the lists are JSON text."""
+LATE = pa.schema(
+    [("view", pa.string()), ("stream", pa.string()), ("event_time", MOMENT), ("watermark", MOMENT), ("window_start", MOMENT),
+     ("row", pa.string()), ("commit", pa.int64())]
+)  # fmt: skip
+LATE_COUNTS = pa.schema([("view", pa.string()), ("key", pa.string()), ("start", MOMENT), ("rows", pa.int64()), ("commit", pa.int64())])
+CLOSED = pa.schema(
+    [("view", pa.string()), ("key", pa.string()), ("start", MOMENT), ("end", MOMENT), ("closed_at", MOMENT), ("rows", pa.int64()),
+     ("commit", pa.int64())]
+)  # fmt: skip
+"""Of the tables of `_system` with the same columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +77,34 @@ def write_view(inserts: Inserts, delta: ViewDelta, commit: int, at: float) -> No
         inserts.add(stored(delta.view), numbered(delta.partials, commit))
     if delta.progress is None:
         return
-    session = inserts.session
     if delta.late is not None:
-        with session.relation("_late", delta.late):
-            session.execute(
-                "INSERT INTO _system.late SELECT ?, ?, make_timestamptz(event_time), make_timestamptz(watermark),"
-                ' make_timestamptz(window_start), "row", ? FROM _late',
-                [delta.view, delta.stream, commit],
-            )
+        add_late(inserts, delta.view, delta.stream, delta.late, commit)
     if delta.late_counts is not None:
-        with session.relation("_late", delta.late_counts):
-            session.execute(
-                'INSERT INTO _system.late_counts SELECT ?, key, make_timestamptz("start"), "rows", ? FROM _late', [delta.view, commit]
-            )
+        inserts.add("_system.late_counts", _told(LATE_COUNTS, delta.late_counts, view=delta.view, commit=commit))
     if delta.closings is not None:
-        with session.relation("_closed", delta.closings):
-            session.execute(
-                'INSERT INTO _system.windows SELECT ?, key, make_timestamptz("start"), make_timestamptz("end"), to_timestamp(?), "rows", ?'
-                " FROM _closed",
-                [delta.view, at, commit],
-            )
+        inserts.add("_system.windows", _told(CLOSED, delta.closings, view=delta.view, closed_at=round(at * 1e6), commit=commit))
     write_progress(inserts, delta.view, delta.progress, commit, delta.ended)
+
+
+def add_late(inserts: Inserts, view: str, stream: str, rows: pa.Table, commit: int) -> None:
+    """List late rows, inside the caller's transaction.
+
+    Args:
+        view: or the flow that they were too late for. rows: event_time, watermark (microseconds), row (JSON), and perhaps window_start.
+    """
+    inserts.add("_system.late", _told(LATE, rows, view=view, stream=stream, window_start=None, commit=commit))
+
+
+def _told(schema: pa.Schema, rows: pa.Table, **same: int | str | None) -> pa.Table:
+    """Rows with a schema's columns, of which `rows` does not have those that are the same for all."""
+    there = set(rows.column_names)
+    columns = [
+        rows[field.name].cast(field.type)
+        if field.name in there
+        else pa.repeat(pa.scalar(same[field.name], field.type), rows.num_rows)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def write_progress(inserts: Inserts, view: str, progress: Progress, commit: int, ended: bool = False) -> None:

@@ -83,7 +83,8 @@ class Derived:
         self._kept = None
         if self.distinct is not None:
             self._kept = self.distinct.judge(session, selected.table, selected.verdict, runs, idle)
-            selected = replace(selected, table=self._kept.rows, verdict=self._kept.verdict)
+            mask = np.where(self._kept.left_out, np.uint64(0), selected.mask)
+            selected = replace(selected, table=self._kept.rows, verdict=self._kept.verdict, mask=mask)
         counts = self._counts(selected, rows.num_rows)
         rejected = np.flatnonzero(selected.verdict == 1)
         table = selected.table.append_column("_verdict", pa.array(selected.verdict))

@@ -216,7 +216,7 @@ class JoinFlow:
         table = stored(side.stream)
         kinds = {name.lower(): kind for name, kind in session.describe(f"FROM {table}")}
         make = "make_timestamptz" if kinds[side.time.lower()].endswith("TIME ZONE") else "make_timestamp"
-        where = [f"rowid < coalesce((SELECT rowid FROM {table} ORDER BY rowid LIMIT 1 OFFSET {side.rows}), {1 << 62})"]
+        where = [f"rowid < coalesce((SELECT rowid FROM {table} LIMIT 1 OFFSET {side.rows}), {1 << 62})"]
         if floor is not None:
             where.append(f"{quote(side.time)} >= {make}({floor})")
         late = f"SELECT place FROM {stored(self._owned('late'))} WHERE side = {place}"

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from workbench.language.definitions import Expectation
 from workbench.store.names import literal
 from workbench.store.session import LARGE, Session
+from workbench.stream import vouched
 from workbench.stream.decode_types import TIMESTAMPS, WHOLE, Typed, instant_sql, value_sql
 from workbench.stream.judge import Judged
-from workbench.stream.validate import kept_sql, rule_mask_sql
+from workbench.stream.validate import held_sqls
 
 DOUBT = (1 << 64) - 1
 """The mask of a row that the exact way must judge: no row breaks every rule."""
@@ -35,11 +36,14 @@ OFTEN = 0.01
 class Read:
     """One column of the fast query: what the reader gives, the value made of it, and when that is certainly right.
 
-    `value` is SQL over the reader's columns; `clean` over the values, and over what was read under another name."""
+    `value` is SQL over the reader's columns; `clean` over the values, and over what was read under another name. `check` takes the
+    value, or what was read where it makes the value of that (`as_read`)."""
 
     type: str
     value: str
     clean: str = ""
+    check: vouched.Check | None = None
+    as_read: bool = False
 
 
 class JsonFast:
@@ -53,8 +57,7 @@ class JsonFast:
         self.session = session
         self.columns = tuple(columns)
         required = [column.name for column in columns if column.not_null]
-        self.rules = rule_mask_sql(rules, required)
-        self.kept = kept_sql(rules, required)
+        self.rules = held_sqls(rules, required)
         self.as_text: set[str] = set()
         self._prepared: dict[str, str] = {}
 
@@ -68,8 +71,23 @@ class JsonFast:
             name = f"_fast_{next(NUMBERS)}"
             self.session.execute(f"PREPARE {name} AS {self._sql(path)}")
             self._prepared[path] = name
-        table = self.session.arrow(f"EXECUTE {self._prepared[path]}", large=length > LARGE)
-        return Judged(table.select([column.name for column in self.columns]), table.column("_mask").to_numpy().copy())
+        return self._judged(self.session.arrow(f"EXECUTE {self._prepared[path]}", large=length > LARGE))
+
+    def _judged(self, found: pa.Table) -> Judged:
+        mask, sure = np.zeros(found.num_rows, np.uint64), np.ones(found.num_rows, np.bool_)
+        values: list[pa.ChunkedArray] = []
+        fields: list[pa.Field] = []
+        for column, read in zip(self.columns, found.columns, strict=False):
+            check = self._read(column, "").check
+            values.append(read if check is None else vouched.taken(read, check, sure))
+            fields.append(found.field(len(fields)).with_name(column.name).with_type(values[-1].type))
+        tests = found.columns[len(self.columns) :]
+        for (bit, _), held in zip(self.rules, tests, strict=False):
+            mask[vouched.broken(held)] |= np.uint64(bit)
+        for clean in tests[len(self.rules) :]:
+            sure[vouched.broken(clean)] = False
+        mask[~sure] = DOUBT
+        return Judged(pa.table(values, schema=pa.schema(fields)), mask)
 
     def learn(self, right: pa.Table, lines: int) -> bool:
         """Read columns as JSON text from now on that made many of `lines` doubtful although they were right; True when there are any."""
@@ -95,18 +113,19 @@ class JsonFast:
         self._prepared.clear()
 
     def _sql(self, path: str) -> str:
-        """What is sure is asked where it decides, not as a column of its own: that took 3 % longer."""
+        """The columns, then whether each rule is held, then, where SQL has to tell, whether the row is sure."""
         reads = [(column, self._read(column, f'"_read {index}"')) for index, column in enumerate(self.columns)]
         declared = ", ".join(f"{column.sql}: {literal(read.type)}" for column, read in reads)
         values = ", ".join(f"{read.value} AS {column.sql}" for column, read in reads)
-        others = "".join(f', {column.sql} AS "_read {index}"' for index, (column, read) in enumerate(reads) if read.clean)
+        others = "".join(f', {column.sql} AS "_read {index}"' for index, (column, read) in enumerate(reads) if read.clean or read.as_read)
         clean = [f"({read.clean})" for _, read in reads if read.clean]
         if not any(self._is_native(column) for column in self.columns):
             clean.append("(" + " OR ".join(f"{column.sql} IS NOT NULL" for column in self.columns) + ")")
-        sure = " AND ".join(clean)
+        given = [f'"_read {index}"' if read.as_read else column.sql for index, (column, read) in enumerate(reads)]
+        given += [held for _, held in self.rules]
+        given += [f"({' AND '.join(clean)})"] if clean else []
         return (
-            f"SELECT {', '.join(column.sql for column in self.columns)}, (CASE WHEN {sure} AND {self.kept} THEN 0"
-            f" WHEN {sure} THEN {self.rules} ELSE {DOUBT} END)::UBIGINT AS _mask FROM (SELECT {values}{others} FROM"
+            f"SELECT {', '.join(given)} FROM (SELECT {values}{others} FROM"
             f" read_json({literal(path)}, format = 'newline_delimited', records = 'true', ignore_errors = true, columns = {{{declared}}}))"
         )
 
@@ -121,19 +140,21 @@ class JsonFast:
             return _read_as_text(column, read)
         if column.type in WHOLE:
             low, high = WHOLE[column.type]
-            return Read("DOUBLE", f"try_cast({name} AS {column.type})", f"trunc({read}) = {read} AND {_between(read, low, high)}")
-        if column.family == "real":
-            value = name if column.type == "DOUBLE" else f"try_cast({name} AS {column.type})"
-            return Read("DOUBLE", value, f"{read} <> 0 AND {read} <> 1 AND abs({read}) < {'1e308' if column.type == 'DOUBLE' else '3e38'}")
+            value = f"try_cast({name} AS {column.type})"
+            if column.type in vouched.WHOLE:
+                return Read("DOUBLE", value, check=vouched.whole(column.type, low, high), as_read=True)
+            return Read("DOUBLE", value, f"trunc({read}) = {read} AND {read} BETWEEN {low} AND {high} AND {read} NOT IN (0, 1)")
+        if column.type == "DOUBLE":
+            return Read("DOUBLE", name, check=vouched.real)
+        if column.type == "FLOAT":
+            return Read("DOUBLE", f"try_cast({name} AS FLOAT)", f"{read} <> 0 AND {read} <> 1 AND abs({read}) < 3e38")
         if column.type in TIMESTAMPS:
-            return Read("TIMESTAMPTZ", instant_sql(column.type, name), f"{name} IS NOT NULL")
-        return Read(column.type, name, f"isfinite({read})" if column.family == "time" else f"{read} IS NOT NULL")
-
-
-def _between(name: str, low: int, high: int) -> str:
-    if low == -high:
-        return f"abs({name}) BETWEEN 2 AND {high}"
-    return f"{name} BETWEEN {low} AND {high} AND {name} NOT IN (0, 1)"
+            return Read("TIMESTAMPTZ", instant_sql(column.type, name), check=vouched.present)
+        if column.type == "TIMESTAMP WITH TIME ZONE":
+            return Read(column.type, name, check=vouched.moment)
+        if column.family == "time":
+            return Read(column.type, name, f"isfinite({name})")
+        return Read(column.type, name, check=vouched.present)
 
 
 def _read_as_text(column: Typed, read: str) -> Read:

@@ -98,6 +98,9 @@ class Pump:
         self._inserts = Inserts(database.writer)
         self._idle: frozenset[str] = frozenset()
         self._ended: frozenset[str] = frozenset()
+        """Source flows whose end is stored."""
+        self._unclosed = ""
+        """Why windows could not be closed, so that it is said once."""
         self._quiet_at = 0.0
         self.load = Load()
         """Where the time goes, lately; guarded by the lock."""
@@ -135,9 +138,7 @@ class Pump:
         """Finish the commit that is under way, forget what is only read, end the threads."""
         with self._lock:
             self._stopped = True
-            for _, future in self._controls:
-                future.cancel()
-            self._controls.clear()
+            self._cancel_controls()
             self._lock.notify_all()
         for thread in self._threads:
             if thread.is_alive():
@@ -206,6 +207,11 @@ class Pump:
                 self._resting = False
                 self._lock.notify_all()
 
+    def _cancel_controls(self) -> None:
+        for _, future in self._controls:
+            future.cancel()
+        self._controls.clear()
+
     def _set_goals(self, session: Session) -> None:
         """In the writer's turn: what must be read of each source that is not drained."""
         for flow in self.flows:
@@ -233,6 +239,7 @@ class Pump:
             with self._lock:
                 self.stalled = "a thread of the engine died; see the log"
                 self.died = self._stopped = True
+                self._cancel_controls()
                 self._lock.notify_all()
             self._on_change()
             raise
@@ -278,8 +285,8 @@ class Pump:
         came = [flow for flow, _ in cuts]  # with rows in this tick none is idle, even when these were its last
         idle = frozenset(name for flow in self.flows if flow not in came and flow.idle(now) for name in flow.names)
         ended = frozenset(name for flow in self.flows if flow.over for name in flow.names)
-        tick = Tick(cuts, idle, ended if ended != self._ended else frozenset())
-        self._idle, self._ended = idle, ended
+        self._idle, self._ended = idle, self._ended & ended
+        tick = Tick(cuts, idle, ended if ended > self._ended else frozenset())
         return tick if cuts or self.assembler.concerns(tick) else None
 
     def _commit_due(self, now: float) -> list[tuple[Flow, list[Any]]]:
@@ -320,11 +327,11 @@ class Pump:
             durable = self._write(tick)
         except Exception as error:
             if len(tick.cuts) > 1:
-                for pair in tick.cuts:
-                    self._commit(Tick([pair], tick.idle, tick.ended))
+                for pair in tick.cuts:  # an end of the input comes after all of them, with the next tick
+                    self._commit(Tick([pair], tick.idle))
                 return
             if not tick.cuts:
-                log.error("windows could not be closed", exc_info=error)
+                self._say_unclosed(error)
                 return
             (flow,) = tick.flows
             with self._lock:
@@ -358,11 +365,21 @@ class Pump:
         """After the durable moment nothing may lead to a second try: the same records would be stored twice."""
         with self._lock:
             self.assembler.advance(tick)
+            self._ended |= tick.ended
         try:
             self._on_commit(tick)
             self._compact_when_due(tick)
         except Exception:
             log.exception("the commit is stored, but not all that follows it was done")
+
+    def _say_unclosed(self, error: Exception) -> None:
+        text = f"windows could not be closed: {error}"
+        if text != self._unclosed:
+            self._unclosed = text
+            log.error("windows could not be closed", exc_info=error)
+            with self._lock:
+                for flow in self.flows[:1]:
+                    flow.notices.append(text)
 
     def _stall(self, error: WorkbenchError | None) -> None:
         text = error.message if error else ""
@@ -390,7 +407,7 @@ class Pump:
             log.warning("%s was not compacted: %s", view.name, error)
 
     def _checkpoint_when_due(self) -> None:
-        if self._database.log_bytes() > CHECKPOINT_TAILING:
+        if self._database.log_bytes() > CHECKPOINT_TAILING and self._database.has_room:
             with self._lock:
                 if self._busy:
                     return

@@ -11,6 +11,9 @@ from workbench.batch import RESERVED_RULES
 from workbench.store.commit import RuleCount
 from workbench.stream.pending import Cut
 
+FEW = 200
+"""Rows whose rules are listed one by one: to find equal ones first takes longer."""
+
 
 class RuleBook:
     """The rules of one streaming table, by their bit in a rule mask.
@@ -27,6 +30,8 @@ class RuleBook:
 
     def lists(self, masks: np.ndarray) -> pa.Array:
         """The broken rules of each row, list<string>[n]."""
+        if len(masks) <= FEW:
+            return pa.array([self.broken(mask) for mask in masks.tolist()], pa.list_(pa.string()))
         distinct, where = np.unique(masks, return_inverse=True)
         return pa.array([self.broken(int(mask)) for mask in distinct], pa.list_(pa.string())).take(pa.array(where))
 
@@ -60,16 +65,15 @@ def rejections(cuts: Sequence[Cut], book: RuleBook, first_id: int, source: str) 
         return None
     sizes = [len(cut.rejected) for cut in cuts]
     count = sum(sizes)
-    where = np.repeat(np.arange(len(cuts)), sizes)
     return pa.table(
         {
             "id": np.arange(first_id, first_id + count, dtype=np.int64),
             "rules": book.lists(np.concatenate([cut.mask[cut.rejected] for cut in cuts])),
             "raw": pa.chunked_array([cut.raw_lines for cut in cuts]),
             "source": pa.repeat(source, count),
-            "file": pa.array([cut.raw.start.file for cut in cuts], pa.string()).take(pa.array(where)),
+            "file": pa.chunked_array([pa.repeat(cut.raw.start.file, size) for cut, size in zip(cuts, sizes, strict=True)]),
             "line": np.concatenate([cut.lines(cut.rejected) for cut in cuts]),
             "offset": np.concatenate([cut.offsets(cut.rejected) for cut in cuts]),
-            "arrived_at": np.array([cut.raw.arrived_at for cut in cuts])[where],
+            "arrived_at": np.repeat([cut.raw.arrived_at for cut in cuts], sizes),
         }
     )

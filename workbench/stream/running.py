@@ -216,8 +216,7 @@ class RunningView:
         assert self.state.window is not None
         if not len(where) or self.state.window.on_late != "list":
             return None
-        table = rows.select(list(self.columns)).take(pa.array(where))
-        with session.relation("_arrived", table):
+        with session.relation("_arrived", _picked(rows.select(list(self.columns)), where)):
             texts = session.arrow(f"SELECT {late_row_sql(self.columns)} AS row FROM _arrived")["row"]
         begun = pa.nulls(len(where), pa.int64()) if starts is None else pa.array(starts)
         return pa.table({"event_time": times[where], "watermark": seen[where], "window_start": begun, "row": texts})
@@ -240,6 +239,15 @@ def _merged(arrivals: Sequence[Arrival], columns: tuple[str, ...]) -> pa.Table |
     names = [*columns, "_verdict"]
     merged = pa.concat_tables([arrival.rows.select(names) for arrival in arrivals], promote_options="permissive")
     return merged if merged.num_rows else None
+
+
+def _picked(rows: pa.Table, where: np.ndarray) -> pa.Table:
+    """Some rows, ascending; a plain `take` would first copy all the others into one piece."""
+    distinct, places = np.unique(where, return_inverse=True)
+    flags = np.zeros(rows.num_rows, np.bool_)
+    flags[distinct] = True
+    picked = rows.filter(pa.array(flags))
+    return picked if len(distinct) == len(where) else picked.take(pa.array(places))
 
 
 def _delta_sql(window: EventWindow | None, columns: tuple[str, ...], feed: str) -> str:

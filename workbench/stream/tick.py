@@ -184,14 +184,19 @@ class Assembler:
 
 
 def _distinct(session: Session, distinct: Deduplication, name: str, cuts: Sequence[Cut], idle: frozenset[str]) -> tuple[list[Cut], Kept]:
-    """The pieces with their duplicates filtered out."""
+    """The pieces with their duplicates filtered out; what these broke is not counted, as with all that is filtered."""
     rows = pa.concat_tables([cut.rows for cut in cuts])
     verdict = np.concatenate([cut.verdict for cut in cuts])
     kept = distinct.judge(session, rows, verdict, ((name, len(verdict)),), idle)
     edges = np.cumsum([0, *(len(cut.verdict) for cut in cuts)])
     pieces = [
-        replace(cut, rows=kept.rows.slice(start, len(cut.verdict)), verdict=kept.verdict[start : start + len(cut.verdict)])
-        for cut, start in zip(cuts, edges.tolist(), strict=False)
+        replace(
+            cut,
+            rows=kept.rows.slice(start, stop - start),
+            verdict=kept.verdict[start:stop],
+            mask=np.where(kept.left_out[start:stop], np.uint64(0), cut.mask),
+        )
+        for cut, start, stop in zip(cuts, edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     ]
     return pieces, kept
 

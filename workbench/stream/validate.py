@@ -58,10 +58,11 @@ def rule_mask_sql(rules: Sequence[Expectation], not_null: Sequence[str] = ()) ->
     return "(" + " | ".join(bits) + ")" if bits else "0::UBIGINT"
 
 
-def kept_sql(rules: Sequence[Expectation], not_null: Sequence[str] = ()) -> str:
-    """TRUE where no rule is broken: cheaper to ask first than the mask, for most rows break none."""
-    held = [f"{quote(name)} IS NOT NULL" for name in not_null] + [f"({rule.predicate}\n)::BOOLEAN" for rule in rules]
-    return "(" + " AND ".join(held) + ")" if held else "true"
+def held_sqls(rules: Sequence[Expectation], not_null: Sequence[str] = ()) -> list[tuple[int, str]]:
+    """For each rule its bit, and SQL that is TRUE where it is not broken; the NOT NULL columns count as one rule."""
+    present = " AND ".join(f"{quote(name)} IS NOT NULL" for name in not_null)
+    held = [(rule_bit(index), f"({rule.predicate}\n)::BOOLEAN") for index, rule in enumerate(rules)]
+    return [(NOT_NULL_BIT, f"({present})"), *held] if not_null else held
 
 
 def names_of(mask: int, rules: Sequence[Expectation]) -> tuple[str, ...]:

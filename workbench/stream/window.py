@@ -150,8 +150,10 @@ def event_times(column: pa.ChunkedArray) -> np.ndarray:
         column = column.cast(pa.timestamp("us"), safe=False)  # nanoseconds are cut off, as epoch_us does
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     numbers = whole.view(pa.int64()) if not isinstance(whole, pa.ChunkedArray) else whole.cast(pa.int64())
+    bounds = pc.min_max(numbers).as_py()
     if numbers.null_count:
         numbers = pc.fill_null(numbers, NEVER)
     times = np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int64)
-    endless = np.abs(times) > np.int64(ENDLESS)
-    return np.where(endless, NEVER, times) if endless.any() else times
+    if bounds["min"] is None or (-ENDLESS <= bounds["min"] and bounds["max"] <= ENDLESS):
+        return times
+    return np.where(np.abs(times) > np.int64(ENDLESS), NEVER, times)

@@ -197,6 +197,7 @@ def test_what_differs_from_run_to_run_is_refused(expression: str) -> None:
         ("SELECT window(a, '1 day', '1 hour') AS w, count(*) FROM STREAM s GROUP BY w", "need a watermark"),
         ("SELECT session_window(a, '1 hour') AS w, count(*) FROM STREAM s GROUP BY w", "need a watermark"),
         (f"SELECT window(ts, '1 minute', '2 minutes') AS w, count(*) {MARKED}", "slide by more than their size"),
+        (f"SELECT window(ts, '1 hour', '1 millisecond') AS w, count(*) {MARKED}", "would be in 3,600,000 windows"),
         (f"SELECT window(ts, '1 minute', '1 month') AS w, count(*) {MARKED}", "no size for a window"),
         (f"SELECT session_window(ts, '1 minute', '1 minute') AS w, count(*) {MARKED}", "a column and a gap"),
         (f"SELECT session_window(ts, '1 minute').start AS w, count(*) {MARKED}", "start itself"),

@@ -85,7 +85,7 @@ def test_a_source_is_what_its_options_say(source: str, spec: object) -> None:
         ("read_stdin(idle_timeout => '0 seconds')", "length of time", "'30 seconds'"),
         ("read_rate(5)", "expected an option", "rowsPerSecond => 100"),
         ("read_rate(rowsPerSecond => 0)", "whole number from 1", "rowsPerSecond => 100"),
-        ("read_rate(rowsPerSecond => -1)", "one value", "rowsPerSecond"),
+        ("read_rate(rowsPerSecond => -1)", "cannot be negative", "rowsPerSecond"),
         ("read_rate(rows => 1.5)", "rows is a whole number", "rows =>"),
         ("read_rate(rowPerSecond => 5)", "no option rowPerSecond", "Did you mean rowsPerSecond?"),
         ("read_sockets('x')", "not a source", "Did you mean read_socket?"),

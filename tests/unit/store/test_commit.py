@@ -14,9 +14,10 @@ from workbench.errors import QueryError
 from workbench.language.definitions import Column
 from workbench.store import catalog
 from workbench.store.catalog import Entry
-from workbench.store.commit import STEPS, Commit, Counts, RuleCount, Span, StreamDelta, tidy, write
+from workbench.store.commit import STEPS, Commit, Counts, RuleCount, Span, StreamDelta, last_commit, tidy, write
 from workbench.store.database import Database, open_database
 from workbench.store.inserts import Inserts
+from workbench.store.running import Progress, ViewDelta
 
 COLUMNS = (Column("id", "BIGINT"), Column("name", "VARCHAR"))
 ENTRY = Entry("orders", "streaming table", "said", "a.sql", 1, "CREATE …", "digest", COLUMNS)
@@ -80,6 +81,25 @@ def test_an_error_of_the_database_leaves_nothing(database: Database) -> None:
     with pytest.raises(Exception, match=r"."):
         write(Inserts(database.writer), Commit(1, 100.0, (broken,)))
     assert database.writer.execute("SELECT count(*) FROM _store.orders") == [(0,)]
+
+
+def test_a_commit_that_only_closed_windows_counts(database: Database) -> None:
+    assert last_commit(database.writer) == 0
+    inserts = Inserts(database.writer)
+    write(inserts, Commit(1, 100.0, (delta(),)))
+    assert last_commit(database.writer) == 1
+    write(inserts, Commit(2, 101.0, (), (ViewDelta("view", "orders", None, Progress(5)),)))
+    assert last_commit(database.writer) == 2
+
+
+def test_rows_of_another_shape_may_come_after_some_that_failed(database: Database) -> None:
+    inserts = Inserts(database.writer)
+    good = pa.table({"id": [1], "name": ["a"], "_commit": [1]})
+    inserts.add("_store.orders", good)
+    with pytest.raises(QueryError):
+        inserts.add("_store.orders", pa.table({"id": ["no"], "name": ["number"], "_commit": [1], "more": [1]}))
+    inserts.add("_store.orders", good)
+    assert database.writer.execute("SELECT count(*) FROM orders") == [(2,)]
 
 
 def test_counts_balance() -> None:

@@ -103,7 +103,7 @@ def _rejections(ids: list[int]) -> pa.Table:
 def planned(database: Database, kept: int, commit: int) -> Rewind:
     was = past(database.writer, "orders", kept)
     offsets = tuple(Offset(p.file_id, p.file, p.byte, p.line, mark="fresh") for p in was.places.values())
-    return Rewind(commit, 1000.0 + commit, (Rewound("orders", "orders", kept, was.totals, was.offset, offsets),), ("view",))
+    return Rewind(commit, 1000.0 + commit, (Rewound("orders", "orders", kept, was.totals, was.offset, offsets),), (("view", "orders"),))
 
 
 def is_as_known(database: Database, known: Known) -> None:
@@ -166,7 +166,9 @@ def test_what_flows_remember_goes_too_and_views_are_disowned(database: Database)
     for commit in range(1, 4):
         known = store(database, known, commit, dice)
     ask("INSERT INTO _system.late (view, commit) VALUES ('orders', 1), ('orders', 3), ('other', 3)")
+    ask("INSERT INTO _system.view_log (view, commit) VALUES ('view', 1), ('view', 3), ('other', 3)")
     write_rewind(database.writer, planned(database, 2, 4))
+    assert ask("SELECT view, commit FROM _system.view_log ORDER BY ALL") == [("other", 3), ("view", 1)]
     assert ask('SELECT k FROM _store."orders#seen" ORDER BY k') == [(1,), (2,)]
     assert ask("SELECT view, commit FROM _system.late ORDER BY ALL") == [("orders", 1), ("other", 3)]
     assert ask("SELECT digest FROM _system.catalog WHERE name = 'view'") == [("",)]

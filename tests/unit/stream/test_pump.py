@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,7 +16,7 @@ from workbench.batch import ChunkBuffer, Lag, Offset, RawBatch
 from workbench.config import Settings, open_project
 from workbench.connectors.source import Source
 from workbench.engine.engine import Engine
-from workbench.errors import FlowError, StoreError
+from workbench.errors import FlowError, QueryError, StoreError
 from workbench.language.definitions import StreamingTable
 from workbench.language.project import load
 from workbench.store.database import Database
@@ -116,6 +118,44 @@ def test_what_the_source_says_reaches_the_flow_once(pump: Pump, flow: Flow) -> N
     flow.source_lock = cast(threading.Lock, LateLock(flow))
     read(pump, flow)
     assert flow.notices == ["read"]
+
+
+def test_an_end_that_could_not_be_stored_is_told_again(pump: Pump, flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow.closes_windows = flow.dry = flow.paused = True
+    monkeypatch.setattr(Numbers, "ended", True)
+    monkeypatch.setattr(pump.assembler, "concerns", lambda tick: bool(tick.ended))
+    for error in (StoreError("the disk is full"), QueryError("no")):
+        tick = pump._tick_due(math.inf)
+        assert tick is not None
+        assert tick.ended == {"one"}
+        pump._quiet_at = 0.0
+        with monkeypatch.context() as failing:
+            failing.setattr(pump.assembler, "assemble", _raise(error))
+            pump._commit(tick)
+    tick = pump._tick_due(math.inf)
+    assert tick is not None
+    monkeypatch.setattr(pump.assembler, "advance", lambda tick: None)
+    pump._take_over(tick)
+    pump._quiet_at = 0.0
+    assert pump._tick_due(math.inf) is None
+    assert flow.notices == ["windows could not be closed: no"]
+
+
+def _raise(error: Exception) -> Callable[..., Any]:
+    def fail(*_: object) -> Any:
+        raise error
+
+    return fail
+
+
+def test_a_command_is_not_awaited_for_ever_when_a_thread_died(pump: Pump, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pump, "_database", SimpleNamespace(session=lambda: SimpleNamespace(close=lambda: None)))
+    monkeypatch.setattr(pump, "_due", _raise(RuntimeError("a defect")))
+    future = pump.control(lambda session: None)
+    with pytest.raises(RuntimeError):
+        pump._work()
+    assert future.cancelled()
+    assert pump.control(lambda session: None).cancelled()
 
 
 def two_streams(root: Path) -> Engine:
