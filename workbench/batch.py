@@ -126,6 +126,8 @@ class RawBatch:
     starts: np.ndarray | None = None
     """int64[n + 1]: where the records begin in `buffer`, when newlines do not tell (a record may hold some); each is still
     followed by 0x0A. None: every 0x0A ends a record."""
+    line_starts: np.ndarray | None = None
+    """int64[n + 1]: the same of lines, where the connector has looked for the newlines and every 0x0A ends a record."""
     peers: tuple[tuple[int, str], ...] = ()
     """(first record, peer) of each run of records that came from one peer, ascending; empty: no peers."""
     arrivals: tuple[tuple[int, float], ...] = ()

@@ -12,6 +12,7 @@ WorkbenchError
 │   ├── DatabaseLocked     another process has it
 │   ├── DatabaseDamaged    DuckDB cannot read it
 │   ├── DatabaseNewer      written by a newer workbench
+│   ├── DatabaseStopped    DuckDB gave up; it goes on when it is opened again
 │   └── DiskFull           no room to commit
 ├── QueryError             a query failed, with its position              exit 1
 │   ├── QueryRefused       the console is read-only
@@ -119,6 +120,10 @@ class DatabaseDamaged(StoreError):
 
 class DatabaseNewer(StoreError):
     """The database was written by a newer version of workbench."""
+
+
+class DatabaseStopped(StoreError):
+    """The open database answers no more; what was committed is safe, and there when it is opened again."""
 
 
 class DiskFull(StoreError):

@@ -12,7 +12,8 @@ import pytest
 from tests.conftest import wait_until
 from tests.integration.bench import Bench
 from tests.integration.test_engine import BY_COUNTRY, ORDERS
-from workbench.errors import NotFound, PlanOutdated, UsageError
+from workbench.engine.planner import Planner
+from workbench.errors import DiskFull, NotFound, PlanOutdated, UsageError
 from workbench.protocol import Action, ControlPlan
 
 LARGE = """
@@ -329,6 +330,16 @@ def open_files(bench: Bench) -> list[str]:
     return [name for name in found if name.startswith(str(bench.root / "in"))]
 
 
+def test_a_stop_says_who_goes_on_receiving(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
+    url = f"unix://{tmp_path_factory.mktemp('s')}/s"
+    table = "CREATE STREAMING TABLE {} AS SELECT value FROM STREAM read_socket('{}', format => 'text');"
+    bench.write(table.format("one", url) + table.format("two", url))
+    bench.start()
+    assert any(f"{url} is received on for two: " in said for said in planned(bench, "one", "stop").says)
+    do(bench, "one", "stop")
+    assert any(f"{url} is freed: senders are disconnected." in said for said in planned(bench, "two", "stop").says)
+
+
 def test_a_limit_is_kept_over_restarts_and_can_be_lifted(bench: Bench) -> None:
     filled(bench, 3, sql=ORDERS)
     assert "at most 50 rows/s" in do(bench, "orders", "limit", rows=50)
@@ -424,6 +435,34 @@ def test_what_remembers_rows_is_built_anew_from_its_beginning(bench: Bench) -> N
     do(bench, "pairs", "rewind", beginning=True)
     assert {name: sorted(bench.ask(f"SELECT * FROM {name}")) for name in names} == before
     assert bench.engine.check_data() == []
+
+
+def test_a_rewind_whose_flows_cannot_be_built_leaves_nothing_running_until_they_can(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(bench, 10, 20)
+    before, commit = everything(bench), last_commit(bench)
+    first = number(bench, "SELECT min(id) FROM workbench.commits WHERE stream = 'orders' AND rows_in > 0")
+    plan = planned(bench, "orders", "rewind", commit=first)
+    full = threading.Event()
+    applied = Planner.apply
+
+    def apply(*arguments: Any, **named: Any) -> Any:
+        if full.is_set():
+            raise DiskFull("no room")
+        return applied(*arguments, **named)
+
+    monkeypatch.setattr(Planner, "apply", apply)
+    full.set()
+    with pytest.raises(DiskFull):
+        bench.engine.control("orders", "rewind", plan.token, {"commit": first})
+    bench.append(*orders(30, 40))
+    assert {stream.state for stream in bench.engine.snapshot().streams} == {"WAIT"}
+    assert last_commit(bench) == commit + 1
+    full.clear()
+    arrived(bench, 40)
+    assert bench.engine.check_data() == []
+    rows = {row[0]: row for row in bench.ask("SELECT order_id, country, amount FROM orders")}
+    assert len(rows) == number(bench, "SELECT count(*) FROM orders") == 30
+    assert all(tuple(row[:3]) == tuple(rows[row[0]]) for row in before["orders"])
 
 
 def test_what_a_running_state_showed_stays_known_over_a_rewind(bench: Bench) -> None:

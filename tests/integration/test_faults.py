@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-
 import pytest
 
 from tests.conftest import DEADLINE, wait_until
@@ -23,6 +22,7 @@ from workbench.connectors.files import FileSource
 from workbench.engine.engine import Engine
 from workbench.engine.summary import Summary
 from workbench.protocol import FlowStatus
+from workbench.store.commit import STEPS
 
 FILES = "CREATE STREAMING TABLE t (n BIGINT NOT NULL) AS SELECT * FROM STREAM read_files('in/*.ndjson', format => 'json');"
 SOCKET = "CREATE STREAMING TABLE s (client BIGINT, n BIGINT) AS SELECT * FROM STREAM read_socket('{}'{});"
@@ -150,8 +150,9 @@ def test_a_flood_from_200_clients_is_stored_to_the_last_record(bench: Bench) -> 
         sender.join()
     rows, bad = clients * count, clients * count // 10
     bench.until("SELECT rows_in, accepted, rejected FROM workbench.streams", [(str(rows), str(rows - bad), str(bad))])
-    ordered = "SELECT list(n) = list_sort(list(n)) AND count(DISTINCT n) = count(*) AS right FROM (FROM _store.s ORDER BY rowid) GROUP BY client"
-    assert asked(bench.engine, f"SELECT bool_and(right), count(*) FROM ({ordered})") == [(True, clients)]
+    rows_of = "SELECT client, n FROM _store.s ORDER BY rowid"
+    ordered = f"SELECT list(n) = list_sort(list(n)) AND count(DISTINCT n) = count(*) AS well FROM ({rows_of}) GROUP BY client"
+    assert asked(bench.engine, f"SELECT bool_and(well), count(*) FROM ({ordered})") == [(True, clients)]
     assert flow_of(bench, "s").dropped == 0
     assert bench.engine.check_data() == []
 
@@ -171,7 +172,12 @@ def test_datagrams_that_find_no_room_are_counted_to_the_last(bench: Bench) -> No
 
         wait_until(lambda: Path("/proc/net/udp").read_text("ascii").find(f":{port:04X} ") > 0, "the receiver")
         bench.engine.pause("s")
-        wait_until(lambda: send(50) or flow_of(bench, "s").dropped > 100, "drops")
+
+        def dropped() -> bool:
+            send(50)
+            return flow_of(bench, "s").dropped > 100
+
+        wait_until(dropped, "drops")
         bench.engine.resume("s")
         wait_until(lambda: flow_of(bench, "s").rows_in + flow_of(bench, "s").dropped == sent, "stored + dropped = sent")
     assert bench.engine.check_data() == []
@@ -240,14 +246,17 @@ def test_a_clock_that_steps_loses_nothing_and_closes_no_window_too_early(bench: 
 
 def test_a_slow_disk_is_named_and_holds_up_only_what_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.stream.pump.SMALLEST_QUEUE", 1 << 20)
-    lines, slow = 200_000, threading.Event()
+    lines, quick = 200_000, threading.Event()
     text = b"".join(b'{"n": %d, "pad": "%s"}\n' % (i, b"x" * 80) for i in range(lines))
     (bench.root / "in" / "a.ndjson").write_bytes(text)
     bench.write(FILES + TOTALS)
     settings = Settings(poll=0.02, tick=0.0, chunk=1 << 20)
-    engine = bench.engine = Engine(
-        open_project(bench.root, settings), settings, probe=lambda step: None if step < 9 or slow.wait(0.5) else None
-    )
+
+    def probe(step: int) -> None:
+        if step == STEPS:
+            quick.wait(0.5)
+
+    engine = bench.engine = Engine(open_project(bench.root, settings), settings, probe=probe)
     engine.start()
     seen = [engine.snapshot().streams[0]]
 
@@ -257,8 +266,8 @@ def test_a_slow_disk_is_named_and_holds_up_only_what_is_bounded(bench: Bench, mo
 
     wait_until(look, "the disk to be named")
     assert seen[-1].lag_rows > 0
-    slow.set()
-    wait_until(lambda: look() or seen[-1].rows_in == lines, "all lines")
+    quick.set()
+    wait_until(lambda: (look(), seen[-1].rows_in == lines)[1], "all lines")
     limit = seen[-1].queue_limit
     assert limit < len(text) / 2
     assert max(stream.queue_bytes for stream in seen) <= limit + 2 * settings.chunk

@@ -195,6 +195,40 @@ def test_a_source_that_became_idle_later_holds_the_watermark_again_after_a_rewin
     assert bench.engine.check_data() == []
 
 
+def test_windows_wait_for_no_source_that_is_stopped(bench: Bench) -> None:
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 hour") + VIEW)
+    bench.append(at(1, 95), file="a.ndjson")
+    bench.append(at(2, 5), file="b.ndjson")
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("2",)])
+    assert bench.ask(CLOSED) == [("0",)]
+    plan = bench.engine.plan_control("fb", "stop", {})
+    assert "Until then no window waits for it: w." in plan.says
+    bench.engine.control("fb", "stop", plan.token, {})
+    bench.until(CLOSED, [("1",)])
+    assert bench.engine.check_data() == []
+
+
+def test_a_paused_source_holds_windows_open_over_a_restart_where_something_of_it_is_unread(bench: Bench) -> None:
+    bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 hour") + VIEW)
+    bench.append(at(1, 15), file="a.ndjson")
+    bench.append(at(2, 5), file="b.ndjson")
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("2",)])
+    plan = bench.engine.plan_control("fb", "pause", {})
+    bench.engine.control("fb", "pause", plan.token, {})
+    bench.engine.stop()
+    bench.start()
+    bench.until(CLOSED, [("1",)])
+    bench.append(at(3, 5), file="b.ndjson")
+    bench.engine.stop()
+    bench.start()
+    bench.append(at(4, 95), file="a.ndjson")
+    bench.until("SELECT count(*) FROM t", [("3",)])
+    assert bench.ask(CLOSED) == [("1",)]
+    assert bench.engine.check_data() == []
+
+
 def test_a_flow_that_comes_again_after_it_was_dropped_reads_everything_again(bench: Bench) -> None:
     bench.write(TABLE + FLOW.format("a", "1 hour") + FLOW.format("b", "1 hour"))
     bench.append(at(1, 0), at(2, 0), file="a.ndjson")

@@ -6,7 +6,9 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from workbench.cli.arguments import Arguments
@@ -14,11 +16,15 @@ from workbench.cli.output import Output
 from workbench.cli.piped import piped_input
 from workbench.config import Project, Settings, load_settings
 from workbench.engine.engine import Engine
-from workbench.errors import PipelineError
+from workbench.errors import EngineError, PipelineError, StoreError
 from workbench.server.serve import Server
+
+log = logging.getLogger(__name__)
 
 LOOK = 0.5
 """Seconds between two looks at the process that a short-lived engine serves."""
+RETRY = 1.0
+"""Seconds between two tries to open a database that has stopped."""
 LINE = "%(asctime)s %(levelname)-7s %(message)s"
 
 
@@ -28,15 +34,15 @@ def engine(arguments: Arguments, _: Output) -> int:
     settings = load_settings(root, {"state_dir": state})
     project = Project(root, Path(state), tuple(arguments.files))
     step_back(settings.nice)
-    served = Engine(project, settings, flows=not arguments.flows_off, input=piped_input())
+    make = partial(Engine, project, settings, flows=not arguments.flows_off, input=piped_input())
+    served = make()
     served.start()
-    try:
-        server = Server(served, project.socket)
+
+    def watch(server: Server) -> None:
         if arguments.parent:
             threading.Thread(target=_watch_parent, args=(arguments.parent, server), name="parent", daemon=True).start()
-        server.run()
-    finally:
-        served.stop()
+
+    _serve(served, make, watch)
     return 0
 
 
@@ -50,7 +56,8 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
     lines.setFormatter(logging.Formatter(LINE))
     logging.getLogger("workbench").addHandler(lines)
     step_back(settings.nice)
-    served = Engine(project, settings, input=piped_input())
+    make = partial(Engine, project, settings, input=piped_input())
+    served = make()
     served.start()
     try:
         if served.problems and not served.graph.definitions:
@@ -58,10 +65,57 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
         for problem in served.problems:
             out.note(str(problem))
         out.note(f"{project.root} is running; `workbench` in this folder opens its screen, Ctrl-C ends it.")
-        Server(served, project.socket).run()
+    except BaseException:
+        served.stop()
+        raise
+    _serve(served, make)
+    return 0
+
+
+def _serve(served: Engine, make: Callable[[], Engine], begin: Callable[[Server], None] = lambda server: None) -> None:
+    """Serve an engine until it is told to stop; one whose database has stopped is followed by another."""
+    again = _serve_one(served, begin)
+    while again:
+        served = _started_again(make)
+        try:
+            again = _serve_one(served, begin)
+        except EngineError as error:
+            log.error("it cannot be reached: %s", error)
+            time.sleep(RETRY)
+
+
+def _serve_one(served: Engine, begin: Callable[[Server], None]) -> bool:
+    """Serve an engine until it is told to stop, or until its database has stopped: True then."""
+    try:
+        server = Server(served, served.project.socket)
+        begin(server)
+        threading.Thread(target=_watch_database, args=(served, server), name="database", daemon=True).start()
+        server.run()
     finally:
         served.stop()
-    return 0
+    return served.wait_broken()
+
+
+def _watch_database(served: Engine, server: Server) -> None:
+    if served.wait_broken():
+        server.stop()
+
+
+def _started_again(make: Callable[[], Engine]) -> Engine:
+    """Another engine on the same database, as soon as that can be opened: a disk was full, or the file could not be written."""
+    said = ""
+    while True:
+        try:
+            served = make()
+            served.start()
+        except StoreError as error:
+            if said != error.message:
+                said = error.message
+                log.error("it cannot start: %s", error)
+            time.sleep(RETRY)
+        else:
+            log.warning("the engine has started again")
+            return served
 
 
 def step_back(nice: int) -> None:

@@ -89,6 +89,8 @@ class FollowedFile:
     """It has not been read to its end since it was found, or since it went away."""
     at_end: int | None = None
     """`start => 'end'`: the file's size at the first look, where reading begins."""
+    spent: bool = False
+    """All of it up to `at_end` was read elsewhere, half a line at its end too."""
     gone_since: float | None = None
     held: bool = False
     """It was open when its name went: no other file can have its inode."""
@@ -317,6 +319,7 @@ class FollowedFile:
             quoted=cut.quoted,
             header=header,
             header_line=b"" if header else self.header_line or b"",
+            line_starts=cut.starts,
         )
 
     def _first_record(self, content: Content) -> bytes:
@@ -355,8 +358,19 @@ class FollowedFile:
             identity, stop = replace(self.identity, head=content.head, tail=content.tail), Position(content.groups, content.lines)
         else:
             stop = self._end(content, buffer, min(size, self.at_end or 0))
-            identity = self._grown(content, stop.byte, unended=False)
+            rest = self._rest(content, stop) if self.spent else 0
+            stop = Position(stop.byte + rest, stop.line + bool(rest))
+            identity = self._grown(content, stop.byte, unended=rest > 0)
         return self._empty(buffer, stop, self._offset(identity, stop))
+
+    def _rest(self, content: Content, at: Position) -> int:
+        """The bytes after the last whole record, as far as they belong to what was read elsewhere."""
+        if not content.packed:
+            return max(0, (self.at_end or 0) - at.byte)
+        rest = 0
+        while piece := len(content.peek(at.byte + rest, HEADER)):
+            rest += piece
+        return rest
 
     def _end(self, content: Content, buffer: ChunkBuffer, size: int) -> Position:
         """Just after the last whole record, and the records before it."""
@@ -430,9 +444,10 @@ class FollowedFile:
             return memory[start - taken.start : start - taken.start + length]
 
         status = content.status()
-        return replace(
-            (base or self._met or self.identity).grown(peek, position), unended=unended, stamp=(status.st_size, status.st_mtime_ns)
-        )
+        grown = (base or self._met or self.identity).grown(peek, position)
+        if not content.packed:
+            grown = grown.halved(peek, position)
+        return replace(grown, unended=unended, stamp=(status.st_size, status.st_mtime_ns))
 
     def _offset(self, identity: Identity, at: Position, done: bool = False) -> Offset:
         return Offset(self.file_id, self.name, at.byte, at.line, done, identity.mark())

@@ -43,6 +43,7 @@ class Evidence:
 class Identity:
     """Enough to recognise a file's content again; inodes are reused and small files share heads, so all must agree.
 
+    `middle` stands somewhere from a quarter to the half of what was read: a copy that was made a moment before has it too.
     The evidence may reach beyond an offset in the middle of a batch: those bytes were seen too. `since` is the mtime
     when the file was found (it orders files), `stamp` the size and mtime_ns when the offset was taken, `unended` says
     that the last record before the offset had no newline, `first_look` how many files `start => 'end'` skipped,
@@ -53,6 +54,7 @@ class Identity:
     inode: int
     head: Evidence = Evidence()
     tail: Evidence = Evidence()
+    middle: Evidence = Evidence()
     since: int = 0
     stamp: tuple[int, int] = (0, 0)
     unended: bool = False
@@ -70,6 +72,14 @@ class Identity:
         start = max(0, position - TAIL)
         return replace(self, head=head, tail=Evidence.of(start, peek(start, position - start)))
 
+    def halved(self, peek: Peek, position: int) -> Identity:
+        """The identity with a middle that fits what was read up to `position`."""
+        half = position // 2
+        if half // 2 <= self.middle.stop <= half:
+            return self
+        start = max(0, half - TAIL)
+        return replace(self, middle=Evidence.of(start, peek(start, half - start)))
+
     def met(self, peek: Peek) -> Identity:
         """The identity with the whole lines of the head that are there now, read or not; with half a line where that is all.
 
@@ -83,7 +93,8 @@ class Identity:
 
     def mark(self) -> str:
         told: dict[str, object] = {"device": self.device, "inode": self.inode, "since": self.since, "stamp": self.stamp}
-        told |= {"head": self.head.parts, "tail": self.tail.parts, "unended": self.unended, "first_look": self.first_look}
+        told |= {"head": self.head.parts, "tail": self.tail.parts, "middle": self.middle.parts}
+        told |= {"unended": self.unended, "first_look": self.first_look}
         told["target"] = self.target
         return json.dumps({name: value for name, value in told.items() if value}, separators=(",", ":"))
 
@@ -91,7 +102,7 @@ class Identity:
     def from_mark(cls, mark: str) -> Identity:
         """Read `Offset.mark`; an empty one is an identity that no file has."""
         told: dict[str, Any] = json.loads(mark) if mark else {"device": -1, "inode": -1}
-        for name in ("head", "tail"):
+        for name in ("head", "tail", "middle"):
             told[name] = Evidence(*told.get(name, ()))
         told["stamp"] = tuple(told.get("stamp", (0, 0)))
         return cls(**told)

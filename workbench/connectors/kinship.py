@@ -41,6 +41,13 @@ class Resemblance:
         """The file has everything that was read under that identity."""
         return self.begins_as(identity) and identity.tail.holds(self._content.peek)
 
+    def cut_short(self, identity: Identity) -> bool:
+        """The file is the beginning of what was read under that identity, and ends before its end."""
+        if not identity.middle.length or self._content.peek(identity.tail.stop - 1, 1):
+            return False
+        begins = self.begins_as(identity) if len(self._head) >= identity.head.length else not identity.middle.start
+        return begins and identity.middle.holds(self._content.peek)
+
 
 class Kin:
     """Files by their heads: which of thousands some content may come from, without a comparison with each."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -17,12 +17,15 @@ NEWLINE = 0x0A
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The first `length` bytes are `records` whole records; `open`: a quote after them may still be closed."""
+    """The first `length` bytes are `records` whole records; `open`: a quote after them may still be closed.
+
+    `starts` int64[records + 1]: where they begin, and where the last one ends; None when that was not looked for."""
 
     length: int
     records: int
     quoted: bool = False
     open: bool = False
+    starts: np.ndarray | None = field(default=None, compare=False)
 
 
 class Cutter(Protocol):
@@ -38,6 +41,10 @@ class Cutter(Protocol):
 class Lines:
     """Every newline ends a record."""
 
+    def __init__(self) -> None:
+        self._scratch = bytearray()
+        """For flags about a chunk's bytes: new memory for each chunk would cost as much as the flags."""
+
     def first(self, data: bytes) -> bytes:
         return data[: data.find(b"\n") + 1]
 
@@ -45,7 +52,18 @@ class Lines:
         end = memory.rfind(b"\n", 0, length) + 1
         if end > longest:
             end = before_overlong(memory, end, longest)
-        return Cut(end, count_lines(memory, end))
+        starts = self._starts(memory, end)
+        return Cut(end, len(starts) - 1, starts=starts)
+
+    def _starts(self, memory: mmap.mmap, length: int) -> np.ndarray:
+        if length > len(self._scratch):
+            self._scratch = bytearray(len(memory))
+        flags = np.frombuffer(self._scratch, np.bool_, length) if length else np.zeros(0, np.bool_)
+        bytes_ = np.frombuffer(memory, np.uint8, length) if length else np.zeros(0, np.uint8)
+        ends = np.flatnonzero(np.equal(bytes_, NEWLINE, out=flags))
+        starts = np.zeros(len(ends) + 1, np.int64)
+        np.add(ends, 1, out=starts[1:])
+        return starts
 
 
 def count_lines(memory: mmap.mmap, length: int) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from workbench.connectors.identity import HEAD, Evidence, Identity
 
@@ -26,6 +25,8 @@ class ParquetContent:
     trouble = ""
 
     def __init__(self, fd: int) -> None:
+        import pyarrow.parquet as pq  # with the first such file: it brings ssl and more, 15 ms of every start
+
         self._fd = fd
         self._source = os.fdopen(fd, "rb", closefd=False)
         try:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from workbench.batch import Offset
+from workbench.connectors.content import Content
 from workbench.connectors.followed import GRACE, FollowedFile, Position, Reading
 from workbench.connectors.handles import Handles, open_content
 from workbench.connectors.identity import Identity
@@ -29,6 +30,10 @@ class Undecided(Exception):
     """Whether a new file is a copy of a known one cannot be told yet."""
 
 
+class ReadBefore(Exception):
+    """A new file is a copy of the beginning of a known one: it was made a moment before that was truncated."""
+
+
 class Roster:
     """Every file that is read or was: by key (device, inode) while it lives, by its stored offset for good.
 
@@ -36,6 +41,7 @@ class Roster:
     - A file is recognised only when inode and content agree, after a restart too; content under another inode is
       recognised only when the file that had it is gone, was truncated, or is about to be (a copy, a compressed file).
     - One content has one file id, whatever it is called; one file id never gets a second content.
+    - A copy that lacks the last lines that were read before its original was truncated is not read again.
     - What could belong to several files goes to the one that was read furthest.
     - A content that was met and is not to be found any more is told once in a notice, with the bytes that are known to
       be unread; then its offset is stored as done.
@@ -163,6 +169,9 @@ class Roster:
         except Undecided:
             self._waiting[found.key] = found
             return
+        except ReadBefore:
+            self._pass_over(found)
+            return
         if file is not None:
             self._move(file, found)
             return
@@ -187,11 +196,28 @@ class Roster:
         except Undecided:
             self._waiting[file.found.key] = file.found
             return
+        except ReadBefore:
+            self._dismiss(file)
+            self._pass_over(file.found)
+            return
         except OSError:
             known = None  # reading it will tell
         file.unjudged, file.resting = False, None
         if known is not None:
             self._move(known, file.found)
+
+    def _pass_over(self, found: Found) -> None:
+        """All that it has was read elsewhere."""
+        copy = FollowedFile(self._reading, self._fresh_id(found), found, self._identity(found), at_end=found.size, spent=True)
+        self._enter(copy)
+
+    def _dismiss(self, file: FollowedFile) -> None:
+        """Nothing was read of it, and nothing will be."""
+        if file.file_id in self.memory.offsets:
+            self.farewells.append(self.memory.over(file))
+        self._handles.close(file)
+        del self.files[file.found.key]
+        self._drop(file)
 
     def _enter(self, file: FollowedFile) -> None:
         now = self._reading.clock()
@@ -244,11 +270,13 @@ class Roster:
 
         Raises:
             Undecided: it may turn out to be one that is still there, or `found` is not written to its end yet.
+            ReadBefore: all that `found` has was read.
         """
         packed = found.path.endswith(PACKED)
         ended, present = self._ended(look, packed, now), self._present(look)
         gone = self._gone_now().named_before(found.path)
-        if not found.size or not (ended or present or gone):
+        originals = self._originals(found, now)
+        if not found.size or not (ended or present or gone or originals):
             return None
         namesakes = present.named_before(found.path)
         if packed:
@@ -260,16 +288,33 @@ class Roster:
             quiet = self._quiet(found, now)
             if heirs:
                 return heirs[-1]
-            kin = [*present.files, *ended.files] if packed else namesakes
+            kin = [*present.files, *ended.files] if packed else [*namesakes, *originals]
             unfinished = not quiet and resemblance.short_of(file.identity for file in kin) and (content.trouble or not packed)
             if self._reading.follow and unfinished:
                 raise Undecided
+            whole = packed and not content.trouble
+            if (quiet or whole) and (copied := [file for file in originals if resemblance.cut_short(file.identity)]):
+                self.said.append(f"{found.name} is a copy of what was read of {copied[-1].name}: it is not read again")
+                raise ReadBefore
             alike = [*present.held_by(resemblance), *(file for file in namesakes if resemblance.holds(file.identity))]
+            alike += [file for file in namesakes if whole and resemblance.cut_short(file.identity)]
             if (packed or not quiet) and any(file.found.key != found.key for file in alike):
                 raise Undecided
         finally:
             content.close()
         return None
+
+    def _originals(self, found: Found, now: float) -> list[FollowedFile]:
+        """Files that were truncated, perhaps just after `found` was made of one; rotated names begin with its name."""
+        recent = [file_id for file_id, when in self._truncated.items() if now - when <= LINGER]
+        files = [self.by_id.get(i) or self.memory.file(i) for i in recent if i in self.by_id or i in self.memory.offsets]
+        return [file for file in files if found.path != file.found.path and found.path.startswith(file.found.path)]
+
+    def _copied(self, file: FollowedFile, content: Content, now: float) -> bool:
+        """A file that goes away before its content was judged is a copy of what was read."""
+        originals = [*self._originals(file.found, now), *Kin(list(self.files.values())).named_before(file.found.path)]
+        resemblance = Resemblance(content)
+        return any(resemblance.cut_short(original.identity) for original in originals)
 
     def _meet(self, files: Iterable[FollowedFile]) -> None:
         """Get the heads of files that nothing was read of yet."""
@@ -370,6 +415,9 @@ class Roster:
         except OSError as error:
             if os.path.dirname(file.found.path) not in self.problems:
                 self.problems[file.found.path] = sentence(file.name, error)
+            return
+        if file.unjudged and file.content is not None and self._copied(file, file.content, now):
+            self._dismiss(file)
             return
         file.leave(now, held=file.content is not None)
         other = self._renamed(file)

@@ -46,8 +46,9 @@ class StreamReceiver:
 
     Promises: what came whole before the end of a connection is kept; the unfinished rest is a record at a clean end and at
     a reset. A connection is closed from here only when all that came over it is in the spool: a peer that has ended its side
-    and waits for that end knows that nothing of it is lost if this process is killed. Memory is bounded by ROUND + RESTS + LEAST a peer + one too large record: a peer whose unfinished record has no
-    room is not read until others have finished theirs; if they do not, the largest is cut off with a notice.
+    and waits for that end knows that nothing of it is lost if this process is killed. Memory is bounded by ROUND + RESTS +
+    LEAST a peer + one too large record: a peer whose unfinished record has no room is not read until others have finished
+    theirs; if they do not, the largest is cut off with a notice.
     """
 
     def __init__(

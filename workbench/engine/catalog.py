@@ -19,6 +19,7 @@ from workbench.store.catalog import Entry
 from workbench.store.session import Session
 from workbench.stream.pump import Pump
 from workbench.stream.rebuild import rebuild
+from workbench.stream.tick import Plan
 
 
 class Catalog:
@@ -63,6 +64,16 @@ class Catalog:
     def look_again(self) -> None:
         """Take the pipelines for changed at the next look."""
         self._texts = None
+
+    def let_go(self) -> None:
+        """Run nothing until the next reload, which builds everything from what is stored."""
+        assembler = self._pump.assembler
+        with self._pump.lock:
+            flows, assembler.plan = assembler.plan.flows, Plan()
+        for flow in flows:
+            with flow.source_lock:
+                flow.source.close()
+        self.look_again()
 
     def reload(self, session: Session, extra: str = "", anew: frozenset[str] = frozenset()) -> tuple[MaterializedView, ...]:
         """Let run what the pipelines say now; gives the batch views whose results are due.

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from workbench.engine.catalog import Catalog
 from workbench.engine.events import EventLog
+from workbench.engine.sentences import listed
 from workbench.errors import NotFound, PlanOutdated, UsageError
 from workbench.language.definitions import InsertFlow, ReadFiles, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
 from workbench.protocol import Action, ControlPlan
@@ -197,6 +198,8 @@ class Control:
             return f"{_subject(target)} is stopped; its source is closed"
 
         says = [f"{_subject(target)} closes its source and stays stopped, over restarts too; resume opens it again."]
+        waiting = [view.name for view in self._pump.assembler.plan.views if view.windows and set(view.sources) & set(target.flows)]
+        says += [f"Until then no window waits for it: {listed(waiting)}."] if waiting else []
         return Intent([*says, *self._closes(target), *_shared(target)], work, [flags])
 
     def _limit(self, session: Session, target: Target, arguments: Arguments) -> Intent:
@@ -267,6 +270,11 @@ class Control:
         for source in dict.fromkeys(self.source_of(flow) for flow in target.flows):
             if isinstance(source, ReadFiles):
                 said.append(f"The files of {source.glob} are closed; what arrives waits in them, as long as they are kept.")
+            elif isinstance(source, ReadSocket) and (others := self._receivers(source, target)):
+                said.append(
+                    f"{source.url} is received on for {listed(others)}: what comes is kept for {_subject(target)} up to the spool's limit;"
+                    " beyond it nothing more is received, for them neither."
+                )
             elif isinstance(source, ReadSocket):
                 lost = (
                     "datagrams sent meanwhile are lost, uncounted"
@@ -275,6 +283,11 @@ class Control:
                 )
                 said.append(f"{source.url} is freed: {lost}. What was received stays in the spool.")
         return said
+
+    def _receivers(self, source: ReadSocket, target: Target) -> list[str]:
+        """Other flows that read the same address and are not stopped."""
+        names = (name for flow in self._pump.flows if not flow.stopped for name in flow.names if name not in target.flows)
+        return [name for name in names if isinstance(other := self.source_of(name), ReadSocket) and other.url == source.url]
 
 
 def _subject(target: Target) -> str:

@@ -208,6 +208,12 @@ class Engine:
         """Mistakes in the pipelines; the old definitions go on under them."""
         return self._catalog.problems
 
+    def wait_broken(self) -> bool:
+        """Wait until the database has stopped (True: a new engine goes on with it) or this engine is stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._pump.database_stopped)
+        return self._pump.database_stopped
+
     @property
     def graph(self) -> Graph:
         return self._catalog.graph
@@ -338,14 +344,23 @@ class Engine:
         self._touch()
 
     def _renew(self, session: Session, flows: frozenset[str]) -> None:
-        """Build flows anew from what is stored of them; what they had read and not committed is read again."""
+        """Build flows anew from what is stored of them; what they had read and not committed is read again.
+
+        Should that fail, nothing runs until the housekeeper could read the pipelines again: what ran before would go on from
+        where it no longer stands.
+        """
         for flow in self._pump.flows:
             if flows.intersection(flow.names):
                 with self._pump.lock:
                     flow.held = True
                 with flow.source_lock:
                     flow.source.close()
-        self._catalog.reload(session, anew=flows)
+        try:
+            self._catalog.reload(session, anew=flows)
+        except BaseException:
+            self._catalog.let_go()
+            self._look_due = True
+            raise
         self._triggers = Triggers(self.graph, self._triggers)
         self._shown = self._pump.assembler.commit_id
 

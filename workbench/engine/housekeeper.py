@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 
 log = logging.getLogger(__name__)
 
@@ -41,5 +42,8 @@ class Housekeeper:
                 return
             try:
                 self._chores()
+            except CancelledError:
+                if not self._stopped:
+                    log.info("housekeeping was broken off: the engine stops")
             except Exception:
                 log.exception("housekeeping failed; the next round comes")

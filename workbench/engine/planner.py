@@ -42,7 +42,6 @@ from workbench.stream.tick import Assembler, Plan
 OpenSource = Callable[[str, SourceSpec, tuple[tuple[str, str], ...], tuple[Offset, ...]], Source]
 """Opens a source: the flow that reads, what, the options of its format, where it stands."""
 VIOLATIONS = Column("_violations", "VARCHAR[]")
-BACKFILL_ROWS = 122_880
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +246,8 @@ class Planner:
             isinstance(first.recipe.source, ReadStdin),
         )  # fmt: skip
         flow.paused, flow.stopped = stand.paused, stand.stopped
+        if flow.paused:
+            source.rescan()  # so that it is known whether something waits there
         flow.allowance.limit(stand.rate_limit)
         return flow
 

@@ -12,6 +12,7 @@ from workbench.engine.sentences import MOST_NAMED, commit_name, count, listed
 from workbench.engine.standing import offsets, standing
 from workbench.errors import QueryError, UsageError
 from workbench.language.definitions import FlowQuery, InsertFlow, MaterializedView, ReadSocket, ReadStdin, StreamingTable, StreamRef
+from workbench.language.graph import stored_tables
 from workbench.store.rewind import (
     Past,
     Place,
@@ -183,8 +184,11 @@ class Rewinding:
         views = [d for d in definitions if isinstance(d, MaterializedView)]
         lower = {name.lower(): name for name in tables}
         running_views = tuple((v.name, lower[v.running.stream.lower()]) for v in views if v.running and v.running.stream.lower() in lower)
-        batch = tuple(v.name for v in views if not v.running and lower.keys() & {name.lower() for name in v.tables})
+        batch = tuple(v.name for v in views if not v.running and any(name.lower() in lower for name in self._stored(v)))
         return Scope(tables, tuple(flows), tuple(again), tuple(orphans), running_views, batch)
+
+    def _stored(self, view: MaterializedView) -> tuple[str, ...]:
+        return stored_tables(self._catalog.graph, view.tables)
 
     def _derived(self, table: StreamingTable, commit: int, writers: dict[str, list[StreamingTable | InsertFlow]]) -> dict[str, int]:
         """The table and all that derive from it; those that remember rows (joins, deduplications) begin anew."""

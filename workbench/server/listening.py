@@ -36,7 +36,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
         yield listener
     finally:
         listener.close()
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # the next engine replaces what stays
             if path.stat().st_ino == inode:
                 path.unlink()
 
@@ -57,6 +57,9 @@ def _remove_stale(path: Path) -> None:
         except FileNotFoundError:
             return
         except OSError:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise EngineError(f"{path}: {error.strerror}", "Check the folder's permissions.") from error
             return
     raise EngineError(f"Another engine listens on {path}", "Attach to it with `workbench`, or end it with `workbench stop`.")

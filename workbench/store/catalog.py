@@ -106,8 +106,7 @@ def add_rules(session: Session, stream: str, rules: Iterable[str]) -> None:
     """Begin to count rules that were not counted before."""
     for rule in rules:
         session.execute(
-            "INSERT INTO _system.rules SELECT ?, ?"
-            " WHERE NOT EXISTS (FROM _system.rules WHERE stream = ? AND rule = ?)",
+            "INSERT INTO _system.rules SELECT ?, ? WHERE NOT EXISTS (FROM _system.rules WHERE stream = ? AND rule = ?)",
             [stream, rule, stream, rule],
         )
 

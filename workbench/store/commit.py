@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from workbench.batch import Offset
-from workbench.store.inserts import MOMENT, Inserts, numbered
+from workbench.store.inserts import MOMENT, Inserts, numbered, repeated
 from workbench.store.names import stored
 from workbench.store.running import ViewDelta, add_late, fold_progress, write_view
 from workbench.store.session import Session
@@ -188,9 +188,9 @@ def _add_rejections(inserts: Inserts, delta: StreamDelta, commit: int) -> None:
     columns = dict(zip(delta.rejections.column_names, delta.rejections.columns, strict=True))
     arrived = np.round(columns["arrived_at"].to_numpy() * 1e6).astype(np.int64)
     columns["arrived_at"] = pa.array(arrived.view("datetime64[us]"), MOMENT)
-    for name, value in (("stream", delta.stream), ("state", "quarantined"), ("flow", delta.flow), ("_commit", commit)):
-        columns[name] = pa.repeat(value, count)
-    inserts.add("_system.quarantine", pa.table(columns), tuple(columns))
+    for name, value in (("stream", delta.stream), ("state", "quarantined"), ("flow", delta.flow)):
+        columns[name] = repeated(value, count)
+    inserts.add("_system.quarantine", numbered(pa.table(columns), commit), (*columns, "_commit"))
 
 
 def _add_states(inserts: Inserts, delta: StreamDelta, commit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ GROUP_ROWS = 122_880
 """Rows of one DuckDB row group: a transaction of whole groups goes to the file directly, past the log."""
 
 ROOM_TO_SPARE = 16 << 20
-"""Bytes on the disk, beside twice the log, without which no checkpoint is begun: one that finds the disk full ends DuckDB for good."""
+"""Bytes on the disk, beside twice the log, without which no checkpoint is begun: one that fails ends DuckDB for good."""
 
 QUERY_SESSIONS = 2
 
@@ -57,9 +58,10 @@ class Database:
             return 0
 
     @property
-    def has_room(self) -> bool:
-        """Whether a checkpoint will find room on the disk."""
-        return shutil.disk_usage(self.path.parent).free >= 2 * self.log_bytes() + ROOM_TO_SPARE
+    def writable(self) -> bool:
+        """Whether a checkpoint may write the file, replace the log, and will find room on the disk."""
+        free = shutil.disk_usage(self.path.parent).free
+        return free >= 2 * self.log_bytes() + ROOM_TO_SPARE and all(os.access(path, os.W_OK) for path in (self.path, self.path.parent))
 
     def checkpoint(self) -> None:
         self.writer.execute("CHECKPOINT")

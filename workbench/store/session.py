@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from workbench.errors import DatabaseDamaged, DiskFull, QueryCancelled, QueryError, StoreError
+from workbench.errors import DatabaseDamaged, DatabaseStopped, DiskFull, QueryCancelled, QueryError, StoreError
 from workbench.store.duck import duckdb
 
 warnings.filterwarnings("ignore", "Arrow output on a DB-API")
@@ -22,6 +22,8 @@ LARGE = 1 << 20
 
 DAMAGE = re.compile(r"Corrupt database file|Could not read enough bytes from file \"[^\"]*\.duckdb\"")
 """What DuckDB says when a block of its own file is not as it was written."""
+LOCKED_OUT = re.compile(r"\.duckdb(\.wal)?\": (Permission denied|Read-only file system|Operation not permitted|Input/output error)")
+"""What it says when it may not write its own files now."""
 START_ANEW = "Move it away and start again: sources are read anew; or restore a copy."
 
 
@@ -159,10 +161,14 @@ def _translated() -> Iterator[None]:
             raise DiskFull(f"The disk is full: {error}", "Free some room and run the query again.") from error
         raise
     except duckdb.FatalException as error:
-        raise StoreError(f"The database stopped: {_first_line(error)}", "Restart the engine; what was committed is safe.") from error
+        raise DatabaseStopped(f"The database stopped: {_first_line(error)}", "Restart the engine; what was committed is safe.") from error
     except duckdb.Error as error:
         if "No space left" in str(error):
             raise DiskFull(f"The disk is full: {_first_line(error)}", "Free some room; the engine goes on by itself.") from error
+        if LOCKED_OUT.search(str(error)):
+            raise StoreError(
+                f"The database cannot be written: {_first_line(error)}", "Make it writable again; the engine goes on by itself."
+            ) from error
         if DAMAGE.search(str(error)):
             raise DatabaseDamaged(f"The database file is damaged: {_first_line(error)}", START_ANEW) from error
         raise QueryError(_message(error), position=_position(error)) from error

@@ -22,11 +22,6 @@ class Arrival:
     verdict: np.ndarray
     origins: tuple[tuple[str, int], ...]
 
-    def origin_codes(self, sources: tuple[str, ...]) -> np.ndarray:
-        """int64[m]: the place in `sources` of each row's origin."""
-        codes = [sources.index(name) for name, _ in self.origins]
-        return np.repeat(np.array(codes, np.int64), [count for _, count in self.origins])
-
     def accepted_origins(self) -> tuple[tuple[str, int], ...]:
         """The runs of origins of the accepted rows alone."""
         edges = np.cumsum([0, *(count for _, count in self.origins)])

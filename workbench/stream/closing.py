@@ -12,12 +12,15 @@ import pyarrow.compute as pc
 
 from workbench.language.definitions import RunningState
 from workbench.store import state as stored_state
+from workbench.store.inserts import repeated
 from workbench.store.recompute import ENDLESS
 from workbench.store.session import Session
 from workbench.stream.window import NEVER
 
 PATIENCE = 4
 """Times as long as the last look at sessions took must pass before the next one: at most a fifth of the time goes into looking."""
+FEW = 500
+"""Partials that are summed one by one: the detour over arrays takes 0.1 ms."""
 NONE_OPEN = 1 << 62
 """Stands for the start of the oldest open session when none is open."""
 
@@ -27,7 +30,7 @@ def counted(starts: np.ndarray) -> pa.Table | None:
     if not len(starts):
         return None
     begun, rows = np.unique(starts, return_counts=True)
-    return pa.table({"key": pa.repeat("", len(begun)), "start": begun, "rows": rows.astype(np.int64)})
+    return pa.table({"key": repeated("", len(begun)), "start": begun, "rows": rows.astype(np.int64)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Windows:
         starts = sorted(start for start in {*self.rows, *added} if start + self.size <= watermark)
         rows = [self.rows.get(start, 0) + added.get(start, 0) for start in starts]
         begun = np.array(starts, np.int64)
-        table = pa.table({"key": pa.repeat("", len(starts)), "start": begun, "end": begun + self.size, "rows": pa.array(rows, pa.int64())})
+        table = pa.table({"key": repeated("", len(starts)), "start": begun, "end": begun + self.size, "rows": pa.array(rows, pa.int64())})
         return table, Opened(added, tuple(starts))
 
     def advance(self, opened: object) -> None:
@@ -93,6 +96,8 @@ class Windows:
         """Rows of a delta by the start of their window; windows at the ends of time never close."""
         starts = partials.column(self.key).cast(pa.int64())
         counts = partials.column(self.count)
+        if partials.num_rows <= FEW:
+            return _summed(starts.to_pylist(), counts.to_pylist())
         known = pc.and_(pc.greater_equal(starts, -ENDLESS), pc.less_equal(starts, ENDLESS))
         if starts.null_count or not pc.all(known).as_py():
             starts, counts = starts.filter(known), counts.filter(known)
@@ -101,6 +106,14 @@ class Windows:
         begun, places = np.unique(starts.to_numpy(), return_inverse=True)
         rows = np.bincount(places, weights=counts.to_numpy()).astype(np.int64)
         return {start: count for start, count in zip(begun.tolist(), rows.tolist(), strict=True) if count}
+
+
+def _summed(starts: list[int | None], counts: list[int]) -> dict[int, int]:
+    added: dict[int, int] = {}
+    for start, count in zip(starts, counts, strict=True):
+        if start is not None and -ENDLESS <= start <= ENDLESS and count:
+            added[start] = added.get(start, 0) + int(count)
+    return added
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from workbench.batch import RawBatch
 from workbench.connectors.records import Records
 from workbench.errors import FlowError
 from workbench.language.definitions import Expectation
+from workbench.store.feed import Feed
 from workbench.store.session import Session
 from workbench.stream.csv_fields import Dialect, Fields
 from workbench.stream.decode_lines import Lines, texts
 from workbench.stream.decode_types import Typed, value_sql
-from workbench.stream.feed import Feed
 from workbench.stream.infer import text_kind
 from workbench.stream.judge import Judge, Judged, Reading
 

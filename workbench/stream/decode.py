@@ -95,15 +95,6 @@ class Decoder:
             self._csv.notices = []
         return batch
 
-    def needs_header(self, file_id: str) -> bool:
-        """Whether the header of a CSV file has to be given by `set_header` before its records can be read from the middle."""
-        return self._csv is not None and self._csv.needs_header(file_id)
-
-    def set_header(self, file_id: str, header: bytes) -> None:
-        """Tell the header record of a CSV file that is resumed in the middle."""
-        if self._csv is not None:
-            self._csv.set_header(file_id, header)
-
     def _too_long(self, raw: RawBatch) -> Batch:
         count = len(raw.overlong)
         table = pa.table([pa.nulls(count, field.type) for field in self._schema], schema=self._schema)

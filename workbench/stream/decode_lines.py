@@ -31,7 +31,8 @@ class Lines:
         self.memory = memoryview(raw.buffer.memory)[: raw.length]
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self.memory, np.uint8)
         self._told = raw.starts if starts is None else starts
-        self.starts: Positions = self._after_newlines(raw.buffer.scratch) if self._told is None else self._told
+        found = raw.line_starts if self._told is None else self._told
+        self.starts: Positions = self._after_newlines(raw.buffer.scratch) if found is None else found
 
     def _after_newlines(self, scratch: bytearray) -> Positions:
         flags = np.frombuffer(scratch, np.bool_, self.length)

@@ -13,6 +13,7 @@ from workbench.errors import ExpectationFailed
 from workbench.language.definitions import StreamingTable
 from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, StreamDelta
+from workbench.store.inserts import repeated
 from workbench.store.session import Session
 from workbench.stream.arrival import Arrival
 from workbench.stream.distinct import Deduplication, Kept
@@ -135,8 +136,8 @@ class Derived:
                 "id": np.arange(first_id, first_id + count, dtype=np.int64),
                 "rules": self.book.lists(selected.mask[rejected]),
                 "raw": selected.raw.cast(pa.binary()),
-                "source": pa.repeat(f"STREAM {self.stream}", count),
-                "file": pa.repeat(self.stream, count),
+                "source": repeated(f"STREAM {self.stream}", count),
+                "file": repeated(self.stream, count),
                 "line": places + 1,
                 "offset": places,
                 "arrived_at": pa.repeat(at, count),

@@ -122,11 +122,23 @@ class Flow:
         return sum(p.bytes for p in self._ready)
 
     @property
+    def reads_ready(self) -> int:
+        return len(self._ready)
+
+    @property
     def has_ready(self) -> bool:
         return bool(self._ready)
 
     def idle(self, now: float) -> bool:
-        """Whether it no longer holds a watermark: nothing is unread, and nothing came for `idle_timeout`. Args: now: monotonic."""
+        """Whether it no longer holds a watermark: nothing is unread, and nothing came for `idle_timeout`; or it is stopped.
+
+        Args:
+            now: monotonic.
+        """
+        if self.stopped:
+            return True
+        if self.paused and not self.news_at:  # since the start nobody reads it
+            return self.source.lag().bytes == 0
         if self._ready or self.in_flight or self.behind or not self.news_at:
             return False
         return self.source.idle and (self.source.ended or now - self.news_at >= self.idle_timeout)

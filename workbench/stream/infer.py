@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from workbench.connectors.records import Records
 from workbench.language.definitions import Column, Format
 from workbench.store.session import Session
@@ -78,6 +76,8 @@ def infer_columns(session: Session, sample: bytes, format: Format, options: Opti
         case "text":
             return (Column("value", "VARCHAR"),)
         case "parquet":
+            import pyarrow.parquet as pq  # see connectors/parquet.py
+
             with session.relation("_inferred", pq.read_schema(path).empty_table()):
                 return tuple(Column(name, kind) for name, kind in session.describe("SELECT * FROM _inferred"))
 

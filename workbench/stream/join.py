@@ -23,6 +23,7 @@ from workbench.errors import ExpectationFailed
 from workbench.language.definitions import Column, IntervalJoin, StreamingTable
 from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, LateRows, StateDelta, StreamDelta
+from workbench.store.inserts import repeated
 from workbench.store.names import quote, stored
 from workbench.store.owned import PROGRESS, fold_progress, last_progress, owned, progress_rows
 from workbench.store.session import Session
@@ -246,8 +247,8 @@ class JoinFlow:
                 "id": np.arange(first_id, first_id + count, dtype=np.int64),
                 "rules": self.book.lists(found.mask[rejected]),
                 "raw": found.raw,
-                "source": pa.repeat(f"STREAM {left} JOIN STREAM {right}", count),
-                "file": pa.repeat(self.name, count),
+                "source": repeated(f"STREAM {left} JOIN STREAM {right}", count),
+                "file": repeated(self.name, count),
                 "line": places + 1,
                 "offset": places,
                 "arrived_at": pa.repeat(at, count),

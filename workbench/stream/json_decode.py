@@ -18,6 +18,7 @@ from workbench.stream.decode_types import Typed
 from workbench.stream.json_exact import RESCUED, JsonExact, rescued_sql, trimmed_sql
 from workbench.stream.json_fast import DOUBT, JsonFast, unknown_fields
 from workbench.stream.judge import Judged
+from workbench.stream.picked import picked
 from workbench.stream.validate import MALFORMED_BIT, TYPE_BIT
 
 Flags = npt.NDArray[np.bool_]
@@ -108,7 +109,7 @@ def correct(table: pa.Table, rows: Positions, right: pa.Table) -> pa.Table:
     if not len(rows):
         return table
     right = right.cast(table.schema)
-    differ = np.flatnonzero(_differ(table.take(pa.array(rows)), right))
+    differ = np.flatnonzero(_differ(picked(table, rows), right))
     return splice(table, rows[differ], right.take(pa.array(differ)))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from workbench.language.definitions import Expectation
+from workbench.store.feed import Feed
 from workbench.store.names import literal
 from workbench.store.session import Session
 from workbench.stream.decode_lines import texts
 from workbench.stream.decode_types import Typed, value_sql
-from workbench.stream.feed import Feed
 from workbench.stream.judge import Judge, Judged, Reading
 
 RESCUED = "_rescued_data"

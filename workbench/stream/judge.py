@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from workbench.errors import QueryCancelled, QueryError
 from workbench.language.definitions import Expectation
+from workbench.store.feed import Feed
 from workbench.store.session import LARGE, Session
 from workbench.stream.decode_types import Typed
-from workbench.stream.feed import Feed
 from workbench.stream.validate import MALFORMED_BIT, NOT_NULL_BIT, TYPE_BIT, blame, rule_mask_sql
 
 Mask = npt.NDArray[np.uint64]

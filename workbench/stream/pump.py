@@ -9,11 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from workbench.batch import Batch, ChunkBuffer
-from workbench.errors import FlowError, StoreError, WorkbenchError
+from workbench.errors import DatabaseStopped, FlowError, StoreError, WorkbenchError
 from workbench.store.commit import Probe, tidy, write
 from workbench.store.database import CHECKPOINT_TAILING, GROUP_ROWS, Database
 from workbench.store.inserts import Inserts
@@ -38,12 +38,16 @@ IDLE_LOOK = 0.5
 """Seconds between looks at whether a quiet source lets a watermark go on."""
 PATIENCE = 0.5
 """Seconds that a backlog may take to fill a commit before what is there is committed; nobody looks on while it is drained."""
+MANY_READS = 64
+"""Reads that wait for one commit: those of tiny files take much more memory than their bytes."""
 ENOUGH_AFTER = 2.0
 """Seconds of draining after which it is measured where the sources end: one that always has news is read up to there."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
 SHARE = 0.6
 """Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often."""
+PACE_STEP = 0.005
+"""Seconds; a pace that changed a little with every commit would put the next tick anywhere."""
 MOST_PACE = 0.25
 """Seconds; however dear commits are, rows are not held longer than this."""
 NO_TICK = 0.002
@@ -80,7 +84,9 @@ class Pump:
         self.stalled = ""
         """Why commits wait, in words; empty when they do not."""
         self.died = False
-        """A thread ended by a defect: nothing more is read or stored until the engine starts anew."""
+        """A thread ended by a defect, or the database stopped: nothing more is read or stored until the engine starts anew."""
+        self.database_stopped = False
+        """It was the database: opened again, it goes on."""
         self._database = database
         self._chunk, self._poll, self._tick = chunk, poll, tick
         self.queue_limit = max(SMALLEST_QUEUE, QUEUE_CHUNKS * chunk)
@@ -234,6 +240,8 @@ class Pump:
                 if due is None:
                     return
                 due(session, buffer)
+        except DatabaseStopped as error:
+            self._break(error)
         except BaseException:
             log.exception("a pump thread died")
             with self._lock:
@@ -246,6 +254,16 @@ class Pump:
         finally:
             session.close()
             buffer.close()
+
+    def _break(self, error: DatabaseStopped) -> None:
+        """End the threads: with this database nothing works any more."""
+        log.error("%s", error)
+        with self._lock:
+            self.stalled = error.message
+            self.database_stopped = self.died = self._stopped = True
+            self._cancel_controls()
+            self._lock.notify_all()
+        self._on_change()
 
     def _due(self) -> Callable[[Session, ChunkBuffer], None] | None:
         """The next thing to do, waiting for one; None when stopped. The lock is held."""
@@ -300,9 +318,13 @@ class Pump:
         ready = [flow for flow in self.flows if flow.has_ready]
         if not ready:
             return math.inf
-        if any(flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > self.queue_limit // 2 for flow in ready):
+        if any(
+            flow.reads_ready >= MANY_READS or flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > self.queue_limit // 2
+            for flow in ready
+        ):
             return 0.0
-        if any(flow.behind and ((flow.hungry and not flow.enough) or flow.in_flight) and flow.runs for flow in ready):
+        drained = math.isinf(self._patience) and self._tick > 0
+        if any((flow.behind or drained) and ((flow.hungry and not flow.enough) or flow.in_flight) and flow.runs for flow in ready):
             return self._committed_at + self._patience
         coming = any(flow.in_flight for flow in self.flows)
         return self._committed_at + (2 * self._pace if coming else self._pace / 2)
@@ -325,6 +347,8 @@ class Pump:
         """Commit a tick; if it fails, each of its flows alone, so that only the culprit stops."""
         try:
             durable = self._write(tick)
+        except DatabaseStopped:
+            raise
         except Exception as error:
             if len(tick.cuts) > 1:
                 for pair in tick.cuts:  # an end of the input comes after all of them, with the next tick
@@ -351,6 +375,8 @@ class Pump:
             with self._lock:
                 self.load.commit(stored_at - began, done)
                 self.load.disk(done - stored_at, done)
+        except DatabaseStopped:
+            raise
         except StoreError as error:
             with self._lock:
                 for flow in tick.flows:
@@ -407,7 +433,7 @@ class Pump:
             log.warning("%s was not compacted: %s", view.name, error)
 
     def _checkpoint_when_due(self) -> None:
-        if self._database.log_bytes() > CHECKPOINT_TAILING and self._database.has_room:
+        if self._database.log_bytes() > CHECKPOINT_TAILING and self._database.writable:
             with self._lock:
                 if self._busy:
                     return
@@ -415,6 +441,8 @@ class Pump:
             began = time.monotonic()
             try:
                 self._database.checkpoint()
+            except DatabaseStopped:
+                raise
             except WorkbenchError as error:
                 log.warning("the checkpoint waits: %s", error)
             finally:
@@ -446,10 +474,14 @@ class Pump:
         try:
             if future.set_running_or_notify_cancel():
                 future.set_result(work(self._database.writer))
+        except DatabaseStopped as error:
+            future.set_exception(error)
+            raise
         except BaseException as error:  # the caller gets it
             future.set_exception(error)
         finally:
-            self._inserts.forget()
+            with suppress(DatabaseStopped):  # the next use says it again
+                self._inserts.forget()
             with self._lock:
                 self._busy = False
                 self._lock.notify_all()
@@ -517,6 +549,8 @@ class Pump:
         began = time.monotonic()
         try:
             result = flow.steps(session).run(raw)
+        except DatabaseStopped:
+            raise
         except Exception as caught:
             result = _stopped(flow, caught)
         with self._lock:
@@ -544,7 +578,10 @@ class Pump:
     @property
     def _pace(self) -> float:
         """Seconds between commits while following: the tick, or longer where commits are dear, so that most of a core stays free."""
-        return min(MOST_PACE, max(self._tick, self._cost / SHARE, self._lasts)) if self._tick else 0.0
+        if not self._tick:
+            return 0.0
+        least = max(self._cost / SHARE, self._lasts)
+        return min(MOST_PACE, max(self._tick, math.ceil(least / PACE_STEP) * PACE_STEP))
 
 
 def _stopped(flow: Flow, error: Exception) -> FlowError:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from workbench.batch import RESERVED_RULES
 from workbench.store.commit import RuleCount
+from workbench.store.inserts import repeated
 from workbench.stream.pending import Cut
 
 FEW = 200
@@ -70,8 +71,8 @@ def rejections(cuts: Sequence[Cut], book: RuleBook, first_id: int, source: str) 
             "id": np.arange(first_id, first_id + count, dtype=np.int64),
             "rules": book.lists(np.concatenate([cut.mask[cut.rejected] for cut in cuts])),
             "raw": pa.chunked_array([cut.raw_lines for cut in cuts]),
-            "source": pa.repeat(source, count),
-            "file": pa.chunked_array([pa.repeat(cut.raw.start.file, size) for cut, size in zip(cuts, sizes, strict=True)]),
+            "source": repeated(source, count),
+            "file": pa.chunked_array([repeated(cut.raw.start.file, size) for cut, size in zip(cuts, sizes, strict=True)]),
             "line": np.concatenate([cut.lines(cut.rejected) for cut in cuts]),
             "offset": np.concatenate([cut.offsets(cut.rejected) for cut in cuts]),
             "arrived_at": np.repeat([cut.raw.arrived_at for cut in cuts], sizes),

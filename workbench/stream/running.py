@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,17 +12,53 @@ from workbench.language.definitions import EventWindow, MaterializedView, Runnin
 from workbench.language.sessions import UNBOUND
 from workbench.protocol import ViewStatus
 from workbench.store import state as stored_state
+from workbench.store.feed import Feed
 from workbench.store.names import quote
 from workbench.store.running import Progress, ViewDelta, progress_of
 from workbench.store.session import Session
 from workbench.store.state import FREE_PARTIALS, late_row_sql
 from workbench.stream.arrival import Arrival
 from workbench.stream.closing import Look, Opened, Sessions, Windows, counted
-from workbench.stream.feed import Feed
+from workbench.stream.picked import picked
 from workbench.stream.window import NEVER, EventTime, event_times, hops, late_rows
 
 _ROW_BYTES = 64
 """Of a partial row, before one was seen."""
+
+
+class _Question:
+    """A query on rows that come again and again, prepared once; as long as they are of one schema.
+
+    Args:
+        sql: gives the query on a relation, by its name.
+    """
+
+    def __init__(self, session: Session, sql: Callable[[str], str]) -> None:
+        self._session, self._feed = session, Feed(session)
+        self._sql = sql(self._feed.name)
+        self._schema: pa.Schema | None = None
+
+    def answer(self, rows: pa.Table) -> pa.Table:
+        if rows.schema != self._schema:
+            self._prepare(rows)
+        self._feed.fill(rows)
+        try:
+            return self._session.arrow(f"EXECUTE {self._name}")
+        finally:
+            self._feed.clear()
+
+    def _prepare(self, rows: pa.Table) -> None:
+        if self._schema is not None:
+            self._session.execute(f"DEALLOCATE {self._name}")
+            self._feed.close()
+            self._schema = None
+        self._feed.fill(rows)
+        self._session.execute(f"PREPARE {self._name} AS {self._sql}")
+        self._schema = rows.schema
+
+    @property
+    def _name(self) -> str:
+        return f"_question{self._feed.name}"
 
 
 @dataclass(slots=True)
@@ -44,7 +80,8 @@ class RunningView:
     groups: int = 0
     row_bytes: float = _ROW_BYTES
     windows: Windows | Sessions | None = None
-    _feed: Feed | None = None
+    _adding: _Question | None = None
+    _listing: _Question | None = None
 
     @classmethod
     def load(
@@ -198,16 +235,12 @@ class RunningView:
 
     def _partials(self, session: Session, rows: pa.Table) -> pa.Table:
         """Prepared once: planning the query took two thirds of a small commit's share in it."""
-        if self._feed is None:
-            self._feed = Feed(session)
-            self._feed.fill(rows)
-            delta = _delta_sql(self.state.window, self.columns, self._feed.name)
-            session.execute(f"PREPARE _partials{self._feed.name} AS WITH _delta AS ({delta}) SELECT * FROM ({self.state.partial})")
-        self._feed.fill(rows)
-        try:
-            return session.arrow(f"EXECUTE _partials{self._feed.name}")
-        finally:
-            self._feed.clear()
+        if self._adding is None:
+            self._adding = _Question(
+                session,
+                lambda feed: f"WITH _delta AS ({_delta_sql(self.state.window, self.columns, feed)}) SELECT * FROM ({self.state.partial})",
+            )
+        return self._adding.answer(rows)
 
     def _listed(
         self, session: Session, rows: pa.Table, where: np.ndarray, times: np.ndarray, seen: np.ndarray, starts: np.ndarray | None
@@ -216,8 +249,9 @@ class RunningView:
         assert self.state.window is not None
         if not len(where) or self.state.window.on_late != "list":
             return None
-        with session.relation("_arrived", _picked(rows.select(list(self.columns)), where)):
-            texts = session.arrow(f"SELECT {late_row_sql(self.columns)} AS row FROM _arrived")["row"]
+        if self._listing is None:
+            self._listing = _Question(session, lambda feed: f"SELECT {late_row_sql(self.columns)} AS row FROM {feed}")
+        texts = self._listing.answer(picked(rows.select(list(self.columns)), where))["row"]
         begun = pa.nulls(len(where), pa.int64()) if starts is None else pa.array(starts)
         return pa.table({"event_time": times[where], "watermark": seen[where], "window_start": begun, "row": texts})
 
@@ -239,15 +273,6 @@ def _merged(arrivals: Sequence[Arrival], columns: tuple[str, ...]) -> pa.Table |
     names = [*columns, "_verdict"]
     merged = pa.concat_tables([arrival.rows.select(names) for arrival in arrivals], promote_options="permissive")
     return merged if merged.num_rows else None
-
-
-def _picked(rows: pa.Table, where: np.ndarray) -> pa.Table:
-    """Some rows, ascending; a plain `take` would first copy all the others into one piece."""
-    distinct, places = np.unique(where, return_inverse=True)
-    flags = np.zeros(rows.num_rows, np.bool_)
-    flags[distinct] = True
-    picked = rows.filter(pa.array(flags))
-    return picked if len(distinct) == len(where) else picked.take(pa.array(places))
 
 
 def _delta_sql(window: EventWindow | None, columns: tuple[str, ...], feed: str) -> str:

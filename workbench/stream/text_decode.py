@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.language.definitions import Expectation
+from workbench.store.feed import Feed
 from workbench.store.session import Session
 from workbench.stream.decode_lines import Lines, texts
 from workbench.stream.decode_types import Typed, value_sql
-from workbench.stream.feed import Feed
 from workbench.stream.judge import Judge, Judged, Reading
 
 

@@ -65,12 +65,6 @@ def held_sqls(rules: Sequence[Expectation], not_null: Sequence[str] = ()) -> lis
     return [(NOT_NULL_BIT, f"({present})"), *held] if not_null else held
 
 
-def names_of(mask: int, rules: Sequence[Expectation]) -> tuple[str, ...]:
-    """The broken rules of a mask: the reserved ones first, then in the table's order."""
-    names = (*RESERVED_RULES, *(rule.name for rule in rules))
-    return tuple(name for index, name in enumerate(names) if mask >> index & 1)
-
-
 def blame(session: Session, rows: pa.Table, rules: Sequence[Expectation], stream: str, error: QueryError) -> Exception:
     """The FlowError that names the rule which cannot be judged on `rows`; `error` itself when none of them fails alone."""
     for rule in rules:

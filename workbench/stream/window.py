@@ -154,6 +154,6 @@ def event_times(column: pa.ChunkedArray) -> np.ndarray:
     if numbers.null_count:
         numbers = pc.fill_null(numbers, NEVER)
     times = np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int64)
-    if bounds["min"] is None or (-ENDLESS <= bounds["min"] and bounds["max"] <= ENDLESS):
+    if bounds["min"] is None or (bounds["min"] >= -ENDLESS and bounds["max"] <= ENDLESS):
         return times
     return np.where(np.abs(times) > np.int64(ENDLESS), NEVER, times)

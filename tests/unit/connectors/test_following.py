@@ -92,6 +92,50 @@ def test_logrotate(reader: Reader, tmp_path: Path, glob: str, directives: list[s
     assert everything(reader, source) == []
 
 
+@pytest.mark.parametrize("looks", [False, True], ids=["at once", "in between"])
+@pytest.mark.parametrize("half", [0, 4], ids=["whole lines", "half a line"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize("count", [10, 400])
+def test_what_was_read_after_the_copy_and_before_the_truncation(
+    reader: Reader, tmp_path: Path, count: int, packed: bool, half: int, looks: bool
+) -> None:
+    """The copy lacks lines that were read already: it is not read again."""
+    log, copy = tmp_path / "app.log", tmp_path / "app.log.1"
+    log.write_bytes(lines(0, count))
+    source = reader.source("app.log*")
+    taken = everything(reader, source)
+    copy.touch()
+    taken += reader.take(source) if looks else []
+    copy.write_bytes(lines(0, count) + lines(count, count + 1)[:half])
+    taken += reader.take(source) if looks else []
+    add(log, lines(count, count + 3))
+    taken += reader.take(source)
+    log.write_bytes(b"")
+    taken += reader.take(source) if looks else []
+    if packed:
+        (tmp_path / "app.log.1.gz").touch()
+        taken += reader.take(source) if looks else []
+        run("gzip", "--force", copy)
+    taken += everything(reader, source)
+    add(log, lines(count + 3, count + 5))
+    taken += everything(reader, source)
+    assert sorted(taken) == sorted(numbers(0, count + 5))
+    assert any("is a copy of what was read of app.log" in notice for notice in source.notices())
+    source = reader.restart(source, "app.log*")
+    assert everything(reader, source) == []
+
+
+def test_a_shorter_file_with_other_content_is_read(reader: Reader, tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(lines(0, 400))
+    source = reader.source("app.log*")
+    taken = everything(reader, source)
+    log.write_bytes(b"")
+    (tmp_path / "app.log.1").write_bytes(lines(0, 100) + lines(900, 1200))
+    taken += everything(reader, source)
+    assert sorted(taken) == sorted([*numbers(0, 400), *numbers(0, 100), *numbers(900, 1200)])
+
+
 @RESTARTED
 def test_logrotate_of_a_file_that_was_read_in_part(reader: Reader, tmp_path: Path, restarted: bool) -> None:
     """The rest comes from the compressed file, also where that is outside the glob."""

@@ -50,9 +50,8 @@ def buffer() -> Iterator[ChunkBuffer]:
 
 def send(address: ReadSocket, data: bytes) -> None:
     path = address.url.removeprefix("unix://")
-    wait_until(lambda: Path(path).exists(), "the socket")
     with socket.socket(socket.AF_UNIX) as sender:
-        sender.connect(path)
+        wait_until(lambda: sender.connect_ex(path) == 0, "the socket")
         sender.sendall(data)
 
 

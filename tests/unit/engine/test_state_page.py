@@ -30,3 +30,19 @@ def test_sessions_of_several_keys_that_begin_at_once_are_told_apart() -> None:
     stage.push(Push((Row("a", "x", 2), Row("a", "y", 2), Row("a", "y", 6), Row("a", "y", 9))))
     page = Inspector(stage.session.cursor()).state(stage.running, "here", 50, stage.commit)
     assert {row.cells[1]: row.open for row in page.rows} == {"x": False, "y": True}
+
+
+def test_a_second_look_before_the_next_commit_is_the_same_without_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(windowed("tumbling", 6))
+    stage.push(Push((Row("a", "x", 2), Row("a", "y", 12))))
+    session = stage.session.cursor()
+    inspector = Inspector(session)
+    first = inspector.state(stage.running, "here", 50, stage.commit)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "arrow", None)  # it asks the database nothing
+        second = inspector.state(stage.running, "here", 50, stage.commit)
+    assert [(row.cells, row.open, row.amount) for row in second.rows] == [(row.cells, row.open, row.amount) for row in first.rows]
+    stage.push(Push((Row("a", "x", 3), Row("a", "y", 25))))
+    third = inspector.state(stage.running, "here", 50, stage.commit)
+    grown = {row.cells[0][11:19]: (row.open, row.changed) for row in third.rows}
+    assert grown == {"00:00:00": (False, 1.0), "00:00:10": (True, 0.0), "00:00:20": (True, 1.0)}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.batch import Batch, ChunkBuffer, Offset, RawBatch
+from workbench.batch import RESERVED_RULES, Batch, ChunkBuffer, Offset, RawBatch
 from workbench.language.definitions import Column, Expectation, Span
-from workbench.stream.validate import names_of
 
 NOWHERE = Span("", 1, 1, 0, 0)
 
@@ -23,6 +22,12 @@ def raw_batch(data: bytes, byte: int = 0, line: int = 0, **fields: Any) -> RawBa
     buffer.seal(len(data))
     stop = byte + len(data) - bool(fields.get("unended"))
     return RawBatch(buffer, len(data), Offset("f1", "data.log", byte, line), Offset("f1", "data.log", stop, line), 0.0, **fields)
+
+
+def names_of(mask: int, rules: tuple[Expectation, ...]) -> tuple[str, ...]:
+    """The broken rules of a mask: the reserved ones first, then in the table's order."""
+    names = (*RESERVED_RULES, *(rule.name for rule in rules))
+    return tuple(name for index, name in enumerate(names) if mask >> index & 1)
 
 
 def outcome(batch: Batch, rules: tuple[Expectation, ...] = ()) -> list[Any]:

@@ -59,8 +59,7 @@ def test_columns_are_found_by_the_headers_names_in_any_order(session: Session) -
 )
 def test_records(session: Session, record: bytes, expected: object) -> None:
     decoder = Decoder(session, ORDERS, "csv")
-    decoder.set_header("f1", b"id,country,amount\r\n")
-    batch = decoder.decode(raw_batch(b"8,US,1\n" + record + b"\n9,FR,1\n"))
+    batch = decoder.decode(raw_batch(b"8,US,1\n" + record + b"\n9,FR,1\n", header_line=b"id,country,amount\r\n"))
     assert outcome(batch) == [(8, "US", 1.0), expected, (9, "FR", 1.0)]
     assert batch.rejected_raw.to_pylist() == ([record] if expected in (MALFORMED, TYPE, NOT_NULL) else [])
 
@@ -81,11 +80,9 @@ def test_options(session: Session) -> None:
 
 def test_the_header_of_a_file_is_needed_in_its_middle(session: Session) -> None:
     decoder = Decoder(session, ORDERS, "csv", stream="orders")
-    assert decoder.needs_header("f1")
     with pytest.raises(FlowError, match=r"header of data\.log"):
         decoder.decode(raw_batch(b"1,DE,2\n"))
     assert outcome(decoder.decode(raw_batch(b"DE,1\n", header_line=b"country,id\n"))) == [(1, "DE", None)]
-    assert not decoder.needs_header("f1")
     assert outcome(decoder.decode(raw_batch(b"FR,2\n"))) == [(2, "FR", None)]
 
 

@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.unit.stream.raws import GERMAN, NOWHERE, ORDERS, RULES, outcome, raw_batch
+from tests.unit.stream.raws import GERMAN, NOWHERE, ORDERS, RULES, names_of, outcome, raw_batch
 from workbench.batch import ACCEPTED, BLANK, REJECTED, ChunkBuffer, Offset, Overlong, RawBatch
 from workbench.errors import FlowError
 from workbench.language.definitions import Column, Expectation
 from workbench.store.session import Session, scratch
 from workbench.stream import json_decode
 from workbench.stream.decode import Decoder
-from workbench.stream.validate import names_of
 
 
 @pytest.fixture

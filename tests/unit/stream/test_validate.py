@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.stream.raws import NOWHERE, RULES
+from tests.unit.stream.raws import NOWHERE, RULES, names_of
 from workbench.errors import FlowError
 from workbench.language.definitions import Expectation
 from workbench.store.session import scratch
-from workbench.stream.validate import MOST_RULES, names_of, reject_bits, rule_bit, rule_mask_sql
+from workbench.stream.validate import MOST_RULES, reject_bits, rule_bit, rule_mask_sql
 
 
 @pytest.mark.parametrize(

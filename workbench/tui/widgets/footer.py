@@ -27,8 +27,8 @@ class Footer(Live):
     """Keys and words that come before those of the bindings."""
 
     def say(self, text: str, kind: str = "info") -> None:
-        """Shows a toast."""
-        self.toast, self.kind, self.until = text, kind, self.picture.clock() + TOAST
+        """Shows a toast; a message and its hint stand on one line."""
+        self.toast, self.kind, self.until = "  ".join(part.strip() for part in text.splitlines()), kind, self.picture.clock() + TOAST
         self.frame()
 
     def build(self, cells: int) -> list[Line]:
