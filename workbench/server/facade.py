@@ -41,6 +41,7 @@ class Engine(Protocol):
 
     def control(self, name: str, action: Action, token: str, arguments: Mapping[str, Any], /) -> str:
         """Do what a plan said, if it still would be the same."""
+
     def refresh(self, name: str, full: bool) -> str: ...
     def log(self, lines: int) -> list[str]: ...
     def check_data(self) -> list[str]:

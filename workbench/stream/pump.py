@@ -44,8 +44,11 @@ ENOUGH_AFTER = 2.0
 """Seconds of draining after which it is measured where the sources end: one that always has news is read up to there."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
-SHARE = 0.6
-"""Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often."""
+SHARE, LEAST_SHARE = 0.6, 0.2
+"""Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often. The least is for a
+trickle, whose every commit is dear for its few rows."""
+BUSY = 10_000
+"""Records a second from which commits may take the whole SHARE."""
 PACE_STEP = 0.005
 """Seconds; a pace that changed a little with every commit would put the next tick anywhere."""
 MOST_PACE = 0.25
@@ -116,6 +119,10 @@ class Pump:
         waiting for the disk, make no commit dearer."""
         self._lasts = 0.0
         """Seconds that a small commit lasted lately; more often than this there is none."""
+        self._records = 0.0
+        """Read a second, lately."""
+        self._counted = (0, 0.0)
+        """Records of the second that runs, and its end."""
         self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
 
     @property
@@ -558,6 +565,7 @@ class Pump:
             self._decoding += time.thread_time() - used
             flow.load.decode(time.monotonic() - began, time.monotonic())
             if not isinstance(result, FlowError):
+                self._count(result[0].records)
                 flow.allowance.took(result[0].records, raw.length)
             flow.finish(epoch, number, result)
             self._lock.notify_all()
@@ -575,12 +583,22 @@ class Pump:
         """Ticks are the same moments for all flows, so that one commit takes what came to each of them."""
         return now + self._pace - now % self._pace if self._tick else now + NO_TICK
 
+    def _count(self, records: int) -> None:
+        """Records of the last whole second tell how busy it is; the lock is held."""
+        seen, until = self._counted
+        now = time.monotonic()
+        if now >= until:
+            self._records = 0.0 if now >= until + 1.0 else float(seen)
+            seen, until = 0, now + 1.0
+        self._counted = (seen + records, until)
+
     @property
     def _pace(self) -> float:
         """Seconds between commits while following: the tick, or longer where commits are dear, so that most of a core stays free."""
         if not self._tick:
             return 0.0
-        least = max(self._cost / SHARE, self._lasts)
+        share = LEAST_SHARE + (SHARE - LEAST_SHARE) * min(1.0, self._records / BUSY)
+        least = max(self._cost / share, self._lasts)
         return min(MOST_PACE, max(self._tick, math.ceil(least / PACE_STEP) * PACE_STEP))
 
 

@@ -16,11 +16,11 @@ def test_runs_are_put_together_over_commits_and_cut_anywhere(tmp_path: Path) -> 
     given = [(("a", 3),), (("a", 2), ("b", 1)), (), (("b", 4), ("a", 1))]
     for number, origins in enumerate(given, 1):
         write(inserts, Commit(number, 1.0, (StreamDelta("t", "t", (), None, None, Counts(), Counts(), origins=origins),)))
-    origins = Origins(database.writer, "t")
-    assert origins.flows == ("a", "b")
-    assert origins.between(0, 11) == (("a", 5), ("b", 5), ("a", 1))
-    assert origins.between(4, 6) == (("a", 1), ("b", 1))
-    assert origins.between(5, 10) == (("b", 5),)
-    assert origins.between(3, 3) == ()
+    found = Origins(database.writer, "t")
+    assert found.flows == ("a", "b")
+    assert found.between(0, 11) == (("a", 5), ("b", 5), ("a", 1))
+    assert found.between(4, 6) == (("a", 1), ("b", 1))
+    assert found.between(5, 10) == (("b", 5),)
+    assert found.between(3, 3) == ()
     assert Origins(database.writer, "nobody").between(0, 5) == ()
     database.close()
