@@ -19,8 +19,10 @@ from workbench.stream.load import Load
 from workbench.stream.output import Output
 from workbench.stream.pending import Cut, PendingRead
 
-BEHIND = 1 << 20
-"""Bytes in one read that mean: there is a backlog, commit whole row groups."""
+FILLED = 0.75
+"""Share of a chunk that a read fills when there is a backlog: then whole row groups are committed."""
+LARGE = 1 << 20
+"""Bytes in one read of another file than before that mean the same, where more is unread."""
 
 
 class Steps(Protocol):
@@ -155,14 +157,13 @@ class Flow:
             self._steps[key] = self._make_steps(session)
         return self._steps[key]
 
-    def begin(self, raw: RawBatch) -> int:
-        """Number a read, for `finish`."""
+    def begin(self, raw: RawBatch, more: bool = False) -> int:
+        """Number a read, for `finish`. Args: more: something was left unread."""
         number = self._read
         self._read += 1
         self.queued += raw.length
-        self.behind = raw.length >= BEHIND
-        if self.goals is not None:
-            self.goals.read(raw.offset)
+        filled = raw.buffer is not None and raw.length >= raw.buffer.capacity * FILLED
+        self.behind = filled or (more and raw.length >= LARGE and raw.start.file_id != self.last_file)
         return number
 
     def finish(self, epoch: int, number: int, result: tuple[Batch, ...] | WorkbenchError) -> None:

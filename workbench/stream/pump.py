@@ -540,7 +540,7 @@ class Pump:
                 self._rest(flow, hungry)
             else:
                 now = time.monotonic()
-                number = flow.begin(raw)
+                number = flow.begin(raw, more)
                 flow.news_at = now
                 flow.active_until = now + ACTIVE_FOR
                 # What a live file grew by meanwhile waits for the next tick: each little read costs as much as a larger one.
