@@ -19,10 +19,9 @@ from workbench.stream.load import Load
 from workbench.stream.output import Output
 from workbench.stream.pending import Cut, PendingRead
 
-FILLED = 0.75
-"""Share of a chunk that a read fills when there is a backlog: then whole row groups are committed."""
-LARGE = 1 << 20
-"""Bytes in one read of another file than before that mean the same, where more is unread."""
+LARGE, FILLED = 1 << 20, 0.75
+"""Bytes of a read, and the share of a chunk that it fills, when there is a backlog: then whole row groups are committed. A read of another
+file than before need not fill it, where more is unread."""
 
 
 class Steps(Protocol):
@@ -163,7 +162,7 @@ class Flow:
         self._read += 1
         self.queued += raw.length
         filled = raw.buffer is not None and raw.length >= raw.buffer.capacity * FILLED
-        self.behind = filled or (more and raw.length >= LARGE and raw.start.file_id != self.last_file)
+        self.behind = raw.length >= LARGE and (filled or (more and raw.start.file_id != self.last_file))
         return number
 
     def finish(self, epoch: int, number: int, result: tuple[Batch, ...] | WorkbenchError) -> None:
