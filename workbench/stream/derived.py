@@ -49,9 +49,6 @@ class Derivation(Protocol):
     def status(self) -> ViewStatus | None:
         """What it keeps to go on; None when nothing."""
 
-    def prune(self, session: Session) -> None:
-        """Let go of what it needs no more, between two commits."""
-
 
 @dataclass(slots=True)
 class Derived:
@@ -116,10 +113,6 @@ class Derived:
 
     def status(self) -> ViewStatus | None:
         return self.distinct.status() if self.distinct else None
-
-    def prune(self, session: Session) -> None:
-        if self.distinct is not None:
-            self.distinct.prune(session)
 
     def _counts(self, selected: Selected, records: int) -> Counts:
         fates = np.bincount(selected.verdict, minlength=4)

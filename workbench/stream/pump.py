@@ -466,10 +466,8 @@ class Pump:
             self._busy, self._untidy = True, 0
         try:
             tidy(self._database.writer)
-            for derived in self.assembler.plan.derived:
-                derived.prune(self._database.writer)
-            for distinct in self.assembler.plan.deduplications:
-                distinct.prune(self._database.writer)
+            for keeper in self.assembler.plan.remembering:
+                keeper.prune(self._database.writer)
         except WorkbenchError as error:
             log.warning("outdated offsets were not folded: %s", error)
         finally:

@@ -16,6 +16,7 @@ from workbench.stream.arrival import Arrival
 from workbench.stream.derived import Derivation, Derived
 from workbench.stream.distinct import Deduplication, Kept
 from workbench.stream.flow import Flow
+from workbench.stream.join import JoinFlow
 from workbench.stream.output import Output
 from workbench.stream.pending import Cut, PendingRead
 from workbench.stream.rejections import RuleBook, rejections
@@ -39,10 +40,15 @@ class Plan:
         return [output for flow in self.flows for output in flow.outputs]
 
     @property
+    def remembering(self) -> list[JoinFlow | Deduplication]:
+        """What keeps rows of its own that it can let go of with time."""
+        return [*(flow for flow in self.derived if isinstance(flow, JoinFlow)), *self.deduplications]
+
+    @property
     def deduplications(self) -> list[Deduplication]:
         """Of all flows that have one."""
-        derived = (flow.distinct for flow in self.derived if isinstance(flow, Derived))
-        return [found for found in (*(output.distinct for output in self.outputs), *derived) if found is not None]
+        flows: list[Output | Derived] = [*self.outputs, *(flow for flow in self.derived if isinstance(flow, Derived))]
+        return [flow.distinct for flow in flows if flow.distinct is not None]
 
     def totals(self) -> dict[str, Counts]:
         """Counts of every streaming table since it began, all its flows together."""
