@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from workbench.config import Project, Settings, open_project
 
 T = TypeVar("T")
 
-DEADLINE = 30.0
-"""Seconds; far more than anything takes, so that a slow machine does not fail and a hang does."""
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.load_profile("patient")
+
+DEADLINE = 240.0
+"""Seconds; far more than anything takes, so that a machine ten times slower does not fail and a hang does."""
 
 ORDERS_SQL = """\
 CREATE STREAMING TABLE orders (

@@ -38,7 +38,7 @@ class Settings:
     query_memory_limit: str = "512MB"
     result_limit: str = "4GB"
     threads: int = 0
-    tick: float = 0.02
+    tick: float = 0.015
     poll: float = 0.25
     chunk: int = 16 << 20
     idle_timeout: float = 30.0

@@ -44,7 +44,7 @@ ENOUGH_AFTER = 2.0
 """Seconds of draining after which it is measured where the sources end: one that always has news is read up to there."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
-SHARE, LEAST_SHARE = 0.6, 0.2
+SHARE, LEAST_SHARE = 0.8, 0.2
 """Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often. The least is for a
 trickle, whose every commit is dear for its few rows."""
 BUSY = 10_000
