@@ -17,7 +17,7 @@ T = TypeVar("T")
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 settings.load_profile("patient")
 
-DEADLINE = 240.0
+DEADLINE = 120.0
 """Seconds; far more than anything takes, so that a machine ten times slower does not fail and a hang does."""
 
 ORDERS_SQL = """\

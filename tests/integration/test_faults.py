@@ -96,13 +96,14 @@ def test_a_run_over_what_is_there_ends_though_news_come_all_the_time(bench: Benc
         wait_until(lambda: asked(engine, "SELECT count(*) FROM s")[0][0], "the first records")
         there = path.stat().st_size
         summaries: list[Summary] = []
-        running = threading.Thread(target=lambda: summaries.append(engine.run_once()))
+        running = threading.Thread(target=lambda: summaries.append(engine.run_once()), daemon=True)
         running.start()
         running.join(DEADLINE)
         ended = not running.is_alive()
         engine.stop()
-        running.join()
+        running.join(DEADLINE)
     assert ended
+    assert not running.is_alive()
     assert not summaries[0].failed
     bench.engine = Engine(open_project(bench.root, Settings()), Settings(), flows=False)
     bench.engine.start()

@@ -100,8 +100,9 @@ class JobQueue:
 
     @property
     def idle(self) -> bool:
+        """Whether nothing runs and nothing will: nothing waits, or the queue is stopped."""
         with self._lock:
-            return not self._waiting and self._running is None
+            return self._stopped or (not self._waiting and self._running is None)
 
     def wait_idle(self, until: Callable[[], bool] = lambda: False) -> None:
         """Wait until nothing runs and nothing waits."""

@@ -55,8 +55,8 @@ class Flow:
         self.paused = False
         self.stopped = False
         """Its source is closed; only a resume opens it again."""
-        self.held = False
-        """The engine runs with flows off."""
+        self.held = ""
+        """Why the engine lets it read nothing, in words: it runs with flows off, or opens the source anew."""
         self.allowance = Allowance()
         self.load = Load()
         """Where its own time goes, lately."""
@@ -111,7 +111,7 @@ class Flow:
     @property
     def drained(self) -> bool:
         """Everything that its source had at the last look is committed (or it cannot go on)."""
-        stuck = self.paused or self.stopped or self.held or self.error is not None
+        stuck = self.paused or self.stopped or bool(self.held) or self.error is not None
         return not self._ready and (stuck or ((self.dry or self.enough) and not self.in_flight and self._failing is None))
 
     @property
@@ -163,6 +163,8 @@ class Flow:
         self.queued += raw.length
         filled = raw.buffer is not None and raw.length >= raw.buffer.capacity * FILLED
         self.behind = raw.length >= LARGE and (filled or (more and raw.start.file_id != self.last_file))
+        if self.goals is not None:
+            self.goals.read(raw.offset)
         return number
 
     def finish(self, epoch: int, number: int, result: tuple[Batch, ...] | WorkbenchError) -> None:
@@ -250,5 +252,5 @@ class Flow:
             return None
         record, bits, output = min(found, key=lambda one: one[0])
         start = batches[0].raw.start
-        self._failing = output.failure(bits, f"{start.file} line {start.line + record + 1}")
+        self._failing = output.failure(bits, f"{start.file} line {start.line + record + 1}", record if self._whole else 0)
         return record

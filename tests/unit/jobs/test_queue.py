@@ -111,3 +111,10 @@ def test_a_stop_cancels_the_run_that_is_under_way(queue: JobQueue, database: Dat
     wait_until(lambda: queue.statuses()[0].state == "running")
     queue.stop()
     assert database.writer.execute("SELECT job, state FROM _system.job_runs") == [("endless", "cancelled")]
+
+
+def test_what_waits_when_the_queue_stops_keeps_nobody_waiting(queue: JobQueue) -> None:
+    queue.stop()
+    queue.enqueue(view("good"), "by hand")
+    queue.wait_idle()
+    assert queue.idle
