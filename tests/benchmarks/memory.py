@@ -18,7 +18,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rows", type=int, nargs="+", default=[5_000_000, 100_000_000])
     arguments.add_argument("--piece", type=int, default=PIECE)
-    arguments.add_argument("--limit", default="300MB", help="the setting memory_limit: what DuckDB may keep in memory")
+    arguments.add_argument("--limit", default="128MB", help="the setting memory_limit: what DuckDB may keep in memory")
     given = arguments.parse_args()
     data = orders_file(given.piece)
     found = []

@@ -90,8 +90,22 @@ def taken(column: pa.ChunkedArray, check: Check, sure: Flags) -> pa.ChunkedArray
 
 def broken(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """The rows in which a BOOLEAN is not TRUE."""
-    held = column.fill_null(False).to_numpy()
-    return np.flatnonzero(~held)
+    held = [_held(chunk) for chunk in column.chunks]
+    return np.flatnonzero(np.concatenate(held) == 0) if held else np.zeros(0, np.int64)
+
+
+def _held(bits: Any) -> npt.NDArray[np.uint8]:
+    """1 for TRUE, 0 for FALSE and NULL."""
+    if bits.offset:
+        bits = pa.concat_arrays([bits])
+    found = _unpacked(bits.buffers()[1], len(bits))
+    if bits.null_count:
+        found &= _unpacked(bits.buffers()[0], len(bits))
+    return found
+
+
+def _unpacked(buffer: Any, count: int) -> npt.NDArray[np.uint8]:
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), count=count, bitorder="little") if count else np.zeros(0, np.uint8)
 
 
 def _numbers(array: Any, dtype: type[np.generic]) -> npt.NDArray[Any]:

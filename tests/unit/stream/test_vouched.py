@@ -71,6 +71,9 @@ def test_an_endless_time_is_doubtful() -> None:
 
 def test_a_rule_is_broken_where_it_is_not_true() -> None:
     assert vouched.broken(pa.chunked_array([[True, False], [None, True]])).tolist() == [1, 2]
+    cut = pa.array([False, *[True] * 9, None, False]).slice(1)
+    assert vouched.broken(pa.chunked_array([cut, pa.array([True])])).tolist() == [9, 10]
+    assert vouched.broken(pa.chunked_array([], pa.bool_())).tolist() == []
 
 
 def test_no_rows_are_no_trouble() -> None:
