@@ -8,8 +8,8 @@ from unittest.mock import patch
 from workbench.cli.main import main
 
 OFTEN = {
-    "workbench.stream.pump.TIDY_AFTER": 7,
-    "workbench.stream.pump.CHECKPOINT_TAILING": 400_000,
+    "workbench.stream.upkeep.TIDY_AFTER": 7,
+    "workbench.stream.upkeep.CHECKPOINT_TAILING": 400_000,
     "workbench.stream.running.FREE_PARTIALS": 50,
     "workbench.connectors.spool.LIMIT": 1 << 20,
 }

@@ -21,7 +21,7 @@ def works(command: list[str]) -> bool:
     return not command or (shutil.which(command[0]) is not None and subprocess.run([*command, "true"], capture_output=True).returncode == 0)
 
 
-@pytest.mark.parametrize(("kind", "wrapper", "says"), [("full", MOUNTING, "disk is full"), ("readonly", OBEYING, "")])
+@pytest.mark.parametrize(("kind", "wrapper", "says"), [("full", MOUNTING, "disk is full"), ("readonly", OBEYING, "is not folded")])
 def test_the_engine_goes_on_by_itself_and_nothing_is_lost(tmp_path: Path, kind: str, wrapper: list[str], says: str) -> None:
     if not works(wrapper):
         pytest.skip(f"{' '.join(wrapper)} is not possible here")

@@ -18,9 +18,6 @@ from workbench.store.session import START_ANEW, Session
 FORMAT = 2
 """Version of schema.sql; a database with a higher one is refused, one with a lower one is brought up to it."""
 
-CHECKPOINT_TAILING = 4 << 20
-"""Bytes of write-ahead log after which a checkpoint follows the commit, which it keeps waiting: 16 MB 70 ms, 4 MB 20 ms."""
-
 GROUP_ROWS = 122_880
 """Rows of one DuckDB row group: a transaction of whole groups goes to the file directly, past the log."""
 
@@ -58,10 +55,14 @@ class Database:
             return 0
 
     @property
-    def writable(self) -> bool:
-        """Whether a checkpoint may write the file, replace the log, and will find room on the disk."""
-        free = shutil.disk_usage(self.path.parent).free
-        return free >= 2 * self.log_bytes() + ROOM_TO_SPARE and all(os.access(path, os.W_OK) for path in (self.path, self.path.parent))
+    def obstacle(self) -> str:
+        """Why no checkpoint may write the file, replace the log, or will find room on the disk; empty where nothing is in its way."""
+        for path in (self.path, self.path.parent):
+            if not os.access(path, os.W_OK):
+                return f"{path} cannot be written"
+        if shutil.disk_usage(self.path.parent).free < 2 * self.log_bytes() + ROOM_TO_SPARE:
+            return "the disk is almost full"
+        return ""
 
     def checkpoint(self) -> None:
         self.writer.execute("CHECKPOINT")

@@ -14,16 +14,16 @@ from typing import Any
 
 from workbench.batch import Batch, ChunkBuffer
 from workbench.errors import DatabaseStopped, FlowError, StoreError, WorkbenchError
-from workbench.store.commit import Probe, tidy, write
-from workbench.store.database import CHECKPOINT_TAILING, GROUP_ROWS, Database
+from workbench.store.commit import Probe, write
+from workbench.store.database import GROUP_ROWS, Database
 from workbench.store.inserts import Inserts
 from workbench.store.session import Session
-from workbench.store.state import compact, groups
 from workbench.stream.flow import Flow
 from workbench.stream.goals import Goals, stored_bytes
 from workbench.stream.load import Load
-from workbench.stream.running import RunningView
+from workbench.stream.pace import Pace
 from workbench.stream.tick import Assembler, Tick
+from workbench.stream.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,6 @@ FULL_COMMIT = 2 * GROUP_ROWS
 QUEUE_CHUNKS = 6
 """Chunks that may wait for commits, over all flows together; not less than SMALLEST_QUEUE."""
 SMALLEST_QUEUE = 32 << 20
-TIDY_AFTER = 256
-"""Commits after which outdated offsets and rule counts are folded."""
 IDLE_LOOK = 0.5
 """Seconds between looks at whether a quiet source lets a watermark go on."""
 PATIENCE = 0.5
@@ -44,17 +42,6 @@ ENOUGH_AFTER = 2.0
 """Seconds of draining after which it is measured where the sources end: one that always has news is read up to there."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
-SHARE, LEAST_SHARE = 0.8, 0.2
-"""Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often. The least is for a
-trickle, whose every commit is dear for its few rows."""
-BUSY = 10_000
-"""Records a second from which commits may take the whole SHARE."""
-PACE_STEP = 0.005
-"""Seconds; a pace that changed a little with every commit would put the next tick anywhere."""
-MOST_PACE = 0.25
-"""Seconds; however dear commits are, rows are not held longer than this."""
-NO_TICK = 0.002
-"""Seconds between looks when the tick is set to 0."""
 RETRY = 1.0
 """Seconds in which nothing is read or committed after a commit that found the disk full; commands are served meanwhile."""
 
@@ -91,7 +78,8 @@ class Pump:
         self.database_stopped = False
         """It was the database: opened again, it goes on."""
         self._database = database
-        self._chunk, self._poll, self._tick = chunk, poll, tick
+        self._chunk, self._poll = chunk, poll
+        self._pace = Pace(tick)
         self.queue_limit = max(SMALLEST_QUEUE, QUEUE_CHUNKS * chunk)
         """Raw bytes that may wait for commits."""
         self._probe, self._on_commit, self._on_change, self._clock = probe, on_commit, on_change, clock
@@ -103,8 +91,10 @@ class Pump:
         self._resting = False
         self._committed_at = 0.0
         self._held_until = 0.0
-        self._untidy = 0
+        self.notices: list[str] = []
+        """What there is to say of the database, for the engine to take; guarded by the lock."""
         self._inserts = Inserts(database.writer)
+        self._upkeep = Upkeep(database, self._say)
         self._idle: frozenset[str] = frozenset()
         self._ended: frozenset[str] = frozenset()
         """Source flows whose end is stored."""
@@ -113,16 +103,6 @@ class Pump:
         self._quiet_at = 0.0
         self.load = Load()
         """Where the time goes, lately; guarded by the lock."""
-        self._decoding = 0.0
-        self._cost = 0.0
-        """Seconds of a core that a small commit took lately, with the reads that led to it: what the machine does for others, and
-        waiting for the disk, make no commit dearer."""
-        self._lasts = 0.0
-        """Seconds that a small commit lasted lately; more often than this there is none."""
-        self._records = 0.0
-        """Read a second, lately."""
-        self._counted = (0, 0.0)
-        """Records of the second that runs, and its end."""
         self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
 
     @property
@@ -330,11 +310,12 @@ class Pump:
             for flow in ready
         ):
             return 0.0
-        drained = math.isinf(self._patience) and self._tick > 0
+        drained = math.isinf(self._patience) and self._pace.tick > 0
         if any((flow.behind or drained) and ((flow.hungry and not flow.enough) or flow.in_flight) and flow.runs for flow in ready):
             return self._committed_at + self._patience
         coming = any(flow.in_flight for flow in self.flows)
-        return self._committed_at + (2 * self._pace if coming else self._pace / 2)
+        pace = self._pace.seconds
+        return self._committed_at + (2 * pace if coming else pace / 2)
 
     def _run_commit(self, tick: Tick) -> None:
         began, used = time.monotonic(), time.thread_time()
@@ -343,12 +324,9 @@ class Pump:
         finally:
             with self._lock:
                 self._busy = False
-                self._cost += (min(time.thread_time() - used + self._decoding, MOST_PACE) - self._cost) / 8
-                self._lasts += (min(time.monotonic() - began, MOST_PACE) - self._lasts) / 8
-                self._decoding = 0.0
+                self._pace.committed(time.thread_time() - used, time.monotonic() - began)
                 self._lock.notify_all()
-        self._checkpoint_when_due()
-        self._tidy_when_due()
+        self._upkeep_when_due()
 
     def _commit(self, tick: Tick) -> None:
         """Commit a tick; if it fails, each of its flows alone, so that only the culprit stops."""
@@ -401,7 +379,8 @@ class Pump:
             self._ended |= tick.ended
         try:
             self._on_commit(tick)
-            self._compact_when_due(tick)
+            assert tick.commit is not None
+            self._upkeep.after(tick.commit, self.assembler.plan)
         except Exception:
             log.exception("the commit is stored, but not all that follows it was done")
 
@@ -410,9 +389,11 @@ class Pump:
         if text != self._unclosed:
             self._unclosed = text
             log.error("windows could not be closed", exc_info=error)
-            with self._lock:
-                for flow in self.flows[:1]:
-                    flow.notices.append(text)
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            self.notices.append(text)
 
     def _stall(self, error: WorkbenchError | None) -> None:
         text = error.message if error else ""
@@ -421,57 +402,19 @@ class Pump:
             log.error("commits wait: %s", text) if text else log.info("commits go on")
             self._on_change()
 
-    def _compact_when_due(self, tick: Tick) -> None:
-        assert tick.commit is not None
-        touched = {delta.view for delta in tick.commit.views}
-        for view in self.assembler.plan.views:
-            if view.name in touched and view.compaction_due:
-                self._compact(view, tick.commit.id)
-        for distinct in self.assembler.plan.deduplications:
-            if distinct.prune_due:
-                distinct.prune(self._database.writer)
-
-    def _compact(self, view: RunningView, commit: int) -> None:
-        try:
-            view.groups = groups(self._database.writer, view.name, view.state)
-            if view.compaction_due:
-                view.partials = compact(self._database.writer, view.name, view.state, commit)
-        except WorkbenchError as error:
-            log.warning("%s was not compacted: %s", view.name, error)
-
-    def _checkpoint_when_due(self) -> None:
-        if self._database.log_bytes() > CHECKPOINT_TAILING and self._database.writable:
-            with self._lock:
-                if self._busy:
-                    return
-                self._busy = True
-            began = time.monotonic()
-            try:
-                self._database.checkpoint()
-            except DatabaseStopped:
-                raise
-            except WorkbenchError as error:
-                log.warning("the checkpoint waits: %s", error)
-            finally:
-                with self._lock:
-                    self.load.disk(time.monotonic() - began, time.monotonic())
-                    self._busy = False
-                    self._lock.notify_all()
-
-    def _tidy_when_due(self) -> None:
+    def _upkeep_when_due(self) -> None:
+        if not self._upkeep.due:
+            return
         with self._lock:
-            self._untidy += 1
-            if self._busy or self._untidy < TIDY_AFTER:
+            if self._busy:
                 return
-            self._busy, self._untidy = True, 0
+            self._busy = True
+        began = time.monotonic()
         try:
-            tidy(self._database.writer)
-            for keeper in self.assembler.plan.remembering:
-                keeper.prune(self._database.writer)
-        except WorkbenchError as error:
-            log.warning("outdated offsets were not folded: %s", error)
+            self._upkeep.run(self.assembler.plan)
         finally:
             with self._lock:
+                self.load.disk(time.monotonic() - began, time.monotonic())
                 self._busy = False
                 self._lock.notify_all()
 
@@ -490,7 +433,7 @@ class Pump:
             with self._lock:
                 self._busy = False
                 self._lock.notify_all()
-        self._checkpoint_when_due()
+        self._upkeep_when_due()
 
     # Reads
 
@@ -544,7 +487,7 @@ class Pump:
                 # What a live file grew by meanwhile waits for the next tick: each little read costs as much as a larger one.
                 flow.hungry = more and (flow.behind or raw.start.file_id != flow.last_file)
                 flow.last_file = raw.start.file_id
-                flow.due_at = self._next_tick(now)
+                flow.due_at = self._pace.next_tick(now)
             self._lock.notify_all()
         if error:
             self._on_change()
@@ -560,10 +503,9 @@ class Pump:
             result = _stopped(flow, caught)
         with self._lock:
             failed = flow.error
-            self._decoding += time.thread_time() - used
+            self._pace.decoded(time.thread_time() - used, 0 if isinstance(result, FlowError) else result[0].records)
             flow.load.decode(time.monotonic() - began, time.monotonic())
             if not isinstance(result, FlowError):
-                self._count(result[0].records)
                 flow.allowance.took(result[0].records, raw.length)
             flow.finish(epoch, number, result)
             self._lock.notify_all()
@@ -575,29 +517,7 @@ class Pump:
         now = time.monotonic()
         flow.hungry = False
         flow.dry = flow.dry or not hungry
-        flow.due_at = self._next_tick(now) if now < flow.active_until else now + self._poll
-
-    def _next_tick(self, now: float) -> float:
-        """Ticks are the same moments for all flows, so that one commit takes what came to each of them."""
-        return now + self._pace - now % self._pace if self._tick else now + NO_TICK
-
-    def _count(self, records: int) -> None:
-        """Records of the last whole second tell how busy it is; the lock is held."""
-        seen, until = self._counted
-        now = time.monotonic()
-        if now >= until:
-            self._records = 0.0 if now >= until + 1.0 else float(seen)
-            seen, until = 0, now + 1.0
-        self._counted = (seen + records, until)
-
-    @property
-    def _pace(self) -> float:
-        """Seconds between commits while following: the tick, or longer where commits are dear, so that most of a core stays free."""
-        if not self._tick:
-            return 0.0
-        share = LEAST_SHARE + (SHARE - LEAST_SHARE) * min(1.0, self._records / BUSY)
-        least = max(self._cost / share, self._lasts)
-        return min(MOST_PACE, max(self._tick, math.ceil(least / PACE_STEP) * PACE_STEP))
+        flow.due_at = self._pace.next_tick(now) if now < flow.active_until else now + self._poll
 
 
 def _stopped(flow: Flow, error: Exception) -> FlowError:

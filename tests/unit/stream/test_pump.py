@@ -138,7 +138,7 @@ def test_an_end_that_could_not_be_stored_is_told_again(pump: Pump, flow: Flow, m
     pump._take_over(tick)
     pump._quiet_at = 0.0
     assert pump._tick_due(math.inf) is None
-    assert flow.notices == ["windows could not be closed: no"]
+    assert pump.notices == ["windows could not be closed: no"]
 
 
 def _raise(error: Exception) -> Callable[..., Any]:

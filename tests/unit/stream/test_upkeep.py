@@ -1,0 +1,71 @@
+"""The log is folded when it has grown; what is in the way is said once, and when it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workbench.store.commit import Commit
+from workbench.store.database import Database, open_database
+from workbench.stream import upkeep
+from workbench.stream.tick import Plan
+from workbench.stream.upkeep import TIDY_AFTER, Upkeep
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(tmp_path / "data.duckdb", "256MB", "64MB", (tmp_path,))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def grown(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.setattr(upkeep, "CHECKPOINT_TAILING", 10_000)
+    database.writer.execute("CREATE TABLE _store.t AS SELECT range AS n FROM range(10)")
+    database.writer.execute("INSERT INTO _store.t SELECT hash(range) // 2 FROM range(5000)")
+    assert database.log_bytes() > 10_000
+    return database
+
+
+def test_a_log_that_has_grown_is_folded(grown: Database) -> None:
+    said: list[str] = []
+    keeper = Upkeep(grown, said.append)
+    assert keeper.due
+    keeper.run(Plan())
+    assert grown.log_bytes() < 10_000
+    assert not keeper.due
+    assert said == []
+
+
+def test_what_is_in_the_way_is_said_once_and_when_it_is_gone(grown: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    keeper = Upkeep(grown, said.append)
+    with monkeypatch.context() as full:
+        full.setattr("workbench.store.database.ROOM_TO_SPARE", 1 << 60)
+        assert not keeper.due
+        assert not keeper.due
+    assert keeper.due
+    assert said == [
+        "the log is not folded into data.duckdb: the disk is almost full; it grows meanwhile",
+        "data.duckdb can be written again",
+    ]
+
+
+def test_what_cannot_be_written_is_named(grown: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.store.database.os.access", lambda path, mode: Path(path).is_dir())
+    assert grown.obstacle == f"{grown.path} cannot be written"
+
+
+def test_outdated_rows_are_folded_after_many_commits(database: Database) -> None:
+    keeper = Upkeep(database, lambda text: None)
+    database.writer.execute("INSERT INTO _system.offsets VALUES ('t', 'f', 'a', 1, 1, false, '', 1), ('t', 'f', 'a', 2, 2, false, '', 2)")
+    for number in range(TIDY_AFTER):
+        assert not keeper.due
+        keeper.after(Commit(number, 0.0, ()), Plan())
+    assert keeper.due
+    keeper.run(Plan())
+    assert not keeper.due
+    assert database.writer.execute("SELECT byte FROM _system.offsets") == [(2,)]
