@@ -10,66 +10,48 @@ from contextlib import suppress
 from dataclasses import replace
 
 from workbench.batch import Offset
-from workbench.connectors.content import Content
 from workbench.connectors.followed import GRACE, FollowedFile, Position, Reading
-from workbench.connectors.handles import Handles, open_content
+from workbench.connectors.handles import Handles
 from workbench.connectors.identity import Identity
-from workbench.connectors.kinship import Kin, Resemblance
 from workbench.connectors.listing import Found, Look, found_at, stat_of
 from workbench.connectors.memory import Memory, has_content
+from workbench.connectors.recognition import LINGER, Key, ReadBefore, Recognition, Undecided
 from workbench.connectors.remains import PACKED, Remains
 from workbench.connectors.tidings import lost, missed, sentence
 
-LINGER = 600.0
-"""Seconds that a renamed file without news is kept open for a writer that has not noticed yet."""
 SIGHT = 5.0
 """Seconds that a file may wait to be read before it is stored that it was found."""
-
-
-class Undecided(Exception):
-    """Whether a new file is a copy of a known one cannot be told yet."""
-
-
-class ReadBefore(Exception):
-    """A new file is a copy of the beginning of a known one: it was made a moment before that was truncated."""
 
 
 class Roster:
     """Every file that is read or was: by key (device, inode) while it lives, by its stored offset for good.
 
     Invariants:
-    - A file is recognised only when inode and content agree, after a restart too; content under another inode is
-      recognised only when the file that had it is gone, was truncated, or is about to be (a copy, a compressed file).
     - One content has one file id, whatever it is called; one file id never gets a second content.
-    - A copy that lacks the last lines that were read before its original was truncated is not read again.
-    - What could belong to several files goes to the one that was read furthest.
     - A content that was met and is not to be found any more is told once in a notice, with the bytes that are known to
       be unread; then its offset is stored as done.
     - A folder that is gone takes nothing with it: what was read there waits until it is back.
     """
 
     def __init__(self, reading: Reading, handles: Handles, parquet: bool, root: str, offsets: Iterable[Offset]) -> None:
-        self.files: dict[tuple[int, int], FollowedFile] = {}
+        self.files: dict[Key, FollowedFile] = {}
         self.by_id: dict[str, FollowedFile] = {}
         self.said: list[str] = []
         self.problems: dict[str, str] = {}
         self.farewells: deque[Offset] = deque()
         """Offsets of files that are over; to be stored as done."""
-        self._waiting: dict[tuple[int, int], Found] = {}
+        self._waiting: dict[Key, Found] = {}
         """New files that may turn out to be copies of known ones."""
         self._reading, self._handles, self._parquet, self._root = reading, handles, parquet, root
         self.memory = Memory(reading, root)
-        self._truncated: dict[str, float] = {}
-        self._first_seen: dict[tuple[int, int], tuple[tuple[int, int], float]] = {}
+        self._recognition = Recognition(reading, handles, parquet, self.memory, self.files, self.by_id, self.said)
         self.remains = Remains(root, self.files.__contains__)
         self._unsighted: dict[str, FollowedFile] = {}
-        self._just_gone: list[FollowedFile] = []
         self._there: dict[str, bool] = {}
         self._folders: dict[str, str] = {}
-        self._kin: dict[str, Kin] = {}
         for offset in offsets:
             self.store(offset)
-        self._unsought = dict.fromkeys(self.memory.offsets)
+        self._recognition.unsought = dict.fromkeys(self.memory.offsets)
 
     def has(self, file: FollowedFile) -> bool:
         """The file is read, and no other one has its place."""
@@ -105,7 +87,7 @@ class Roster:
     def update(self, look: Look, at_end: bool) -> list[FollowedFile]:
         """Take in what a look found; the files that have news. `at_end`: new ones begin at their end."""
         now = self._reading.clock()
-        self.problems, self._waiting, self._just_gone = dict(look.problems), {}, []
+        self.problems, self._waiting, self._recognition.just_gone = dict(look.problems), {}, []
         self.look_again()
         for key, file in list(self.files.items()):
             found = look.found.get(key)
@@ -115,26 +97,21 @@ class Roster:
                 self._supplanted(file, now)
             elif found is not file.found or file.gone_since is not None:
                 file.seen(found, now)
-        self._kin.clear()
+        self._recognition.look_again()
         new = [found for key, found in look.found.items() if key not in self.files]
         for file in [file for file in self.files.values() if file.unjudged and file.found.size]:
             self._judge(file, look, now)
         unknown = [found for found in new if not self._recalled(found, now)]
         for found in unknown:
             self._welcome(found, look, len(unknown) if at_end else 0, now)
-        if self._unsought:
+        if self._recognition.unsought:
             self._seek_unsought(now)
         self._sight(now)
-        if self._first_seen:
-            self._first_seen = {
-                key: seen
-                for key, seen in self._first_seen.items()
-                if key in look.found and (key not in self.files or self.files[key].unjudged)
-            }
+        self._recognition.forget_unseen(look)
         return [file for file in self.files.values() if file.resting is not file.found and file.has_news(now)]
 
     def look_again(self) -> None:
-        self._kin.clear()
+        self._recognition.look_again()
         self._there.clear()
         self.remains.look_again()
 
@@ -147,7 +124,7 @@ class Roster:
     def _recalled(self, found: Found, now: float) -> bool:
         """Known content under its inode: it goes on where its offset stands."""
         try:
-            offset = self._recall(found)
+            offset = self._recognition.recall(found)
         except OSError as error:
             self.problems[found.path] = sentence(found.name, error)
             return True
@@ -156,13 +133,13 @@ class Roster:
             file.unjudged = self._reading.follow and not (file.identity.head.length or self._parquet)
             self._enter(file)
         elif ids := [i for i in self.memory.at_inode(found.inode) if i not in self.by_id and self.memory.offsets[i].file == found.name]:
-            self._truncated |= dict.fromkeys(ids, now)
+            self._recognition.truncated |= dict.fromkeys(ids, now)
             self.said.append(f"{found.name} was replaced or truncated: it is read from its start")
         return offset is not None
 
     def _welcome(self, found: Found, look: Look, at_end: int, now: float) -> None:
         try:
-            file = None if self._parquet or at_end else self._predecessor(found, look, now)
+            file = None if self._parquet or at_end else self._recognition.predecessor(found, look, now)
         except OSError as error:
             self.problems[found.path] = sentence(found.name, error)
             return
@@ -192,7 +169,7 @@ class Roster:
     def _judge(self, file: FollowedFile, look: Look, now: float) -> None:
         """A file that was empty when it was found has content now."""
         try:
-            known = self._predecessor(file.found, look, now)
+            known = self._recognition.predecessor(file.found, look, now)
         except Undecided:
             self._waiting[file.found.key] = file.found
             return
@@ -223,11 +200,11 @@ class Roster:
         now = self._reading.clock()
         self.files[file.found.key] = file
         self.by_id[file.file_id] = file
-        self._unsought.pop(file.file_id, None)
+        self._recognition.unsought.pop(file.file_id, None)
         if file.file_id not in self.memory.offsets and self._reading.follow and not self._parquet:
             self._unsighted[file.file_id] = file
         if file.read.byte:
-            self._kin.clear()
+            self._recognition.look_again()
         file.met = now
         file.growth.saw(min(now, file.found.mtime_ns / 1e9), file.found.size)
 
@@ -236,7 +213,7 @@ class Roster:
         if self.has(file):
             del self.files[file.found.key]
         self.said.append(f"{found.name} has the content of {file.name}: it goes on where that was read")
-        self._truncated.pop(file.file_id, None)
+        self._recognition.truncated.pop(file.file_id, None)
         if empty := self.files.get(found.key):
             self._drop(empty)
         file.move(found)
@@ -251,112 +228,6 @@ class Roster:
         while (file_id := f"{found.device:x}-{found.inode:x}-{number}") in self.memory.offsets or file_id in self.by_id:
             number += 1
         return file_id
-
-    # -- recognising
-
-    def _recall(self, found: Found) -> Offset | None:
-        """The furthest stored offset of this very content; after a reboot the device may have another number."""
-        hits = []
-        for file_id in self.memory.at_inode(found.inode):
-            offset = self.memory.offsets[file_id]
-            identity = Identity.from_mark(offset.mark)
-            here = identity.inode == found.inode and (identity.device == found.device or offset.file == found.name)
-            if here and file_id not in self.by_id and has_content(found, identity, self._parquet):
-                hits.append(offset)
-        return max(hits, key=lambda offset: offset.byte, default=None)
-
-    def _predecessor(self, found: Found, look: Look, now: float) -> FollowedFile | None:
-        """The file whose content goes on in `found`.
-
-        Raises:
-            Undecided: it may turn out to be one that is still there, or `found` is not written to its end yet.
-            ReadBefore: all that `found` has was read.
-        """
-        packed = found.path.endswith(PACKED)
-        ended, present = self._ended(look, packed, now), self._present(look)
-        gone = self._gone_now().named_before(found.path)
-        originals = self._originals(found, now)
-        if not found.size or not (ended or present or gone or originals):
-            return None
-        namesakes = present.named_before(found.path)
-        if packed:
-            self._meet(namesakes)
-        content = open_content(found.path, parquet=False)
-        try:
-            resemblance = Resemblance(content)
-            heirs = [*(file for file in gone if resemblance.holds(file.identity)), *ended.held_by(resemblance)]
-            quiet = self._quiet(found, now)
-            if heirs:
-                return heirs[-1]
-            kin = [*present.files, *ended.files] if packed else [*namesakes, *originals]
-            unfinished = not quiet and resemblance.short_of(file.identity for file in kin) and (content.trouble or not packed)
-            if self._reading.follow and unfinished:
-                raise Undecided
-            whole = packed and not content.trouble
-            if (quiet or whole) and (copied := [file for file in originals if resemblance.cut_short(file.identity)]):
-                self.said.append(f"{found.name} is a copy of what was read of {copied[-1].name}: it is not read again")
-                raise ReadBefore
-            alike = [*present.held_by(resemblance), *(file for file in namesakes if resemblance.holds(file.identity))]
-            alike += [file for file in namesakes if whole and resemblance.cut_short(file.identity)]
-            if (packed or not quiet) and any(file.found.key != found.key for file in alike):
-                raise Undecided
-        finally:
-            content.close()
-        return None
-
-    def _originals(self, found: Found, now: float) -> list[FollowedFile]:
-        """Files that were truncated, perhaps just after `found` was made of one; rotated names begin with its name."""
-        recent = [file_id for file_id, when in self._truncated.items() if now - when <= LINGER]
-        files = [self.by_id.get(i) or self.memory.file(i) for i in recent if i in self.by_id or i in self.memory.offsets]
-        return [file for file in files if found.path != file.found.path and found.path.startswith(file.found.path)]
-
-    def _copied(self, file: FollowedFile, content: Content, now: float) -> bool:
-        """A file that goes away before its content was judged is a copy of what was read."""
-        originals = [*self._originals(file.found, now), *Kin(list(self.files.values())).named_before(file.found.path)]
-        resemblance = Resemblance(content)
-        return any(resemblance.cut_short(original.identity) for original in originals)
-
-    def _meet(self, files: Iterable[FollowedFile]) -> None:
-        """Get the heads of files that nothing was read of yet."""
-        for file in files:
-            if not file.identity.head.length:
-                with suppress(OSError):
-                    file.identity = file.identity.met(self._handles.use(file).peek)
-
-    def _ended(self, look: Look, packed: bool, now: float) -> Kin:
-        """Files that are no longer there under their own inode: all of them, or those truncated a moment ago."""
-        kind = "packed" if packed else "recent"
-        if kind not in self._kin:
-            recent = {file_id for file_id, when in self._truncated.items() if now - when <= GRACE}
-            files = [
-                self.memory.file(i) for i in (self.memory.offsets if packed else self.memory.offsets.keys() & recent) if i not in self.by_id
-            ]
-            files += [file for file_id in recent if (file := self.by_id.get(file_id)) and not self.has(file)]
-            if packed:
-                files += [file for key, file in self.files.items() if key not in look.found]
-            self._kin[kind] = Kin(files)
-        return self._kin[kind]
-
-    def _gone_now(self) -> Kin:
-        """Files that lost their name at this look, or while nobody looked."""
-        if "gone" not in self._kin:
-            unsought = [self.memory.file(file_id) for file_id in self._unsought if file_id not in self.by_id]
-            self._kin["gone"] = Kin([*self._just_gone, *unsought])
-        return self._kin["gone"]
-
-    def _present(self, look: Look) -> Kin:
-        if "present" not in self._kin:
-            follow = self._reading.follow
-            self._kin["present"] = Kin([file for key, file in self.files.items() if key in look.found and follow])
-        return self._kin["present"]
-
-    def _quiet(self, found: Found, now: float) -> bool:
-        """The file has not changed for a while since it was first seen."""
-        stamp, since = self._first_seen.get(found.key, (found.stamp, now))
-        if stamp != found.stamp:
-            since = now
-        self._first_seen[found.key] = found.stamp, since
-        return now - since >= GRACE
 
     # -- files that are gone or replaced
 
@@ -416,13 +287,13 @@ class Roster:
             if os.path.dirname(file.found.path) not in self.problems:
                 self.problems[file.found.path] = sentence(file.name, error)
             return
-        if file.unjudged and file.content is not None and self._copied(file, file.content, now):
+        if file.unjudged and file.content is not None and self._recognition.copied(file, file.content, now):
             self._dismiss(file)
             return
         file.leave(now, held=file.content is not None)
         other = self._renamed(file)
         if other is None:
-            self._just_gone.append(file)
+            self._recognition.just_gone.append(file)
         if other is not None:
             where = os.path.basename(other.path)
             how = f"leads to another file now: {where}" if file.identity.target == other.path else f"was renamed to {where}: it"
@@ -467,7 +338,7 @@ class Roster:
         """Another file has its inode now."""
         del self.files[file.found.key]
         file.leave(now)
-        self._just_gone.append(file)
+        self._recognition.just_gone.append(file)
         if self._parquet or not self._goes_on(file, now):
             self.said.append(f"{file.name} was deleted" + lost(file, file.found.size))
             self._retire(file)
@@ -500,10 +371,10 @@ class Roster:
         """A read found other content than before: a new file begins, and the old one goes on in its copy, if there is one."""
         before, gone, held, now = file.found, file.gone_since is not None, file.held, self._reading.clock()
         self.look_again()
-        self._truncated[file.file_id] = now
+        self._recognition.truncated[file.file_id] = now
         self._retire(file)
         begun = []
-        copy = self._copy_of(file)
+        copy = self._recognition.copy_of(file, self._waiting.values())
         if copy is not None:
             del self._waiting[copy.key]
             self._move(file, copy)
@@ -521,27 +392,13 @@ class Roster:
                 begun[-1].leave(now, held=True)
         return begun
 
-    def _copy_of(self, file: FollowedFile) -> Found | None:
-        """The new file that has all that was read of `file`, if there is one."""
-        for found in self._waiting.values():
-            try:
-                content = open_content(found.path, parquet=False)
-            except OSError:
-                continue
-            try:
-                if not found.path.endswith(PACKED) and Resemblance(content).holds(file.identity):
-                    return found
-            finally:
-                content.close()
-        return None
-
     def _seek_unsought(self, now: float) -> None:
         """After a restart, once their folder is there: files that are not under their names, perhaps with something unread."""
-        files = [self.memory.file(file_id) for file_id in self._unsought if file_id not in self.by_id]
+        files = [self.memory.file(file_id) for file_id in self._recognition.unsought if file_id not in self.by_id]
         files = [file for file in files if all(self._is_there(folder) for folder in self.remains.folders(file)[:1])]
         missing = []
         for file in files:
-            del self._unsought[file.file_id]
+            del self._recognition.unsought[file.file_id]
             try:
                 if not self._resumed(file, now) and not self.memory.offsets[file.file_id].done:
                     missing.append(file)
@@ -575,7 +432,7 @@ class Roster:
             if file.file_id in homes:
                 self._move(file, homes[file.file_id])
                 file.leave(now)
-            elif file.file_id not in self._truncated or file.identity.stamp[0] > file.read.byte:
+            elif file.file_id not in self._recognition.truncated or file.identity.stamp[0] > file.read.byte:
                 given_up.append(file)
             if file.file_id not in homes:
                 self.farewells.append(self.memory.over(file))

@@ -19,7 +19,8 @@ from tests.unit.connectors.test_files import open_below
 from workbench.connectors import handles, listing
 from workbench.connectors.files import FileSource
 from workbench.connectors.followed import GRACE
-from workbench.connectors.roster import LINGER, SIGHT
+from workbench.connectors.recognition import LINGER
+from workbench.connectors.roster import SIGHT
 
 RESTARTED = pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
 
