@@ -183,5 +183,13 @@ class Lag:
     """The most bytes that may be held."""
     dropped: int = 0
     """Records that were lost before they could be kept (UDP), since the source was first opened."""
+    dropped_by_kernel: int = 0
+    """Those of them that the kernel had no room for."""
     peers: int = 0
     """Senders that are connected now."""
+    full: bool = False
+    """No more may be held: nothing is received until some of it is committed."""
+    held_by: tuple[str, ...] = ()
+    """Of a source that is full: the readers, other ones and perhaps this one, that have not committed the oldest of it."""
+    drops: bool = False
+    """What finds it full is lost (UDP); otherwise senders wait."""

@@ -77,7 +77,7 @@ class StreamStatus:
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
     """One source of a streaming table, now. `held`: bytes received and kept until they are committed (sockets, stdin), of at most
-    `hold_limit`; `dropped`: records that were lost before they could be kept (UDP); `peers`: senders connected now;
+    `hold_limit`; `dropped`: records that were lost before they could be kept (UDP), some `by_kernel`; `peers`: senders connected now;
     `limit`: rows/s asked for, None without one; `event_time`: the newest committed, `watermark_idle`: it holds no watermark now.
     """
 
@@ -94,6 +94,7 @@ class FlowStatus:
     held: int = 0
     hold_limit: int = 0
     dropped: int = 0
+    dropped_by_kernel: int = 0
     peers: int = 0
     limit: float | None = None
     event_time: float | None = None
@@ -142,13 +143,15 @@ class DriftStatus:
 @dataclass(frozen=True, slots=True)
 class ControlPlan:
     """What a command on a stream would do, said before it is done. `says`: sentences for the user; `possible`: False when it cannot be
-    done, `says` then tells why; `token`: to be given back with the command, so that what was shown is what is done."""
+    done, `says` then tells why; `token`: to be given back with the command, so that what was shown is what is done; `already`: nothing
+    has to be done, since all is as the command asks."""
 
     stream: str
     action: Action
     says: tuple[str, ...]
     possible: bool = True
     token: str = ""
+    already: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,8 @@ class Snapshot:
     """Bytes resident."""
     views: tuple[ViewStatus, ...] = ()
     drifts: tuple[DriftStatus, ...] = ()
+    inputs: tuple[str, ...] = ()
+    """Addresses, or `-`, that become tables with their first record."""
 
 
 @dataclass(frozen=True, slots=True)

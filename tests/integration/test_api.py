@@ -445,6 +445,8 @@ async def test_errors_cross_the_wire(server: Server, client: EngineClient, engin
         ("PUT", "/v1/queries", b"", 405),
         ("GET", "/v1/stop", b"", 405),
         ("POST", "/v1/queries", b"", 400),
+        ("POST", "/v1/streams/orders/plan", b"", 400),
+        ("POST", "/v1/streams/orders/plan", b'{"action": "replay"}', 400),
         ("POST", "/v1/queries", b"{", 400),
         ("POST", "/v1/queries", b"[1]", 400),
         ("POST", "/v1/queries", b'"select 1"', 400),
@@ -465,6 +467,7 @@ async def test_malformed_requests(server: Server, method: str, url: str, body: b
 
     assert answer.status_code == status
     assert answer.json()["error"]
+    assert answer.json()["hint"] or status != 405
 
 
 async def test_what_is_not_http_harms_nobody(server: Server, client: EngineClient) -> None:

@@ -44,14 +44,23 @@ def test_a_rewind_is_shown_first_and_done_when_agreed_to(folder: Path) -> None:
         wrong = workbench(folder, "rewind", "orders", "--to-commit", "1", "--to-beginning", "--yes")
         assert (wrong.returncode, "A rewind goes to one place" in wrong.stderr) == (2, True)
         nothing = workbench(folder, "skip", "orders", "--yes")
-        assert (nothing.returncode, "nothing unread" in nothing.stderr) == (3, True)
+        assert (nothing.returncode, "nothing unread" in nothing.stderr) == (0, True)
+        ago = workbench(folder, "rewind", "orders", "--to-time", "0 s ago")
+        assert (ago.returncode, "orders has stored nothing after commit" in ago.stderr) == (3, True)
+        early = workbench(folder, "rewind", "orders", "--to-time", "1 d ago")
+        assert (early.returncode, "orders goes back to its beginning" in early.stderr) == (3, True)
+        assert workbench(folder, "rewind", "orders", "--to-time", "soon").returncode == 2
 
 
 def test_pause_limit_stop_and_resume(folder: Path) -> None:
     with engine(folder):
         until_rows(folder, 3)
         assert "is paused" in workbench(folder, "pause", "orders").stderr
-        assert workbench(folder, "limit", "orders", "1000").returncode == 0
+        head, row = workbench(folder, "status").stdout.splitlines()
+        assert (head.split()[-2:], row.split()[-2:]) == (["blank", "lost"], ["0", "0"])
+        again = workbench(folder, "pause", "orders")
+        assert (again.returncode, again.stderr) == (0, "orders is paused already.\nResume lets it go on.\n")
+        assert "at most 20,000 rows/s" in workbench(folder, "limit", "orders", "20k").stderr
         assert workbench(folder, "limit", "orders", "many").returncode == 2
         assert workbench(folder, "limit", "orders", "none").returncode == 0
         assert workbench(folder, "stop", "orders").returncode == 3
@@ -59,6 +68,8 @@ def test_pause_limit_stop_and_resume(folder: Path) -> None:
         (stream,) = json.loads(right(workbench(folder, "status", "--json")))["streams"]
         assert stream["state"] == "STOP"
         assert "goes on" in workbench(folder, "resume", "orders").stderr
+        again = workbench(folder, "resume", "orders")
+        assert (again.returncode, again.stderr) == (0, "orders runs already.\n")
         with (folder / "data" / "orders.ndjson").open("a") as file:
             file.write('{"order_id":9,"country":"FR","amount":1,"ts":"2026-01-01T00:00:09Z","coupon":"X"}\n')
         until_rows(folder, 4)

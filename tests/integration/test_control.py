@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,7 @@ def test_every_way_to_name_a_place(bench: Bench, place: str) -> None:
         ({"commit": -1}, "-1 is no commit"),
         ({"commit": "1"}, "'1' is no commit"),
         ({"time": "soon"}, "'soon' is no time"),
+        ({"time": "2999-01-01"}, "'2999-01-01' is yet to come"),
         ({"offset": "a.ndjson"}, "is no place in a file"),
         ({"offset": "b.ndjson:1"}, "has not read byte 1 of b.ndjson"),
         ({"offset": "a.ndjson:99999"}, "has not read byte 99,999"),
@@ -193,8 +195,11 @@ def test_a_table_over_a_stream_is_derived_again_alone(bench: Bench) -> None:
     filled(bench, 20, 20)
     before = everything(bench)
     plan = planned(bench, "large", "rewind", beginning=True)
-    assert "Derived again from stored rows: large." in plan.says
-    bench.engine.control("large", "rewind", plan.token, {"beginning": True})
+    taken = next(s.rows_in for s in bench.engine.snapshot().streams if s.name == "large")
+    assert f"large is derived again from stored rows: {taken} rows of orders." in plan.says
+    done = bench.engine.control("large", "rewind", plan.token, {"beginning": True})
+    assert f"derived again: {taken} rows of the streams that it reads" in done
+    assert "large is derived again from orders, as its rows come again." in planned(bench, "orders", "rewind", beginning=True).says
     assert everything(bench) == before
     assert bench.engine.check_data() == []
 
@@ -256,8 +261,26 @@ def test_a_plan_is_done_only_as_it_was_shown(bench: Bench) -> None:
         bench.engine.control("orders", "rewind", plan.token, {"beginning": True})  # it is done
     pause = planned(bench, "orders", "pause")
     do(bench, "orders", "pause")
-    with pytest.raises(UsageError, match="paused already"):
-        bench.engine.control("orders", "pause", pause.token, {})
+    assert "paused already" in bench.engine.control("orders", "pause", pause.token, {})  # somebody else did it: all is as it was to be
+
+
+def test_what_is_so_already_is_no_error_and_changes_nothing(bench: Bench) -> None:
+    filled(bench, 3)
+    assert bench.engine.resume("orders") == "orders runs already."
+    assert planned(bench, "orders", "limit", rows=None).already
+    assert planned(bench, "orders", "end").already
+    do(bench, "orders", "pause")
+    plan = planned(bench, "orders", "pause")
+    assert (plan.possible, plan.already, plan.says[0]) == (False, True, "orders is paused already.")
+    assert bench.engine.pause("orders") == "orders is paused already. Resume lets it go on."
+    assert "It is paused, and stays so until it is resumed." in planned(bench, "orders", "limit", rows=7).says
+    do(bench, "orders", "stop")
+    assert planned(bench, "orders", "stop").already
+    assert bench.engine.pause("orders").startswith("orders is stopped already.")
+    assert "It is stopped, and stays so until it is resumed." in planned(bench, "orders", "limit", rows=0.5).says
+    assert "at most 0.5 rows/s" in do(bench, "orders", "limit", rows=0.5)
+    assert [n.text for n in bench.engine.snapshot().notices if "already" in n.text] == []
+    assert bench.engine.snapshot().streams[0].state == "STOP"
 
 
 def test_versions_that_a_rewind_took_back_can_no_longer_be_asked_for(bench: Bench) -> None:
@@ -348,12 +371,59 @@ def test_a_limit_is_kept_over_restarts_and_can_be_lifted(bench: Bench) -> None:
     bench.start()
     assert bench.engine.snapshot().streams[0].flows[0].limit == 50.0
     assert not planned(bench, "orders", "limit", rows=50).possible
+    assert planned(bench, "orders", "limit", rows=50).already
     assert "(until now at most 50 rows/s)" in " ".join(planned(bench, "orders", "limit", rows=None).says)
     do(bench, "orders", "limit", rows=None)
     assert bench.engine.snapshot().streams[0].flows[0].limit is None
     for wrong in (0, -1, "many", True):
         with pytest.raises(UsageError, match="is no limit"):
             planned(bench, "orders", "limit", rows=wrong)
+    with pytest.raises(UsageError, match="needs its rows a second"):  # it would lift the limit
+        planned(bench, "orders", "limit")
+
+
+def test_who_holds_a_full_spool_is_said_with_whom_it_holds_up(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    bench = Bench(tmp_path / "shop", spool_limit="100KB")
+    url = f"{tmp_path_factory.mktemp('s')}/s"
+    table = "CREATE STREAMING TABLE {} AS SELECT value FROM STREAM read_socket('unix://" + url + "', format => 'text');"
+    bench.write(table.format("one") + table.format("two"))
+    bench.start()
+    try:
+        do(bench, "one", "pause")
+
+        def details() -> dict[str, tuple[str, str]]:
+            return {s.name: (s.state, s.detail) for s in bench.engine.snapshot().streams}
+
+        with socket.socket(socket.AF_UNIX) as sender:
+            sender.settimeout(0.2)
+            wait_until(lambda: _connects(sender, url), "the socket")
+            wait_until(lambda: not _sent(sender, b"x" * 99 + b"\n"), "the spool to be full")
+            wait_until(lambda: details()["two"][0] == "WAIT", "what is there to be read")
+            assert details()["two"][1] == "the spool is full: senders wait until one (paused) reads on"
+            assert details()["one"][1].endswith("senders wait until some of it is committed; two gets nothing more either")
+            do(bench, "one", "stop")
+            assert details()["one"][1].endswith("what is kept for it fills the spool: two gets nothing more")
+            assert details()["two"][1].endswith("until one (stopped) reads on")
+            do(bench, "one", "resume")
+            wait_until(lambda: details()["two"] == ("RUN", ""), "room")
+    finally:
+        bench.engine.stop()
+
+
+def _connects(sender: socket.socket, path: str) -> bool:
+    try:
+        sender.connect(path)
+    except OSError:
+        return False
+    return True
+
+
+def _sent(sender: socket.socket, line: bytes) -> bool:
+    try:
+        sender.sendall(line * 100)
+    except TimeoutError:
+        return False
+    return True
 
 
 def test_what_has_no_source_or_no_name(bench: Bench) -> None:
@@ -362,6 +432,8 @@ def test_what_has_no_source_or_no_name(bench: Bench) -> None:
         planned(bench, "nothing", "pause")
     with pytest.raises(UsageError, match="large has no source of its own"):
         planned(bench, "large", "pause")
+    with pytest.raises(UsageError, match="by_country is a running state"):
+        planned(bench, "by_country", "pause")
     bench.write("CREATE STREAMING TABLE later AS SELECT * FROM STREAM read_files('in/none*.ndjson', format => 'json');", "later.sql")
     bench.engine.reload()
     with pytest.raises(UsageError, match="later does not run yet"):

@@ -160,3 +160,14 @@ def test_what_cannot_be_added_says_why(bench: Bench) -> None:
     assert "chosen by its definition" in plan.says[0]
     with pytest.raises(UsageError, match="No field is named"):
         bench.engine.plan_control("orders", "column", {})
+
+
+def test_a_field_that_a_declared_schema_lacks_is_news_and_one_that_the_select_leaves_out_is_not(bench: Bench) -> None:
+    bench.write("CREATE STREAMING TABLE s AS SELECT a FROM STREAM read_files('in/*.ndjson', schema => 'a BIGINT, b BIGINT');")
+    bench.append({"a": 1, "b": 2}, {"a": 3, "b": 4, "coupon": "X"})
+    bench.start()
+    bench.until("SELECT count(*) FROM s", [("2",)])
+    bench.append(*({"a": n, "b": 2, "coupon": "X"} for n in range(5)))
+    drifts = wait_until(lambda: bench.engine.snapshot().drifts)
+    assert [(drift.kind, drift.field) for drift in drifts] == [("new", "coupon")]
+    wait_until(lambda: "new field `coupon`" in bench.notices())

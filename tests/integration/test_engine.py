@@ -358,6 +358,55 @@ def test_event_times_at_the_ends_of_time_are_judged_as_a_recomputation_judges_th
     assert bench.engine.check_data() == []
 
 
+def test_event_times_at_the_ends_of_time_are_in_the_window_null_of_every_kind(bench: Bench) -> None:
+    windows = ("window(ts, '1 minute')", "window(ts, '1 minute', '30 seconds')", "session_window(ts, '1 minute')")
+    bench.write(
+        "CREATE STREAMING TABLE t (ts TIMESTAMPTZ) AS SELECT * FROM STREAM read_files('in/*.ndjson', format => 'json');"
+        + "".join(
+            f"CREATE MATERIALIZED VIEW v{i} AS SELECT {window} AS w, count(*) AS n FROM STREAM t"
+            " WATERMARK ts DELAY OF INTERVAL 10000000 DAYS GROUP BY 1;"
+            for i, window in enumerate(windows)
+        )
+        + "CREATE MATERIALIZED VIEW plain AS SELECT window(ts, '1 minute') AS w, count(*) AS n FROM STREAM t GROUP BY 1;"
+    )
+    bench.append(*({"ts": time} for time in ("290000-01-01", "-290000-01-01", "80000-01-01", None)))
+    bench.append(*({"ts": time} for time in ("20000-01-01", "-5000-01-01", "9999-12-31T23:59:59Z", "2026-01-01", "70000-01-01")))
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("9",)])
+    for view in ("v0", "v1", "v2", "plain"):
+        assert bench.ask(f"SELECT n FROM {view} WHERE w IS NULL") == [("4",)]
+        assert bench.ask(f"SELECT count(*) FROM {view} WHERE w IS NOT NULL") == [("10" if view == "v1" else "5",)]
+    assert bench.engine.check_data() == []
+
+
+def test_a_commit_that_only_closed_windows_is_a_version_too(bench: Bench) -> None:
+    bench.write(
+        "CREATE STREAMING TABLE t (n BIGINT, ts TIMESTAMPTZ);"
+        + "".join(
+            f"CREATE FLOW {name} AS INSERT INTO t BY NAME SELECT * FROM STREAM read_files('in/{name}.ndjson',"
+            " schema => 'n BIGINT, ts TIMESTAMPTZ', idle_timeout => '1 hour');"
+            for name in ("slow", "fast")
+        )
+        + "CREATE MATERIALIZED VIEW m AS SELECT window(ts, '1 minute') AS w, sum(n) AS n"
+        " FROM STREAM t WATERMARK ts DELAY OF INTERVAL 1 SECOND GROUP BY 1;"
+    )
+    bench.append({"n": 1, "ts": "2026-01-01T00:00:00Z"}, file="slow.ndjson")
+    bench.append({"n": 2, "ts": "2026-01-01T00:00:30Z"}, {"n": 4, "ts": "2026-01-01T01:00:00Z"}, file="fast.ndjson")
+    bench.start()
+    bench.until("SELECT count(*) FROM t", [("3",)])
+    plan = bench.engine.plan_control("slow", "stop", {})  # its watermark holds the window open no more
+    bench.engine.control("slow", "stop", plan.token, {})
+    bench.until("SELECT state, rows FROM workbench.windows ORDER BY start", [("closed", "2"), ("open", "1")])
+    closed = bench.engine.snapshot().commit
+    assert bench.ask("SELECT max(id) FROM workbench.commits") < [(str(closed),)]
+    shown = [("2026-01-01 00:00:00+00", "3"), ("2026-01-01 01:00:00+00", "4")]
+    assert bench.ask(f"SELECT * FROM m AT (VERSION => {closed}) ORDER BY w") == shown
+    bench.append({"n": 8, "ts": "2026-01-01T01:00:01Z"}, file="fast.ndjson")
+    bench.until("SELECT max(n) FROM m", [("12",)])
+    assert bench.ask(f"SELECT * FROM m AT (VERSION => {closed}) ORDER BY w") == shown
+    assert bench.ask(f"SELECT count(*) FROM t AT (VERSION => {closed})") == [("3",)]
+
+
 def test_a_column_that_is_defined_no_more_stays_readable(bench: Bench) -> None:
     bench.write(ORDERS + BY_COUNTRY)
     bench.append(order(1) | {"coupon": "X"})

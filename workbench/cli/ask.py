@@ -14,9 +14,9 @@ from workbench.cli.project import project_of
 from workbench.client import EngineClient
 from workbench.errors import FlowError
 from workbench.launch import stop_engine
-from workbench.protocol import QuarantineDetail, QuarantinePage, RunStatus, Snapshot, to_json
+from workbench.protocol import FlowStatus, QuarantineDetail, QuarantinePage, RunStatus, Snapshot, StreamStatus, to_json
 
-STREAM_COLUMNS = ("stream", "state", "rows/s", "behind s", "behind rows", "in", "accepted", "rejected", "filtered")
+STREAM_COLUMNS = ("stream", "state", "rows/s", "behind s", "behind rows", "in", "accepted", "rejected", "filtered", "blank", "lost")
 RUN_COLUMNS = ("run", "job", "state", "s", "rows", "why")
 QUARANTINE_COLUMNS = ("id", "stream", "rules", "file", "line", "offset", "record")
 VERDICT_COLUMNS = ("rule", "verdict", "action", "value", "predicate")
@@ -66,18 +66,40 @@ def _print_snapshot(snapshot: Snapshot, out: Output) -> None:
             str(s.accepted),
             str(s.rejected),
             str(s.filtered),
+            str(s.blank),
+            str(sum(flow.dropped for flow in s.flows)),
         )
         for s in snapshot.streams
     ]
-    out.table(STREAM_COLUMNS, streams, (False, False, *[True] * 7))
+    out.table(STREAM_COLUMNS, streams, (False, False, *[True] * 9))
     if snapshot.runs:
         out.line()
         out.table(RUN_COLUMNS, [_run_row(r) for r in snapshot.runs[:RUNS_SHOWN]], (True, False, False, True, True, False))
     for stream in snapshot.streams:
-        if stream.detail:
-            out.note(f"{stream.name}: {stream.detail}")
+        for note in _notes(stream):
+            out.note(f"{stream.name}: {note}")
+    for name in snapshot.inputs:
+        out.note(f"{'standard input' if name == '-' else name}: no record has come yet; the first makes it a table")
     for problem in snapshot.problems:
         out.note(f"{problem.file}:{problem.line}:{problem.column}: {problem.message}")
+
+
+def _notes(stream: StreamStatus) -> list[str]:
+    """Why it waits or failed, and what was lost; of a table with several flows each flow's."""
+    several = len(stream.flows) > 1
+    details = dict.fromkeys(f"{flow.name}: {flow.detail}" if several else flow.detail for flow in stream.flows if flow.detail)
+    notes = list(details) or ([stream.detail] if stream.detail else [])
+    for flow in stream.flows:
+        if flow.dropped:
+            notes.append(f"{flow.dropped:,} records sent to {flow.source.split(' ', 1)[-1]} were lost: {_losses(flow)}")
+    return notes
+
+
+def _losses(flow: FlowStatus) -> str:
+    """Where records were lost, and what helps."""
+    kernel, full = flow.dropped_by_kernel, flow.dropped - flow.dropped_by_kernel
+    said = [f"{kernel:,} in the kernel's buffer (raise net.core.rmem_max)"] if kernel else []
+    return " and ".join([*said, f"{full:,} since the spool had no room"] if full else said)
 
 
 def _run_row(run: RunStatus) -> tuple[str, ...]:

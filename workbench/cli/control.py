@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from workbench.cli.attach import attached
 from workbench.cli.output import Output
 from workbench.client import Argument
 from workbench.errors import FlowError, NotFound, UsageError
+from workbench.moments import moment
 from workbench.protocol import Action, DriftStatus, to_json
 
 NOT_DONE = FlowError.exit_code
@@ -52,7 +54,7 @@ def rewind(arguments: Arguments, out: Output) -> int:
     """Put a stream back, and replay it."""
     places: dict[str, Argument] = {
         "commit": arguments.to_commit,
-        "time": arguments.to_time,
+        "time": None if arguments.to_time is None else _time(arguments.to_time),
         "offset": arguments.to_offset,
         "row": arguments.to_row,
         "beginning": arguments.to_beginning or None,
@@ -69,13 +71,13 @@ def add_column(arguments: Arguments, out: Output) -> int:
 async def _commanded(
     arguments: Arguments, out: Output, action: Action, given: Mapping[str, Argument], agreed: bool = False, start: bool = True
 ) -> int:
-    """Print the plan and carry it out; 3 when it cannot be done, or was not agreed to."""
+    """Print the plan and carry it out; 3 when it cannot be done, or was not agreed to; 0 too when there is nothing to do."""
     async with attached(arguments, start) as client:
         plan = await client.plan_control(arguments.name, action, **given)
         for sentence in plan.says:
             out.note(sentence)
         if not plan.possible:
-            return NOT_DONE
+            return 0 if plan.already else NOT_DONE
         if not (agreed or arguments.yes or _agreed(out)):
             return NOT_DONE
         out.note((await client.control(arguments.name, action, plan.token, **given)).text)
@@ -96,13 +98,20 @@ def _agreed(out: Output) -> bool:
     return True
 
 
+def _time(text: str) -> str:
+    """A time that still means the same when the plan is agreed to; one that only SQL understands stays as it is."""
+    at = moment(text, time.time(), UTC)
+    return text if at is None else at.isoformat()
+
+
 def _rate(text: str) -> float | None:
-    if text.lower() == "none":
-        return None
+    from workbench.tui.target import limit_target
+
     try:
-        return float(text.replace("_", "").replace(",", ""))
-    except ValueError:
-        raise UsageError(f"{text!r} is no limit", "Write rows a second, such as 1000; none lifts it.") from None
+        rows = limit_target(text).arguments["rows"]
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no limit: {error}", "Write rows a second, such as 1000 or 20k; none lifts it.") from None
+    return None if rows is None else float(rows)
 
 
 def drift(arguments: Arguments, out: Output) -> int:

@@ -11,11 +11,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from workbench.cli import garbage
 from workbench.cli.arguments import Arguments
 from workbench.cli.output import Output
 from workbench.cli.piped import piped_input
 from workbench.config import Project, Settings, load_settings
 from workbench.engine.engine import Engine
+from workbench.engine.log import log_faults
 from workbench.errors import EngineError, PipelineError, StoreError
 from workbench.server.serve import Server
 
@@ -34,6 +36,7 @@ def engine(arguments: Arguments, _: Output) -> int:
     settings = load_settings(root, {"state_dir": state})
     project = Project(root, Path(state), tuple(arguments.files))
     step_back(settings.nice)
+    log_faults()
     make = partial(Engine, project, settings, flows=not arguments.flows_off, input=piped_input())
     served = make()
     served.start()
@@ -56,6 +59,7 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
     lines.setFormatter(logging.Formatter(LINE))
     logging.getLogger("workbench").addHandler(lines)
     step_back(settings.nice)
+    log_faults()
     make = partial(Engine, project, settings, input=piped_input())
     served = make()
     served.start()
@@ -74,6 +78,7 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
 
 def _serve(served: Engine, make: Callable[[], Engine], begin: Callable[[Server], None] = lambda server: None) -> None:
     """Serve an engine until it is told to stop; one whose database has stopped is followed by another."""
+    garbage.begin()
     again = _serve_one(served, begin)
     while again:
         served = _started_again(make)
@@ -91,14 +96,18 @@ def _serve_one(served: Engine, begin: Callable[[Server], None]) -> bool:
         begin(server)
         threading.Thread(target=_watch_database, args=(served, server), name="database", daemon=True).start()
         server.run()
+        reason = server.reason
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise
     finally:
-        served.stop()
+        served.stop(reason)
     return served.wait_broken()
 
 
 def _watch_database(served: Engine, server: Server) -> None:
     if served.wait_broken():
-        server.stop()
+        server.stop("its database has stopped")
 
 
 def _started_again(make: Callable[[], Engine]) -> Engine:
@@ -135,4 +144,4 @@ def _watch_parent(parent: int, server: Server) -> None:
     """A short-lived engine ends with the command that it serves, even when that was killed."""
     while os.getppid() == parent:
         time.sleep(LOOK)
-    server.stop()
+    server.stop("the command that it served has ended")

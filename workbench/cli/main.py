@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import importlib
 import os
 import sys
@@ -13,14 +12,12 @@ from contextlib import suppress
 from typing import NoReturn, cast
 
 from workbench.cli.arguments import Arguments, parse
+from workbench.cli.garbage import put_off
 from workbench.cli.output import Output
 from workbench.errors import DiskFull, WorkbenchError
 
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
-
-MANY_OBJECTS = 50_000
-"""New objects between two looks of the garbage collector; with Python's 700 the imports alone set off 50 ms of looking."""
 
 Command = Callable[[Arguments, Output], int]
 
@@ -39,7 +36,7 @@ def program() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
-    gc.set_threshold(MANY_OBJECTS)
+    put_off()
     # Nothing here multiplies matrices: numpy's threads for that would only cost their start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = parse(sys.argv[1:] if argv is None else argv)

@@ -12,6 +12,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from workbench.cli import garbage
 from workbench.cli.arguments import Arguments, parse
 from workbench.cli.inputs import input_project, say_where
 from workbench.cli.output import Output
@@ -154,6 +155,7 @@ def _show(project: Project, settings: Settings, starting: Future[Hello], piped: 
     async def connect() -> EngineClient:
         return EngineClient(project.socket)
 
+    garbage.begin()
     return run_app(project.name, connect, settings.theme, start, log=project.log, state=project.state)
 
 

@@ -8,13 +8,14 @@ from itertools import accumulate
 
 import pyarrow as pa
 
-from workbench.connectors.identity import HEAD, Evidence, Identity
+from workbench.connectors.content import PlainContent
+from workbench.connectors.identity import HEAD, Evidence
 
 PIECE = 122_880
 """Rows in one batch: a row group of DuckDB, so that memory stays bounded when a row group holds millions."""
 
 
-class ParquetContent:
+class ParquetContent(PlainContent):
     """An open Parquet file; positions are (whole row groups before, rows before).
 
     Raises:
@@ -27,7 +28,7 @@ class ParquetContent:
     def __init__(self, fd: int) -> None:
         import pyarrow.parquet as pq  # with the first such file: it brings ssl and more, 15 ms of every start
 
-        self._fd = fd
+        super().__init__(fd)
         self._source = os.fdopen(fd, "rb", closefd=False)
         try:
             self._file = pq.ParquetFile(self._source)
@@ -81,21 +82,9 @@ class ParquetContent:
             raise OSError(None, f"is broken: {error}") from error
         raise OSError(None, f"is broken: it has fewer rows than its footer says ({at} of {self.lines})")
 
-    def read_into(self, view: memoryview, position: int) -> int:
-        return os.preadv(self._fd, [view], position)
-
-    def peek(self, position: int, length: int) -> bytes:
-        return os.pread(self._fd, length, position)
-
-    def same(self, identity: Identity) -> bool:
-        return identity.same_content(self.peek)
-
-    def status(self) -> os.stat_result:
-        return os.fstat(self._fd)
-
     def close(self) -> None:
         self._source.close()
-        os.close(self._fd)
+        super().close()
 
     def _evidence(self, start: int) -> Evidence:
         return Evidence.of(start, self.peek(start, HEAD))

@@ -340,6 +340,16 @@ class Spool:
         with self._lock:
             return self.end.byte - min(self._committed.values(), default=self.end.byte)
 
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """While it is full: the readers that have not committed its oldest segment, come or not."""
+        with self._lock:
+            if self.finished or not self._segments or self.held < self.limit:
+                return ()
+            oldest = self._segments[0].end.byte
+            names = self._committed.keys() | (self._expected or frozenset())
+            return tuple(sorted(name for name in names if self._committed.get(name, -1) < oldest))
+
     def take_notices(self) -> list[str]:
         """What a user should know and was not told yet."""
         with self._lock:

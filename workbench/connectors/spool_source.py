@@ -91,7 +91,7 @@ class SpoolSource:
             place, end = self._committed, self._spool.end
         with self._growth_lock:
             since = self._growth.since(place.byte)
-        book = self._spool.book
+        book, holders = self._spool.book, self._spool.holders
         return Lag(
             bytes=max(0, end.byte - place.byte),
             rows=max(0, end.line - place.line),
@@ -100,7 +100,11 @@ class SpoolSource:
             held=self._spool.waiting_for,
             hold_limit=self._spool.limit,
             dropped=book.dropped + book.dropped_by_kernel,
+            dropped_by_kernel=book.dropped_by_kernel,
             peers=self._intake.receiver.peers,
+            full=bool(holders),
+            held_by=holders,
+            drops=self._file.startswith("udp:"),
         )
 
     @property

@@ -85,6 +85,8 @@ class StdinSource:
             held=sum(lag.held for lag in lags),
             hold_limit=max((lag.hold_limit for lag in lags), default=0),
             peers=sum(lag.peers for lag in lags),
+            full=any(lag.full for lag in lags),
+            held_by=tuple(dict.fromkeys(name for lag in lags for name in lag.held_by)),
         )
 
     @property

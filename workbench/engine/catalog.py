@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from workbench.config import Project
-from workbench.engine.datasets import datasets
 from workbench.engine.events import EventLog
 from workbench.engine.pipelines import Pipelines, pipeline_texts, read_project
 from workbench.engine.planner import Planner
 from workbench.engine.sources import Sources
 from workbench.errors import NotFound, PipelineError, Problem, UsageError, WorkbenchError
 from workbench.language.definitions import Graph, InsertFlow, MaterializedView, RunningState, StreamingTable
-from workbench.protocol import Dataset
 from workbench.store import catalog as book
 from workbench.store.catalog import Entry
 from workbench.store.session import Session
 from workbench.stream.pump import Pump
 from workbench.stream.rebuild import rebuild
 from workbench.stream.tick import Plan
+
+FLOWS_OFF = "nothing is read: this engine only answers questions"
 
 
 class Catalog:
@@ -44,7 +44,6 @@ class Catalog:
     ) -> None:
         self.graph = Graph(())
         self.entries: dict[str, Entry] = {}
-        self.datasets: tuple[Dataset, ...] = ()
         self.problems: tuple[Problem, ...] = ()
         self.waiting: dict[str, str] = {}
         self._project, self._pump, self._planner, self._events = project, pump, planner, events
@@ -93,7 +92,7 @@ class Catalog:
         planned = self._planner.apply(session, found.changes, found.removed, assembler, self._clock(), anew)
         with self._pump.lock:
             for flow in planned.plan.flows:
-                flow.held = not self._reads
+                flow.held = "" if self._reads else FLOWS_OFF
             assembler.plan = planned.plan
         self._take_over(session, replace(found, problems=(*found.problems, *planned.problems)))
         self._expect()
@@ -157,7 +156,6 @@ class Catalog:
                 self._events.add("info", why, name)
         self.problems, self.graph, self.waiting = found.problems, found.graph, found.waiting
         self.entries = book.entries(session)
-        self.datasets = datasets(self.entries, session)
 
 
 def flows_of(graph: Graph) -> dict[str, StreamingTable]:

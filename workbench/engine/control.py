@@ -11,20 +11,31 @@ from typing import Any, get_args
 from workbench.engine.catalog import Catalog
 from workbench.engine.events import EventLog
 from workbench.engine.sentences import listed
-from workbench.errors import NotFound, PlanOutdated, UsageError
-from workbench.language.definitions import InsertFlow, ReadFiles, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
+from workbench.engine.turn import in_turn
+from workbench.errors import NotFound, PlanOutdated, UsageError, WorkbenchError
+from workbench.language.definitions import (
+    InsertFlow,
+    MaterializedView,
+    ReadFiles,
+    ReadSocket,
+    ReadStdin,
+    SourceSpec,
+    StreamingTable,
+    StreamRef,
+)
 from workbench.protocol import Action, ControlPlan
 from workbench.store.session import Session
 from workbench.stream.flow import Flow
 from workbench.stream.pump import Pump
 
 Arguments = Mapping[str, Any]
+LIMIT_HINT = "Write rows a second, such as 1000; none (null in JSON) lifts it."
 
 
 @dataclass(slots=True)
 class Intent:
     """What a command would do: `says` it in sentences, `work` does it in the writer's turn and tells what was done; None: it
-    cannot be done, and `says` why.
+    cannot be done, and `says` why, or need not be, since all is as it asks (`already`).
 
     `facts`: what the sentences rest on; when they change, the command has to be planned again. Numbers that grow while a stream runs
     are no facts: what comes meanwhile is part of what was shown.
@@ -33,6 +44,7 @@ class Intent:
     says: list[str]
     work: Callable[[Session], str] | None = None
     facts: list[object] = field(default_factory=list)
+    already: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +100,12 @@ class Control:
             target, intent = self._intent(session, name, action, arguments)
             possible = intent.work is not None
             token = _token(target, action, arguments, intent) if possible else ""
-            return ControlPlan(target.table.name, action, tuple(intent.says), possible, token)
+            return ControlPlan(target.table.name, action, tuple(intent.says), possible, token, intent.already)
 
-        planned: ControlPlan = self._pump.control(work).result()
-        return planned
+        return in_turn(self._pump, work)
 
     def carry_out(self, name: str, action: Action, token: str | None, arguments: Arguments) -> str:
-        """Do what a plan said. Args: token: the plan's; None: whatever the plan is now.
+        """Do what a plan said; what is as it asks already is left so, and said. Args: token: the plan's; None: whatever the plan is now.
 
         Raises:
             PlanOutdated: the plan would be another one now.
@@ -103,6 +114,8 @@ class Control:
 
         def work(session: Session) -> str:
             target, intent = self._intent(session, name, action, arguments)
+            if intent.already:
+                return " ".join(intent.says)
             if intent.work is None:
                 raise UsageError(intent.says[0], " ".join(intent.says[1:]))
             if token is not None and token != _token(target, action, arguments, intent):
@@ -115,7 +128,7 @@ class Control:
             self._events.save(session)
             return done
 
-        done: str = self._pump.control(work).result()
+        done = in_turn(self._pump, work)
         self._pump.wake()
         return done
 
@@ -139,6 +152,11 @@ class Control:
                 f"{table.name} does not run yet", self._catalog.waiting.get(table.name, "The problems of the pipelines say why.")
             )
         if not found or not isinstance(table, StreamingTable):
+            other = self._catalog.graph.get(name)
+            if isinstance(other, MaterializedView) and other.running is not None:
+                raise UsageError(
+                    f"{other.name} is a running state, no stream", f"Command the stream that it reads: {other.running.stream}."
+                )
             raise NotFound(f"There is no streaming table {name}", "`workbench status` lists them.")
         sources = {flow: self.source_of(flow) for flow, _ in found}
         outside = tuple(flow for flow, source in sources.items() if source is not None and not isinstance(source, StreamRef))
@@ -155,8 +173,9 @@ class Control:
     def _pause(self, session: Session, target: Target, arguments: Arguments) -> Intent:
         takes(arguments)
         flags = self._flags(session, target)
-        if all(paused for _, paused, _, _ in flags):
-            return impossible(f"{_subject(target)} is paused already.", "Resume lets it go on.")
+        if all(paused or stopped for _, paused, stopped, _ in flags):
+            how = "stopped" if all(stopped for _, _, stopped, _ in flags) else "paused"
+            return already(f"{_subject(target)} is {how} already.", "Resume lets it go on.")
 
         def work(session: Session) -> str:
             self._set(session, target, "paused", True)
@@ -164,14 +183,17 @@ class Control:
             return f"{_subject(target)} is paused; what arrives waits in its source"
 
         says = [f"{_subject(target)} reads nothing more until it is resumed, over restarts too. What was read is committed."]
+        if held := self._windows(target):
+            says.append(f"Windows that it could still have rows for stay open until then: {listed(held)}.")
+        says += [f"{error.message}; a pause does not mend that." for error in _errors(target)]
         return Intent([*says, *self._waits(target), *_shared(target)], work, [flags])
 
     def _resume(self, session: Session, target: Target, arguments: Arguments) -> Intent:
         takes(arguments)
         flags = self._flags(session, target)
-        failed = [flow.error for flow in target.running if flow.error is not None]
+        failed = _errors(target)
         if not failed and not any(paused or stopped for _, paused, stopped, _ in flags):
-            return impossible(f"{_subject(target)} runs already.")
+            return already(f"{_subject(target)} runs already.")
 
         def work(session: Session) -> str:
             stopped = any(stopped for _, _, stopped, _ in flags)
@@ -181,7 +203,7 @@ class Control:
             return f"{_subject(target)} goes on"
 
         says = [f"{_subject(target)} goes on after what is committed."]
-        says += [f"It had stopped: {error.message}" for error in failed]
+        says += [f"{error.message}." for error in failed]
         if any(stopped for _, _, stopped, _ in flags):
             says.append("Its source is opened again.")
         return Intent([*says, *_shared(target)], work, [flags, [error.message for error in failed]])
@@ -190,7 +212,7 @@ class Control:
         takes(arguments)
         flags = self._flags(session, target)
         if all(stopped for _, _, stopped, _ in flags):
-            return impossible(f"{_subject(target)} is stopped already.", "Resume opens its source again.")
+            return already(f"{_subject(target)} is stopped already.", "Resume opens its source again.")
 
         def work(session: Session) -> str:
             self._set(session, target, "stopped", True)
@@ -198,30 +220,45 @@ class Control:
             return f"{_subject(target)} is stopped; its source is closed"
 
         says = [f"{_subject(target)} closes its source and stays stopped, over restarts too; resume opens it again."]
-        waiting = [view.name for view in self._pump.assembler.plan.views if view.windows and set(view.sources) & set(target.flows)]
+        waiting = self._windows(target)
         says += [f"Until then no window waits for it: {listed(waiting)}."] if waiting else []
         return Intent([*says, *self._closes(target), *_shared(target)], work, [flags])
 
+    def _windows(self, target: Target) -> list[str]:
+        """The views whose windows close by the event time of these flows, among others."""
+        views = self._pump.assembler.plan.views
+        return [view.name for view in views if view.windows is not None and set(view.sources) & set(target.flows)]
+
     def _limit(self, session: Session, target: Target, arguments: Arguments) -> Intent:
         takes(arguments, "rows")
+        if "rows" not in arguments:
+            raise UsageError("A limit needs its rows a second", LIMIT_HINT)
         rate = _rate(arguments.get("rows"))
         flags = self._flags(session, target)
         before = {limit for _, _, _, limit in flags}
         if before == {rate}:
-            return impossible(f"{_subject(target)} {'has no limit' if rate is None else f'reads at most {rate:,.0f} rows/s'} already.")
+            return already(f"{_subject(target)} {'has no limit' if rate is None else f'reads at most {_speed(rate)}'} already.")
 
         def work(session: Session) -> str:
             self._set(session, target, "rate_limit", rate)
             self._each(session, target, lambda flow: _limit(flow, rate))
-            return f"{_subject(target)} reads {'as fast as it can' if rate is None else f'at most {rate:,.0f} rows/s'}"
+            return f"{_subject(target)} reads {'as fast as it can' if rate is None else f'at most {_speed(rate)}'}"
 
-        was = ", ".join(f"{limit:,.0f} rows/s" for limit in sorted(limit for limit in before if limit is not None))
+        was = ", ".join(_speed(limit) for limit in sorted(limit for limit in before if limit is not None))
         if rate is None:
             says = [f"{_subject(target)} reads as fast as it can again (until now at most {was})."]
         else:
-            says = [f"{_subject(target)} reads at most {rate:,.0f} rows/s, over restarts too{f' (until now {was})' if was else ''}."]
-            says += self._waits(target)
+            says = [f"{_subject(target)} reads at most {_speed(rate)}, over restarts too{f' (until now {was})' if was else ''}."]
+        says += self._rests(target, flags) or ([] if rate is None else self._waits(target))
         return Intent([*says, *_shared(target)], work, [flags])
+
+    def _rests(self, target: Target, flags: list[tuple[Any, ...]]) -> list[str]:
+        """Why a stream reads nothing, whatever its limit; nothing when it reads."""
+        if all(stopped for _, _, stopped, _ in flags):
+            return ["It is stopped, and stays so until it is resumed."]
+        if all(paused or stopped for _, paused, stopped, _ in flags):
+            return ["It is paused, and stays so until it is resumed.", *self._waits(target)]
+        return [f"{error.message}; it reads nothing until it is resumed." for error in _errors(target)]
 
     def _flags(self, session: Session, target: Target) -> list[tuple[Any, ...]]:
         """(name, paused, stopped, limit) of every flow that is concerned.
@@ -298,6 +335,14 @@ def _shared(target: Target) -> list[str]:
     return [f"{name} reads the same source and is not concerned: from now on it reads it by itself." for name in target.others]
 
 
+def _errors(target: Target) -> list[WorkbenchError]:
+    return [flow.error for flow in target.running if flow.error is not None]
+
+
+def _speed(rate: float) -> str:
+    return f"{rate:,.0f} rows/s" if rate >= 10 else f"{rate:g} rows/s"
+
+
 def _pause(flow: Flow) -> None:
     flow.paused = True
 
@@ -310,6 +355,11 @@ def _limit(flow: Flow, rate: float | None) -> None:
 def impossible(*says: str) -> Intent:
     """A command that cannot be done, and why."""
     return Intent(list(says))
+
+
+def already(*says: str) -> Intent:
+    """A command that asks for what is so: nothing has to be done."""
+    return Intent(list(says), already=True)
 
 
 def takes(arguments: Arguments, *known: str) -> None:
@@ -328,7 +378,7 @@ def _rate(rows: object) -> float | None:
     if rows is None:
         return None
     if isinstance(rows, bool) or not isinstance(rows, int | float) or not 0 < rows < 1e12:
-        raise UsageError(f"{rows!r} is no limit", "Write rows a second, such as 1000; none lifts it.")
+        raise UsageError(f"{rows!r} is no limit", LIMIT_HINT)
     return float(rows)
 
 

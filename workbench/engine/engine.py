@@ -9,47 +9,51 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench import __version__
 from workbench.config import Project, Settings
 from workbench.connectors.watch import Watcher
 from workbench.engine.catalog import Catalog
-from workbench.engine.check import check_data
 from workbench.engine.console import Console
-from workbench.engine.control import Control
-from workbench.engine.drift import ColumnAddition
 from workbench.engine.events import EventLog
 from workbench.engine.housekeeper import Housekeeper
 from workbench.engine.inputs import begin_inputs
-from workbench.engine.inspection import Inspector
+from workbench.engine.late import Late
 from workbench.engine.lock import EngineLock
 from workbench.engine.log import last_lines, write_log
 from workbench.engine.monitor import Monitor
 from workbench.engine.planner import Planner
-from workbench.engine.rewinding import Rewinding
-from workbench.engine.skipping import Skipping
-from workbench.engine.snapshot import SnapshotMaker
 from workbench.engine.sources import Sources, fixed_folder
 from workbench.engine.summary import Summary, summarize
 from workbench.engine.tail import TailRing
+from workbench.engine.turn import in_turn
 from workbench.errors import NotFound, Problem, StoreError, UsageError, WorkbenchError
 from workbench.inputs import STDIN, waiting_inputs
 from workbench.jobs.queue import JobQueue, load_runs
 from workbench.jobs.triggers import Triggers
 from workbench.language.definitions import Graph, InsertFlow, MaterializedView, ReadFiles, StreamingTable
-from workbench.language.gate import admit
 from workbench.protocol import PROTOCOL, Action, ControlPlan, Hello, QuarantineDetail, QuarantinePage, Snapshot, StatePage, Tail
 from workbench.store.commit import Probe, last_commit
 from workbench.store.database import open_database
-from workbench.store.query import QueryPool
 from workbench.store.session import Session
-from workbench.store.travel import TimeTravel
 from workbench.stream.pump import Pump
 from workbench.stream.tick import Assembler, Plan, Tick
 
+if TYPE_CHECKING:
+    from workbench.engine.control import Control
+    from workbench.engine.datasets import Datasets
+    from workbench.engine.drift import ColumnAddition
+    from workbench.engine.inspection import Inspector
+    from workbench.engine.snapshot import SnapshotMaker
+    from workbench.store.query import QueryPool
+
 log = logging.getLogger(__name__)
+
+RETRY = 0.4
+"""Seconds between two looks at definitions that wait for a first record, at least."""
 
 
 class Engine:
@@ -85,13 +89,14 @@ class Engine:
         self._changed_at = 0.0
         self._stopping = False
         self._look_due = False
+        self._tried_at = 0.0
         self._shown = 0
         """The last commit that the tail knows of."""
         self._triggers = Triggers(Graph(()))
 
     def start(self) -> None:
         """Open the project and let it run; when that fails, everything is given back."""
-        result_limit = _bytes(self.settings.result_limit)
+        self._result_limit = _bytes(self.settings.result_limit)
         self._lock = EngineLock(self.project.lock)
         # DuckDB judges relative paths, such as read_csv('countries.csv'), by the process's folder.
         self._came_from = os.open(".", os.O_RDONLY)
@@ -105,13 +110,12 @@ class Engine:
                 self.project.database, self.settings.memory_limit, self.settings.query_memory_limit, (self.project.root, self.project.state)
             )
             opened.callback(self._database.close)
-            self._begin(result_limit)
+            self._begin()
             self._close_all = opened.pop_all().close
 
-    def _begin(self, result_limit: int) -> None:
+    def _begin(self) -> None:
         writer = self._database.writer
         self._events = EventLog(self._clock, _last_id(writer, "events"))
-        self._inspector = Inspector(self._database.session())
         self._pump = self._make_pump(Assembler(Plan(), last_commit(writer), _last_id(writer, "quarantine")))
         self._jobs = JobQueue(
             self._database.session(), self._pump.control, self._clock, self._touch, self._on_refreshed, _last_id(writer, "job_runs")
@@ -119,27 +123,12 @@ class Engine:
         self._sources = Sources(self.project, self._input, _bytes(self.settings.spool_limit), self._reads, self._pump.news, self._clock)
         planner = Planner(self._sources.open, self.settings.idle_timeout)
         self._catalog = Catalog(self.project, self._pump, planner, self._events, self._clock, self._reads, self._sources)
-        self._columns = ColumnAddition(self.project, self._pump, self._catalog, self._renew)
-        self._snapshots = SnapshotMaker(self._monitor, self._pump, self._jobs, self._catalog, self._events, self._columns.statuses)
         self._console = Console(self)
-        rewinding = Rewinding(self._pump, self._catalog, self._clock, self._renew, self._rewound, self._probe)
-        skipping = Skipping(self._pump, self._clock, self._renew)
-        self._control = Control(
-            self._pump,
-            self._catalog,
-            self._events,
-            self._renew,
-            {"rewind": rewinding.rewind, "end": skipping.end, "column": self._columns.plan},
-        )
-        self.queries = QueryPool(
-            self._database.queries,
-            self.project.spool,
-            result_limit,
-            admit,
-            self.execute,
-            lambda: self._pump.assembler.commit_id,
-            TimeTravel(self._catalog.states).rewrite,
-        )
+        self._columns, self._control = Late(self._make_columns), Late(self._make_control)
+        self._datasets, self._snapshots = Late(self._make_datasets), Late(self._make_snapshots)
+        self._inspector, self._queries = Late(self._make_inspector), Late(self._make_queries)
+        if any(self.project.spool.glob("*")):  # results that an engine which was killed has left
+            self._queries()
         self._monitor.load(writer)
         self._jobs.restore(load_runs(writer))
         if self._reads:
@@ -157,21 +146,25 @@ class Engine:
         self._housekeeper = Housekeeper(self._do_chores)
         self._housekeeper.start()
 
-    def stop(self) -> None:
+    def stop(self, reason: str = "") -> None:
         """Finish the commit that is under way and close; everything else is read again at the next start.
 
-        A second call does nothing.
+        A second call does nothing. The last line of the log says that it ended so, and why: one that died says nothing.
         """
         if self._stopping:
             return
+        self._ends = f"the engine has stopped{f': {reason}' if reason else ''}"
         self._stopping = True
         self._touch()
         self._watcher.close()
-        self.queries.shut()
+        if self._queries.made is not None:
+            self._queries.made.shut()
         self._jobs.stop()
         self._pump.stop()
         self._housekeeper.stop()
-        self._inspector.close()
+        for made in (self._inspector.made, self._datasets.made):
+            if made is not None:
+                made.close()
         for flow in self._pump.flows:
             flow.source.close()
         self._sources.close()
@@ -183,14 +176,19 @@ class Engine:
         self._close_all()
 
     def run_once(self) -> Summary:
-        """Read all that is there, refresh what that triggers, and return when everything is stored.
+        """Read all that is there, refresh what that triggers, and return when everything is stored; nothing of it while the pipelines
+        have problems.
 
         Raises:
             StoreError: the engine broke down before all was stored.
         """
         plan, since = self._pump.assembler.plan, self._clock()
         before = plan.totals()
-        if not self.problems:
+        if self.problems:
+            with self._pump.lock:
+                for flow in plan.flows:
+                    flow.held = "a run over what is there reads nothing until the problems of the pipelines are mended"
+        else:
             self._drain()
             plan = self._pump.assembler.plan
             if self._pump.died:
@@ -222,11 +220,15 @@ class Engine:
     def catalog(self) -> Catalog:
         return self._catalog
 
+    @property
+    def queries(self) -> QueryPool:
+        return self._queries()
+
     def hello(self) -> Hello:
         return Hello(__version__, PROTOCOL, os.getpid(), self.project.name, str(self.project.root), self.started_at)
 
     def snapshot(self) -> Snapshot:
-        return self._snapshots.make(self._clock())
+        return self._snapshots().make(self._clock())
 
     def wait_snapshot(self, after: float, timeout: float) -> Snapshot:
         """A snapshot as soon as something changed since the one taken at `after`, or when the time is over."""
@@ -244,20 +246,20 @@ class Engine:
         if table.name.lower() not in self._catalog.entries:
             return Tail(table.name, (), (), (), 0)
         columns = tuple(c.name for c in self._catalog.entries[table.name.lower()].columns)
-        return self._inspector.search(table, columns, filter, limit, total, self._shown)
+        return self._inspector().search(table, columns, filter, limit, total, self._shown)
 
     def state(self, name: str, limit: int = 50, client: str = "") -> StatePage:
         """The running state of a view; `changed` is counted from this client's last look."""
         view = next((v for v in self._pump.assembler.plan.views if v.name.lower() == name.lower()), None)
         if view is None:
             raise NotFound(f"There is no running state {name}", "`select name, kind from workbench.catalog` lists what there is.")
-        return self._inspector.state(view, client, limit, self._pump.assembler.commit_id)
+        return self._inspector().state(view, client, limit, self._pump.assembler.commit_id)
 
     def quarantine(self, stream: str | None = None, rule: str | None = None, offset: int = 0, limit: int = 50) -> QuarantinePage:
-        return self._inspector.quarantine(stream, rule, offset, limit)
+        return self._inspector().quarantine(stream, rule, offset, limit)
 
     def quarantine_detail(self, id: int) -> QuarantineDetail:
-        return self._inspector.detail(
+        return self._inspector().detail(
             id, self._catalog.flows(), {entry.name: entry.input for entry in self._catalog.entries.values()}, self.project.root
         )
 
@@ -266,8 +268,9 @@ class Engine:
 
     def check_data(self) -> list[str]:
         """Broken invariants of what is stored, as of one commit; empty when everything holds."""
-        broken: list[str] = self._pump.control(lambda session: check_data(session, self._catalog.entries, self.graph)).result()
-        return broken
+        from workbench.engine.check import check_data
+
+        return in_turn(self._pump, lambda session: check_data(session, self._catalog.entries, self.graph))
 
     # What is commanded
 
@@ -283,7 +286,7 @@ class Engine:
 
     def plan_control(self, name: str, action: Action, arguments: Mapping[str, Any]) -> ControlPlan:
         """What a command on a stream would do; nothing is done."""
-        return self._control.plan(name, action, arguments)
+        return self._control().plan(name, action, arguments)
 
     def control(self, name: str, action: Action, token: str, arguments: Mapping[str, Any]) -> str:
         """Do what a plan said.
@@ -294,7 +297,7 @@ class Engine:
         return self._commanded(name, action, token, arguments)
 
     def _commanded(self, name: str, action: Action, token: str | None, arguments: Mapping[str, Any]) -> str:
-        done = self._control.carry_out(name, action, token, arguments)
+        done = self._control().carry_out(name, action, token, arguments)
         self._touch()
         return done
 
@@ -306,7 +309,7 @@ class Engine:
         if isinstance(definition, MaterializedView):
             if not full:
                 return f"{definition.name} is a running state and always up to date; REFRESH FULL rebuilds it from stored rows"
-            self._pump.control(lambda session: self._catalog.rebuild(session, definition)).result()
+            in_turn(self._pump, lambda session: self._catalog.rebuild(session, definition))
             return f"{definition.name} was rebuilt from stored rows"
         if isinstance(definition, StreamingTable):
             raise UsageError(
@@ -321,7 +324,7 @@ class Engine:
         Raises:
             PipelineError: `extra`, statements of the console, does not fit in; nothing changed.
         """
-        self._pump.control(lambda session: self._reload(session, extra)).result()
+        in_turn(self._pump, lambda session: self._reload(session, extra))
 
     def drop(self, name: str) -> None:
         """Remove a dataset with all its rows; the console has checked that nothing needs it."""
@@ -332,7 +335,7 @@ class Engine:
             self._ring.forget(name)
             self._reload(session)
 
-        self._pump.control(work).result()
+        in_turn(self._pump, work)
 
     # In the writer's turn
 
@@ -352,7 +355,7 @@ class Engine:
         for flow in self._pump.flows:
             if flows.intersection(flow.names):
                 with self._pump.lock:
-                    flow.held = True
+                    flow.held = "its source is being opened anew"
                 with flow.source_lock:
                     flow.source.close()
         try:
@@ -390,7 +393,7 @@ class Engine:
         self._take_notices()
         begun = self._reads and begin_inputs(self.project, self._sources)
         look, self._look_due = self._look_due or begun, False
-        if self._reads and (self._catalog.changed_on_disk() if look else bool(self._catalog.waiting)):
+        if self._reads and ((look and self._catalog.changed_on_disk()) or self._retry_due()):
             self._reload_or_say()
         if self._reads:
             self._triggers.run_due(time.monotonic(), self._jobs.enqueue)
@@ -398,10 +401,19 @@ class Engine:
             self._pump.control(self._events.save).result()
             self._touch()
 
+    def _retry_due(self) -> bool:
+        """Whether definitions that wait for a first record are to be tried again; files that change all the time hinder that not,
+        nor make it more frequent."""
+        now = time.monotonic()
+        if not self._catalog.waiting or now - self._tried_at < RETRY:
+            return False
+        self._tried_at = now
+        return True
+
     def _reload_or_say(self) -> None:
         """A reload that fails is an event, and tried again in the next round that looks."""
         try:
-            self.reload()
+            self._pump.control(self._reload).result()  # it is broken off when the engine stops, as all housekeeping is
             if self._watches:
                 self._watcher.watch(self._watched())
         except WorkbenchError as error:
@@ -416,7 +428,9 @@ class Engine:
                 notices, flow.notices = flow.notices, []
             for text in notices:
                 self._events.add("warning", text, flow.outputs[0].table.name)
-        for text in self._sources.notices():
+        with self._pump.lock:
+            said, self._pump.notices = self._pump.notices, []
+        for text in (*said, *self._sources.notices()):
             self._events.add("warning", text)
 
     def _drain(self) -> None:
@@ -455,6 +469,8 @@ class Engine:
         return tuple(sorted(folder for folder in folders if folder.is_dir()))
 
     def _end_log(self) -> None:
+        if self._stopping:
+            log.info(self._ends)
         logging.getLogger("workbench").removeHandler(self._log_handler)
         self._log_handler.close()
 
@@ -475,6 +491,52 @@ class Engine:
             on_change=self._touch,
             clock=self._clock,
         )
+
+    def _make_queries(self) -> QueryPool:
+        from workbench.language.gate import admit
+        from workbench.store.query import QueryPool
+        from workbench.store.travel import TimeTravel
+
+        return QueryPool(
+            self._database.queries,
+            self.project.spool,
+            self._result_limit,
+            admit,
+            self.execute,
+            lambda: self._pump.assembler.commit_id,
+            TimeTravel(self._catalog.states).rewrite,
+        )
+
+    def _make_inspector(self) -> Inspector:
+        from workbench.engine.inspection import Inspector
+
+        return Inspector(self._database.session())
+
+    def _make_snapshots(self) -> SnapshotMaker:
+        from workbench.engine.snapshot import SnapshotMaker
+
+        drifts, inputs = self._columns().statuses, partial(waiting_inputs, self.project)
+        return SnapshotMaker(self._monitor, self._pump, self._jobs, self._catalog, self._events, self._datasets(), drifts, inputs)
+
+    def _make_datasets(self) -> Datasets:
+        from workbench.engine.datasets import Datasets
+
+        return Datasets(self._database.session())
+
+    def _make_columns(self) -> ColumnAddition:
+        from workbench.engine.drift import ColumnAddition
+
+        return ColumnAddition(self.project, self._pump, self._catalog, self._renew)
+
+    def _make_control(self) -> Control:
+        from workbench.engine.control import Control, Planning
+        from workbench.engine.rewinding import Rewinding
+        from workbench.engine.skipping import Skipping
+
+        rewinding = Rewinding(self._pump, self._catalog, self._clock, self._renew, self._rewound, self._probe)
+        skipping = Skipping(self._pump, self._clock, self._renew)
+        more: dict[Action, Planning] = {"rewind": rewinding.rewind, "end": skipping.end, "column": self._columns().plan}
+        return Control(self._pump, self._catalog, self._events, self._renew, more)
 
     def _on_refreshed(self, view: str) -> None:
         self._triggers.updated([view])

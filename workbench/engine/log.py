@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import logging.handlers
 import sys
+from io import TextIOWrapper
 from pathlib import Path
+from typing import ClassVar
 
 SIZE = 4 << 20
 KEPT = 3
@@ -22,8 +25,28 @@ def write_log(path: Path, level: int = logging.INFO) -> logging.Handler:
     return handler
 
 
+def log_faults() -> None:
+    """Where every thread was when this process dies of a fault, in a library's own code, goes into its log; for a process of its own."""
+    _LogFile.faults = True
+    if sys.stderr is not None:
+        faulthandler.enable(sys.stderr)
+
+
 class _LogFile(logging.handlers.RotatingFileHandler):
     """What finds no room on the disk is not logged; standard error gets nothing of that."""
+
+    faults: ClassVar[bool] = False
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        if self.faults:
+            faulthandler.enable(stream)
+        return stream
+
+    def close(self) -> None:
+        if self.faults:
+            log_faults()
+        super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
         if not isinstance(sys.exc_info()[1], OSError):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from workbench.config import Project
 from workbench.engine.changes import Change, plan_change
 from workbench.engine.inference import Inference
-from workbench.engine.opened import pipeline_for
 from workbench.engine.planner import VIOLATIONS
 from workbench.engine.sources import Sources
 from workbench.errors import Problem
@@ -67,7 +66,11 @@ def pipeline_texts(project: Project) -> dict[str, str]:
     Raises:
         SourceError: a file that cannot be read; without it its definitions would seem to be gone.
     """
-    return {OPENED: pipeline_for(project.files)} if project.files else read_pipelines(project.root)
+    if not project.files:
+        return read_pipelines(project.root)
+    from workbench.engine.opened import pipeline_for
+
+    return {OPENED: pipeline_for(project.files)}
 
 
 def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry], sources: Sources) -> Pipelines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from workbench.batch import RESERVED_RULES, Offset
@@ -189,8 +190,10 @@ class Planner:
         assert isinstance(definition, StreamingTable | InsertFlow)
         assert definition.query is not None
         table, of_table = planned.tables[(definition.table if isinstance(definition, InsertFlow) else definition.name).lower()]
+        stand = standing(session, definition.name)
+        blueprint = _blueprint(definition, table, change, of_table, planned, stand)
         if isinstance(definition.source, StreamRef):
-            derived = derivation(session, _blueprint(session, definition, table, change, of_table, planned), definition.source)
+            derived = derivation(session, blueprint, definition.source)
             join = definition.query.join
             sources = (definition.name,) if join else planned.sources.get(definition.source.name.lower(), ())
             planned.feeds(table.name, sources)
@@ -203,15 +206,14 @@ class Planner:
             change.entry.options, change.inferred,
         )  # fmt: skip
         keep = change.step == "keep" and of_table.step == "keep"
-        distinct = deduplication(
-            session, _blueprint(session, definition, table, change, of_table, planned), recipe.source.label, (definition.name,)
-        )  # fmt: skip
-        planned.wanted.append(Wanted(recipe, standing(session, definition.name), keep, of_table, distinct))
+        distinct = deduplication(session, blueprint, recipe.source.label, (definition.name,))
+        planned.wanted.append(Wanted(recipe, stand, keep, of_table, distinct))
         planned.feeds(table.name, (definition.name,))
         return None
 
     def _open(self, session: Session, planned: Planned, old: Plan, anew: frozenset[str]) -> None:
-        """Flows for all outputs: those that read the same source from the same place share one."""
+        """Flows for all outputs: those that read the same source from the same place share one. Should it fail midway, those that are
+        new are closed again."""
         groups: dict[object, list[Wanted]] = {}
         drifts = {output.name: output.drift for output in old.outputs}
         for found in planned.wanted:
@@ -219,18 +221,28 @@ class Planner:
             wanted = found if known is None else replace(found, recipe=replace(found.recipe, drift=known))
             alike = (wanted.recipe.source, wanted.recipe.options, wanted.standing.place)
             groups.setdefault(alike, []).append(wanted)
-        for group in groups.values():
-            names = tuple(wanted.recipe.name for wanted in group)
-            flow = next((f for f in old.flows if f.names == names), None)
-            if flow is not None and all(wanted.keep for wanted in group) and not anew.intersection(names):
-                for output, wanted in zip(flow.outputs, group, strict=True):
-                    output.table = wanted.recipe.table
-                planned.plan.flows.append(flow)
-                continue
-            try:
-                planned.plan.flows.append(self._new_flow(session, group))
-            except WorkbenchError as error:
-                planned.problems += [_not_built(wanted.change, error) for wanted in group]
+        with ExitStack() as opened:
+            for group in groups.values():
+                self._open_group(session, group, planned, old, anew, opened)
+            opened.pop_all()
+
+    def _open_group(
+        self, session: Session, group: list[Wanted], planned: Planned, old: Plan, anew: frozenset[str], opened: ExitStack
+    ) -> None:
+        names = tuple(wanted.recipe.name for wanted in group)
+        flow = next((f for f in old.flows if f.names == names), None)
+        if flow is not None and all(wanted.keep for wanted in group) and not anew.intersection(names):
+            for output, wanted in zip(flow.outputs, group, strict=True):
+                output.table = wanted.recipe.table
+            planned.plan.flows.append(flow)
+            return
+        try:
+            flow = self._new_flow(session, group)
+        except WorkbenchError as error:
+            planned.problems += [_not_built(wanted.change, error) for wanted in group]
+            return
+        opened.callback(flow.source.close)
+        planned.plan.flows.append(flow)
 
     def _new_flow(self, session: Session, group: list[Wanted]) -> Flow:
         first = group[0]
@@ -238,6 +250,14 @@ class Planner:
         source: Source = ClosedSource()
         if not stand.stopped:
             source = self._open_source(first.recipe.name, first.recipe.source, first.recipe.options, stand.offsets)
+        try:
+            return self._flow_over(session, source, group)
+        except BaseException:
+            source.close()
+            raise
+
+    def _flow_over(self, session: Session, source: Source, group: list[Wanted]) -> Flow:
+        first, stand = group[0], group[0].standing
         recipes = tuple(wanted.recipe for wanted in group)
         outputs = [_output(session, wanted) for wanted in group]
         timeout = first.recipe.source.idle_timeout
@@ -270,13 +290,13 @@ class Planner:
 
 
 def _blueprint(
-    session: Session, definition: StreamingTable | InsertFlow, table: StreamingTable, change: Change, of_table: Change, planned: Planned
+    definition: StreamingTable | InsertFlow, table: StreamingTable, change: Change, of_table: Change, planned: Planned, stand: Standing
 ) -> Blueprint:
     assert definition.query is not None
     plain = tuple(c for c in of_table.defined if c.name != VIOLATIONS.name)
     return Blueprint(
         definition.name, table, definition.query, plain, len(plain) < len(of_table.defined), change.entry.state,
-        planned.plan.books[table.name], standing(session, definition.name).totals, planned.sources,
+        planned.plan.books[table.name], stand.totals, planned.sources,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from workbench.batch import Offset
 from workbench.engine.catalog import Catalog
@@ -13,6 +14,7 @@ from workbench.engine.standing import offsets, standing
 from workbench.errors import QueryError, UsageError
 from workbench.language.definitions import FlowQuery, InsertFlow, MaterializedView, ReadSocket, ReadStdin, StreamingTable, StreamRef
 from workbench.language.graph import stored_tables
+from workbench.moments import moment
 from workbench.store.rewind import (
     Past,
     Place,
@@ -29,6 +31,7 @@ from workbench.store.rewind import (
     write_rewind,
 )
 from workbench.store.session import Session
+from workbench.stream.derived import Derivation
 from workbench.stream.flow import Flow
 from workbench.stream.pump import Pump
 
@@ -90,35 +93,35 @@ class Rewinding:
         commit = self._commit(session, table, arguments)
         newest = session.execute("SELECT max(id) FROM _system.commits WHERE stream = ?", [table.name])[0][0]
         if newest is None or newest <= commit:
-            return impossible(f"{table.name} has stored nothing after commit {commit:,}: there is nothing to rewind.")
+            since = f" after commit {commit:,} ({time_of(session, commit)} UTC)" if commit else ""
+            return impossible(f"{table.name} has stored nothing{since}: there is nothing to rewind.")
         if back := taken_back(session, table.name, commit):
             return impossible(
-                f"{table.name} is no longer as it was after commit {commit:,}: commit {back[1]:,} took it back to {back[0]:,}.",
-                f"It can go back to a commit up to {back[0]:,}, or from {back[1]:,} on.",
+                f"{table.name} is no longer as it was after commit {commit:,}: commit {back[1]:,} took it back to {commit_name(back[0])}.",
+                f"It can go back to {commit_name(back[0])}{' or one before it' if back[0] else ''}, or to a commit from {back[1]:,} on.",
             )
         scope = self._scope(session, table, commit)
         says = self._says(session, table, commit, scope)
         if closed := [flow.flow for flow in scope.flows if self._is_stopped(flow.flow)]:
             return impossible(f"Its source is closed: {listed(closed)} is stopped.", "Resume it first, or pause it instead.")
         if scope.gone or scope.orphans:
-            return impossible(*self._lost(scope), *says)
+            return impossible(*self._lost(scope))
         last = session.execute("SELECT coalesce(max(commit), 0) FROM _system.rewinds")[0][0]
         facts: list[object] = [commit, sorted(scope.tables.items()), [f.flow for f in scope.flows], scope.running, last]
         return Intent(says, lambda own: self._do(own, table, scope), facts)
 
     def _do(self, session: Session, table: StreamingTable, scope: Scope) -> str:
         kept = scope.tables[table.name]
-        gone = losses(session, table.name, kept)
+        gone, follows = losses(session, table.name, kept), self._what_follows(table, scope)
         assembler = self._pump.assembler
         rewind = Rewind(assembler.commit_id + 1, self._clock(), scope.flows, scope.running)
         write_rewind(session, rewind, self._probe)
         assembler.commit_id = rewind.commit
         self._renew(session, frozenset(flow.flow for flow in scope.flows))
         self._rewound(session, tuple(scope.tables))
-        records = sum(one.records for one in scope.again)
         return (
-            f"{table.name} went back to {commit_name(kept)} in commit {rewind.commit:,}: {count(gone.rows, 'row')} and"
-            f" {count(gone.rejections, 'rejection')} were removed; to be read again: {count(records, 'record')}"
+            f"{table.name} went back to {commit_name(kept)} in commit {rewind.commit:,}; {follows};"
+            f" {count(gone.rows, 'row')} and {count(gone.rejections, 'rejection')} were removed"
         )
 
     def _commit(self, session: Session, table: StreamingTable, arguments: Arguments) -> int:
@@ -140,10 +143,15 @@ class Rewinding:
                 raise UsageError(f"{value!r} is no commit", f"Commits go from 1 to {newest:,}; `workbench.commits` lists them.")
             return value
         if name == "time":
+            now = self._clock()
+            at = moment(str(value), now, UTC)
+            if at is not None and at.timestamp() > now:
+                raise UsageError(f"{value!r} is yet to come", "A rewind goes to a time that was.")
             try:
-                return commit_by(session, str(value))
+                return commit_by(session, str(value) if at is None else at.isoformat())
             except QueryError as error:
-                raise UsageError(f"{value!r} is no time", "Write it as 2026-01-31 10:00; UTC unless it has a zone.") from error
+                hint = "Write it as 2026-01-31 10:00, 10:00 or 10 min ago; UTC unless it has a zone."
+                raise UsageError(f"{value!r} is no time", hint) from error
         return self._commit_of_place(session, table, name, str(value))
 
     def _commit_of_place(self, session: Session, table: StreamingTable, name: str, value: str) -> int:
@@ -219,15 +227,35 @@ class Rewinding:
             if kept < commit:
                 said.append(f"{name} rests on rows that were remembered (a join, DISTINCT ON): it is built anew from its beginning.")
         said += _read_again(scope.again)
-        fed = {name for flow in self._pump.flows for name in flow.names}
-        derived = tuple(dict.fromkeys(flow.stream for flow in scope.flows if flow.flow not in fed))
-        if derived:
-            said.append(f"Derived again from stored rows: {listed(derived)}.")
+        said += self._derived_again(scope)
         if scope.running:
             said.append(f"Rebuilt from stored rows: {listed(tuple(view for view, _ in scope.running))}.")
         if scope.batch:
             said.append(f"As before until the next refresh: {listed(scope.batch)}.")
         return said
+
+    def _what_follows(self, table: StreamingTable, scope: Scope) -> str:
+        """Where the rows of a table come from again."""
+        rows = sum(number for derived, number in self._derived_flows(scope) if derived.table.name == table.name)
+        if rows and not scope.again:
+            return f"derived again: {count(rows, 'row')} of the streams that it reads"
+        return f"to be read again: {count(sum(one.records for one in scope.again), 'record')}"
+
+    def _derived_again(self, scope: Scope) -> list[str]:
+        """From which rows tables over streams come again: those that stay stored, at once; those that are read again, with them."""
+        said = []
+        for derived, rows in self._derived_flows(scope):
+            back = [stream for stream in derived.inputs if stream.lower() in {name.lower() for name in scope.tables}]
+            if back:
+                said.append(f"{derived.table.name} is derived again from {listed(back)}, as its rows come again.")
+            elif rows:
+                said.append(f"{derived.table.name} is derived again from stored rows: {count(rows, 'row')} of {listed(derived.inputs)}.")
+        return said
+
+    def _derived_flows(self, scope: Scope) -> list[tuple[Derivation, int]]:
+        """The flows over streams that go back, each with the rows that it has taken since then."""
+        was = {flow.flow: flow.totals.rows_in for flow in scope.flows}
+        return [(d, d.totals.rows_in - was[d.name]) for d in self._pump.assembler.plan.derived if d.name in was]
 
     def _is_stopped(self, name: str) -> bool:
         return any(flow.stopped for flow in self._pump.flows if name in flow.names)
@@ -243,7 +271,8 @@ class Rewinding:
         sources = (self._catalog.graph.get(flow.flow) for flow in scope.flows)
         if any(isinstance(getattr(definition, "source", None), ReadSocket | ReadStdin) for definition in sources):
             said.append("What comes over a socket or standard input is kept only until it is committed.")
-        return said
+        back = "; so may files that are put back" if any("://" not in one.start.file for one in scope.gone) else ""
+        return [*said, f"A rewind to a later commit may do{back}."]
 
 
 def _places(session: Session, name: str, was: Past, kept: int, running: Flow) -> tuple[Offset | Again, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from workbench.batch import Offset
-from workbench.engine.control import Arguments, Intent, Target, impossible, takes
+from workbench.engine.control import Arguments, Intent, Target, already, impossible, takes
 from workbench.engine.sentences import MOST_NAMED, count
 from workbench.engine.standing import offsets
 from workbench.errors import UsageError
@@ -32,7 +32,7 @@ class Skipping:
             return impossible(f"{name} is stopped: its source is closed.", "Resume it first, or pause it instead.")
         skips = [skip for flow in target.running for skip in self._skips(session, flow, target.flows)]
         if not any(skip.passed for skip in skips):
-            return impossible(f"{name} has nothing unread: it reads at the end.")
+            return already(f"{name} has nothing unread: it reads at the end.")
         says = [f"{name} reads on from the end: {_amount(skips)} unread so far, are skipped and not stored."]
         files = [(b.file, b.byte - a.byte) for skip in skips for a, b in skip.passed]
         says += [f"{file}: {size:,} {'row groups' if skips[0].groups else 'bytes'} are skipped." for file, size in files[:MOST_NAMED]]

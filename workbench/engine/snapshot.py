@@ -8,10 +8,12 @@ from dataclasses import asdict
 
 from workbench.batch import RESERVED_RULES, Lag
 from workbench.engine.catalog import Catalog
+from workbench.engine.datasets import Datasets
 from workbench.engine.events import EventLog
+from workbench.engine.fullness import fullness
 from workbench.engine.monitor import NEW_FOR, Monitor, RuleHistory, resident_bytes
 from workbench.jobs.queue import JobQueue
-from workbench.language.definitions import Graph, StreamingTable, StreamRef
+from workbench.language.definitions import Graph, InsertFlow, StreamingTable, StreamRef
 from workbench.protocol import DriftStatus, FlowStatus, ProblemStatus, RuleStatus, Slow, Snapshot, StreamState, StreamStatus, ViewStatus
 from workbench.store.commit import Counts
 from workbench.stream.derived import Derivation
@@ -26,6 +28,7 @@ STATES: tuple[StreamState, ...] = ("DONE", "RUN", "WAIT", "PAUSE", "STOP", "LAG"
 LAGGING = 2.0
 """Seconds behind from which a stream is said to lag."""
 RUNS = 50
+UNBUILT = "waits for its definition to be right"
 
 
 class SnapshotMaker:
@@ -38,10 +41,12 @@ class SnapshotMaker:
         jobs: JobQueue,
         catalog: Catalog,
         events: EventLog,
+        datasets: Datasets,
         drifts: Callable[[], tuple[DriftStatus, ...]] = tuple,
+        inputs: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._monitor, self._pump, self._jobs, self._catalog, self._events = monitor, pump, jobs, catalog, events
-        self._drifts = drifts
+        self._datasets, self._drifts, self._inputs = datasets, drifts, inputs
         self._behind: dict[str, deque[tuple[float, int]]] = {}
         """For each stream that is behind: when it was looked at, and how many rows were unread then."""
 
@@ -60,12 +65,13 @@ class SnapshotMaker:
             rules=rules,
             problems=tuple(ProblemStatus(**asdict(problem)) for problem in self._catalog.problems),
             notices=self._events.latest(),
-            datasets=self._catalog.datasets,
+            datasets=self._datasets.of(self._catalog.entries),
             rate=sum(flow.rate for s in streams for flow in s.flows if not flow.source.startswith("STREAM ")),
             cpu=self._monitor.cpu(),
             memory=resident_bytes(),
             views=views,
             drifts=self._drifts(),
+            inputs=self._inputs(),
         )
 
     def _views(self) -> list[ViewStatus]:
@@ -86,13 +92,25 @@ class SnapshotMaker:
                 streams.append(_waiting(table, self._catalog.waiting.get(table.name, self._why_waiting(table))))
                 continue
             statuses = [self._flow(flow, output, at, lags) for flow, output in flows] + [self._derived(d, at, lags) for d in derived]
+            statuses += self._left_out(table, {status.name for status in statuses})
             streams.append(self._stream(table, totals[table.name], statuses, [flow for flow, _ in flows], at))
         return streams
 
     def _why_waiting(self, table: StreamingTable) -> str:
         if table.source is not None:
-            return "waits for its definition to be right"
-        return f"waits for a flow: CREATE FLOW … INSERT INTO {table.name}"
+            return UNBUILT
+        if flows := [flow.name for flow in _flows_into(self._catalog.graph, table)]:
+            return f"waits for the definition of {', '.join(flows)} to be right"
+        new = "; nothing that is new runs until the problems of the pipelines are mended" if self._catalog.problems else ""
+        return f"waits for a flow: CREATE FLOW … INSERT INTO {table.name}{new}"
+
+    def _left_out(self, table: StreamingTable, running: set[str]) -> list[FlowStatus]:
+        """Flows of a table that runs which do not run themselves."""
+        return [
+            FlowStatus(flow.name, _source(flow), "WAIT", detail=f"{flow.name}: {self._catalog.waiting.get(flow.name, UNBUILT)}")
+            for flow in _flows_into(self._catalog.graph, table)
+            if flow.name not in running
+        ]
 
     def _stream(self, table: StreamingTable, counts: Counts, flows: list[FlowStatus], reading: list[Flow], at: float) -> StreamStatus:
         plan = self._pump.assembler.plan
@@ -132,6 +150,10 @@ class SnapshotMaker:
         state, detail = flow_state(flow, lag, self._pump.stalled)
         if not detail and lag.waiting:
             detail = f"{lag.waiting:,} bytes of an unfinished last line wait for its end"
+        if full := fullness(flow, self._pump.flows, lags):
+            detail = f"{detail}; {full}" if detail else full
+            if state == "RUN" and not lag.bytes:
+                state = "WAIT"
         times = [dict(view.progress.event_times).get(output.name) for view in self._pump.assembler.plan.views]
         return FlowStatus(
             name=output.name,
@@ -147,6 +169,7 @@ class SnapshotMaker:
             held=lag.held,
             hold_limit=lag.hold_limit,
             dropped=lag.dropped,
+            dropped_by_kernel=lag.dropped_by_kernel,
             peers=lag.peers,
             limit=flow.allowance.rate,
             event_time=max((time / 1e6 for time in times if time is not None), default=None),
@@ -156,12 +179,22 @@ class SnapshotMaker:
 
     def _derived(self, derived: Derivation, at: float, lags: dict[str, Lag]) -> FlowStatus:
         counts = derived.totals
-        base = next((f for f in self._pump.flows for o in f.outputs if o.table.name in derived.inputs), None)
-        state, detail = flow_state(base, lags.get(base.name, Lag()), self._pump.stalled) if base else ("RUN", "")
+        bases = self._bases(derived)
+        states = [flow_state(base, lags.get(base.name, Lag()), self._pump.stalled) for base in bases]
+        nothing: tuple[StreamState, str] = ("WAIT", f"nothing writes into {' or '.join(dict.fromkeys(derived.inputs))} now")
+        state, detail = max(states, key=lambda found: STATES.index(found[0]), default=nothing)
         return FlowStatus(
             derived.name, f"STREAM {', '.join(derived.inputs)}", state, self._monitor.rate(f"{derived.table.name}/{derived.name}", at),
             rows_in=counts.rows_in, accepted=counts.accepted, rejected=counts.rejected, detail=detail,
         )  # fmt: skip
+
+    def _bases(self, derived: Derivation) -> list[Flow]:
+        """The flows of the outside world that a flow's rows come from, through whatever is between."""
+        plan, found = self._pump.assembler.plan, {name.lower() for name in derived.inputs}
+        for between in reversed(plan.derived):  # each comes after those that it reads
+            if between.table.name.lower() in found:
+                found.update(name.lower() for name in between.inputs)
+        return [flow for flow in plan.flows if any(output.table.name.lower() in found for output in flow.outputs)]
 
     def _catch_up(self, stream: str, rows: int, at: float) -> float | None:
         """Seconds until what is unread is stored, at the pace at which the unread has shrunk; None when it does not shrink."""
@@ -222,15 +255,16 @@ class SnapshotMaker:
 def flow_state(flow: Flow, lag: Lag, stalled: str) -> tuple[StreamState, str]:
     """A flow's state and, in words, why."""
     if flow.error is not None:
-        return "FAIL", f"{flow.error.message} {flow.error.hint}".strip()
+        return "FAIL", f"{flow.error.message}. {flow.error.hint}" if flow.error.hint else flow.error.message
     if flow.stopped:
         return "STOP", "stopped by hand; its source is closed"
     if flow.paused:
         return "PAUSE", "paused by hand"
-    if stalled:
-        return "WAIT", stalled
+    if stalled or flow.held:
+        return "WAIT", stalled or flow.held
     if not lag.files and flow.outputs[0].source.startswith("read_files"):
-        return "WAIT", f"no file matches {flow.outputs[0].source.removeprefix('read_files ')} yet"
+        since = "any more" if flow.outputs[0].totals.rows_in else "yet"
+        return "WAIT", f"no file matches {flow.outputs[0].source.removeprefix('read_files ')} {since}"
     if lag.seconds > LAGGING:
         return "LAG", ""
     if flow.source.ended and flow.drained:
@@ -242,7 +276,11 @@ def _waiting(table: StreamingTable, why: str) -> StreamStatus:
     return StreamStatus(table.name, "WAIT", 0.0, (0.0,) * 60, 0.0, 0, 0.0, 0, 0, 0, 0, 0, detail=why, source=_source(table))
 
 
-def _source(table: StreamingTable) -> str:
-    if table.source is None:
+def _source(flow: StreamingTable | InsertFlow) -> str:
+    if flow.source is None:
         return ""
-    return f"STREAM {table.source.name}" if isinstance(table.source, StreamRef) else table.source.label
+    return f"STREAM {flow.source.name}" if isinstance(flow.source, StreamRef) else flow.source.label
+
+
+def _flows_into(graph: Graph, table: StreamingTable) -> list[InsertFlow]:
+    return [d for d in graph.definitions if isinstance(d, InsertFlow) and d.table.lower() == table.name.lower()]

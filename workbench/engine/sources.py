@@ -8,22 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.batch import MAX_LINE, ChunkBuffer, Offset
 from workbench.config import Project
 from workbench.connectors.closed import ClosedSource
 from workbench.connectors.files import FileSource
-from workbench.connectors.intake import Intake
-from workbench.connectors.rate import RateSource
-from workbench.connectors.sockets import open_socket
 from workbench.connectors.source import Source
-from workbench.connectors.spool import LIMIT
-from workbench.connectors.spool_reader import SpoolReader
-from workbench.connectors.spool_source import SpoolSource
-from workbench.connectors.stdin import Inputs
-from workbench.connectors.stdin_source import StdinSource
 from workbench.errors import SourceError
 from workbench.language.definitions import ReadFiles, ReadRate, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
+
+if TYPE_CHECKING:
+    from workbench.connectors.intake import Intake
+    from workbench.connectors.stdin import Inputs
 
 Options = Sequence[tuple[str, str]]
 SAMPLE = 1 << 20
@@ -40,7 +37,7 @@ class Sources:
 
     Args:
         input: the descriptor of what is piped in; None: nothing.
-        limit: bytes that a spool may hold where its source says nothing.
+        limit: bytes that a spool may hold where its source says nothing; None: as spools do.
         receives: False when flows are off: then nothing is received, and live sources give nothing.
         wake: called when records have come.
     """
@@ -49,7 +46,7 @@ class Sources:
         self,
         project: Project,
         input: int | None = None,
-        limit: int = LIMIT,
+        limit: int | None = None,
         receives: bool = True,
         wake: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
@@ -74,14 +71,24 @@ class Sources:
         if isinstance(spec, ReadFiles):
             return open_files_source(self._project, flow, spec, options, offsets)
         if isinstance(spec, ReadRate):
+            from workbench.connectors.rate import RateSource
+
             return RateSource(spec.rows_per_second, spec.rows, name=spec.label, offsets=offsets)
         if not self._receives:
             return ClosedSource()
         with self._lock:
-            if isinstance(spec, ReadSocket):
-                return SpoolSource(flow, self._socket(spec), spec.url, offsets=offsets, wake=self._wake)
-            header = spec.format == "csv" and dict(options).get("header", "true") == "true"
-            return StdinSource(flow, self._stdin(), header=header, offsets=offsets, wake=self._wake)
+            return self._open_received(flow, spec, options, offsets)
+
+    def _open_received(self, flow: str, spec: ReadSocket | ReadStdin, options: Options, offsets: Sequence[Offset]) -> Source:
+        """A source over a spool; the rooms of what receives are opened with the first one."""
+        if isinstance(spec, ReadSocket):
+            from workbench.connectors.spool_source import SpoolSource
+
+            return SpoolSource(flow, self._socket(spec), spec.url, offsets=offsets, wake=self._wake)
+        from workbench.connectors.stdin_source import StdinSource
+
+        header = spec.format == "csv" and dict(options).get("header", "true") == "true"
+        return StdinSource(flow, self._stdin(), header=header, offsets=offsets, wake=self._wake)
 
     def sample(self, flow: str, spec: SourceSpec) -> tuple[bytes, str] | None:
         """The first whole records and the name of what they are from; None while there are none, or more of them may come at once.
@@ -168,6 +175,9 @@ class Sources:
     def _socket(self, spec: ReadSocket) -> Intake:
         known = self._sockets.get(spec.url)
         if known is None:
+            from workbench.connectors.sockets import open_socket
+            from workbench.connectors.spool import LIMIT
+
             folder = self._project.state / "received" / _folder(spec.url)
             intake = open_socket(
                 folder,
@@ -175,7 +185,7 @@ class Sources:
                 mode=spec.mode,
                 framing=spec.framing,
                 max_line=spec.max_line or MAX_LINE,
-                limit=spec.spool or self._limit,
+                limit=spec.spool or self._limit or LIMIT,
             )
             intake.spool.expect(self._names.get(spec.url, ()))
             known = self._sockets[spec.url] = (spec, intake)
@@ -188,7 +198,10 @@ class Sources:
 
     def _stdin(self) -> Inputs:
         if self._inputs is None:
-            self._inputs = Inputs(self._project.state / "received" / STDIN, self._input, self._limit)
+            from workbench.connectors.spool import LIMIT
+            from workbench.connectors.stdin import Inputs
+
+            self._inputs = Inputs(self._project.state / "received" / STDIN, self._input, self._limit or LIMIT)
             self._inputs.expect(self._names.get(STDIN, ()))
         return self._inputs
 
@@ -247,6 +260,8 @@ def _folder(url: str) -> str:
 
 
 def _first_records(intake: Intake, now: float) -> bytes:
+    from workbench.connectors.spool_reader import SpoolReader
+
     spool = intake.spool
     reader = SpoolReader(spool, "", spool.start, lambda text: None, lambda: now)
     buffer = ChunkBuffer(2 * SAMPLE)

@@ -276,8 +276,8 @@ class RunningState:
     key_columns: tuple[int, ...] = ()
     """For each key, the view's column that shows it; -1 when none does."""
     extras: tuple[Column, ...] = ()
-    """Columns that `_delta` and `_rows` have besides the stream's: `_window` (start of a hopping window: a row once for each of
-    them), `_late`; of sessions `_t` (event time, microseconds), `_b` (where a session must have ended to be closed), `_late`, `_row`."""
+    """Columns that `_delta` and `_rows` have besides the stream's: `_wb_window` (start of a hopping window: a row once for each of
+    them), `_wb_late`; of sessions `_wb_time` (microseconds), `_wb_bound` (where a session must have ended to be closed), `_wb_place`."""
     count: int = -1
     """The partial aggregate that counts the rows of a window, those that came late left out; -1 without a window that closes."""
     sessions: str = ""

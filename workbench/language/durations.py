@@ -15,6 +15,9 @@ UNITS = {
 }
 _SHORT = {"US": "MICROSECOND", "MS": "MILLISECOND", "S": "SECOND", "SEC": "SECOND", "MIN": "MINUTE", "H": "HOUR", "HR": "HOUR", "D": "DAY"}
 
+LONGEST = 1 << 60
+"""Microseconds, 36,000 years; with it every sum of times stays a number of 64 bits."""
+
 
 def unit(word: str) -> int | None:
     """Microseconds of a unit (`minute`, `MINUTES`, `min`), None when it is not one."""
@@ -26,7 +29,8 @@ def unit(word: str) -> int | None:
 
 
 def duration(text: str) -> int | None:
-    """Microseconds of `'1 minute'` or `'1 hour 30 minutes'`; None when it is no length of time or has no fixed length."""
+    """Microseconds of `'1 minute'` or `'1 hour 30 minutes'`; None when it is no length of time, has no fixed length, or is
+    longer than any event time is away."""
     parts = re.findall(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text)
     if not parts or re.sub(r"\s*\d+(?:\.\d+)?\s*[A-Za-z]+\s*", "", text):
         return None
@@ -36,4 +40,9 @@ def duration(text: str) -> int | None:
         if micros is None:
             return None
         total += round(float(count) * micros)
-    return total
+    return fixed(total)
+
+
+def fixed(micros: float) -> int | None:
+    """A length in whole microseconds; None when it is longer than any event time is away."""
+    return round(micros) if micros <= LONGEST else None

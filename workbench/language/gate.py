@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,9 +14,6 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from workbench.errors import QueryError, QueryRefused
 from workbench.language.functions import SYSTEM_FUNCTIONS, TABLE_FUNCTIONS
-
-# Its warnings about statements that it keeps as opaque text; those are refused here, with a better message.
-logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 READING_WORDS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE", "PIVOT", "UNPIVOT", "("})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 from sqlglot import exp
@@ -137,11 +138,11 @@ def _extras(window: EventWindow | None) -> tuple[Column, ...]:
     """What `_delta` has besides the stream's columns, by the kind of window."""
     if window is None:
         return ()
-    late = Column("_late", "BOOLEAN")
+    late = Column("_wb_late", "BOOLEAN")
     if window.key is not None and window.kind == "session":
-        return (Column("_t", "BIGINT"), Column("_b", "BIGINT"), late, Column("_row", "BIGINT"))
+        return (Column("_wb_time", "BIGINT"), Column("_wb_bound", "BIGINT"), late, Column("_wb_place", "BIGINT"))
     if window.key is not None and window.kind == "hopping":
-        return (Column("_window", "TIMESTAMP WITH TIME ZONE"), late)
+        return (Column("_wb_window", "TIMESTAMP WITH TIME ZONE"), late)
     return (late,)
 
 
@@ -149,7 +150,7 @@ def _counted(plan: _Plan) -> int:
     """The partial aggregate that counts the rows of a window, which is added where the query has none; -1 where no window closes."""
     if plan.window is None or plan.window.key is None:
         return -1
-    late = f" FILTER (WHERE NOT {plan.stream}._late)" if plan.window.on_late == "update" and plan.session is None else ""
+    late = f" FILTER (WHERE NOT {plan.stream}._wb_late)" if plan.window.on_late == "update" and plan.session is None else ""
     key = "count ( * )" + late
     total = "coalesce(sum({0}), 0)::BIGINT"
     plan.kept.setdefault(key, Kept((Draft().add(f"count(*){late}"),), (total,), total))
@@ -175,9 +176,35 @@ def _problems(text: Text, parts: Select, tokens: list[Token]) -> list[Problem]:
         if token.word("SELECT"):
             hint = "Join the table in the FROM: a row is judged against it as of its commit."
             out.append(text.problem(token.start, token.stop, "a subquery in the SELECT list or HAVING cannot be kept", hint))
+    for run in (parts.items, parts.group, parts.having):
+        out += _over(text, run)
     if error := volatile(text, tokens, TRIGGER):
         out += error.problems
     return out
+
+
+def _over(text: Text, run: list[Token]) -> list[Problem]:
+    """Window functions: they look at rows, or groups, beside the one that they stand in."""
+    out = []
+    for at, (token, after) in enumerate(pairwise(run)):
+        if token.word("OVER") and (after.symbol("(") or after.names) and at and run[at - 1].symbol(")"):
+            called = run[_called(run, at - 1) : at + 1]
+            message = f"{text.shown(called)} cannot be kept as a running state: it looks at other rows"
+            out.append(text.problem(called[0].start, called[-1].stop, message, f"{_LATER} Or: {TRIGGER[0].lower()}{TRIGGER[1:]}"))
+    return out
+
+
+def _called(run: list[Token], end: int) -> int:
+    """Where the call begins that this bracket ends; a FILTER (…) belongs to it."""
+    depth, at = 0, end
+    while at > 0:
+        depth += run[at].symbol(")") - run[at].symbol("(")
+        at -= 1
+        if depth == 0 and not (run[at].word("FILTER") and at and run[at - 1].symbol(")")):
+            return at
+        if depth == 0:
+            at -= 1
+    return 0
 
 
 def _plan(text: Text, parts: Select, tree: exp.Query | exp.Pivot | exp.Values, analysed: Draft, declared: tuple[Column, ...]) -> _Plan:
@@ -285,12 +312,12 @@ def _each(plan: _Plan, grouped: str, relation: str = DELTA) -> Draft:
     draft.comma([*columns, *(Draft().extend(part).add(f" AS _p{i}") for i, part in enumerate(stored))])
     s = plan.stream
     if plan.session is not None:
-        draft.add(f", {s}._t AS _end, {s}._b AS _b, {s}._late AS _late, min({s}._row) AS _first")
+        draft.add(f", {s}._wb_time AS _end, {s}._wb_bound AS _b, {s}._wb_late AS _late, min({s}._wb_place) AS _first")
     sources = plan.parts.sources
     if relation != DELTA:
         sources = [renamed(sources[0], relation, DELTA), *sources[1:]]
     _from(draft, plan.parts, sources).add(grouped)
-    return draft.add(f", {s}._t, {s}._b, {s}._late") if plan.session is not None else draft
+    return draft.add(f", {s}._wb_time, {s}._wb_bound, {s}._wb_late") if plan.session is not None else draft
 
 
 def _answers(plan: _Plan) -> list[str]:

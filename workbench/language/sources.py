@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from workbench.language.definitions import SourceSpec, StreamRef
-from workbench.language.durations import duration, unit
+from workbench.language.durations import duration, fixed, unit
 from workbench.language.files import read_files
 from workbench.language.rate import read_rate
 from workbench.language.select import clause
@@ -174,14 +174,15 @@ def interval(text: Text, tokens: list[Token]) -> tuple[int, int]:
     after = tokens[2] if len(tokens) > 2 else None
     micros = unit(after.text) if after and after.kind == "word" else None
     if micros is not None and value.kind in ("number", "string") and value.text.replace(".", "", 1).isdigit():
-        return round(float(value.text) * micros), 3
-    length = duration(value.text) if value.kind == "string" else None
+        length, used = fixed(float(value.text) * micros), 3
+    else:
+        length, used = duration(value.text) if value.kind == "string" else None, 2
     if length is None:
         stop = after or value
         raise text.between(
             [tokens[0], stop], "this is no fixed length of time", "Write INTERVAL 30 SECONDS; units are microseconds to weeks."
         )
-    return length, 2
+    return length, used
 
 
 def renamed(token: Token, relation: str, old: str) -> Token:

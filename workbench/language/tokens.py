@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -13,6 +14,9 @@ from sqlglot.tokenizer_core import TokenType
 from workbench.errors import PipelineError, Problem
 from workbench.language.definitions import Span
 from workbench.language.words import RESERVED
+
+# Its warnings about statements that it keeps as opaque text; those are refused here and by the gate, with a better message.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 Kind = Literal["word", "name", "string", "number", "symbol", "call", "stream"]
 

@@ -42,6 +42,8 @@ class Travel:
     clause: tuple[int, int] | None = None
     commits: bool = False
     """The query names `_commit`."""
+    stars: tuple[tuple[int, int, str], ...] = ()
+    """What is put into the text, so that a star beside a `_commit` does not give that again; see `Edited.parts`."""
 
 
 def travels(sql: str) -> tuple[Travel, ...]:
@@ -79,7 +81,10 @@ def _travel(table: exp.Table, text: str, tokens: list[Token], begin: int, commit
     cte = not table.db and table.name.lower() in ctes
     if when is None:
         other = cte or table.catalog or table.db.lower() not in ("", "main")
-        return None if other else Travel(table.name, table.db, begin + start, begin + stop, _alias(table, text), commits=True)
+        if other:
+            return None
+        stars = _stars(table, tokens, begin)
+        return Travel(table.name, table.db, begin + start, begin + stop, _alias(table, text), commits=True, stars=stars)
     if cte:
         raise QueryError(
             f"{table.name} is the name of a WITH here, and has no versions", "Write AT (…) after the table inside it.", begin + start
@@ -100,7 +105,36 @@ def _travel(table: exp.Table, text: str, tokens: list[Token], begin: int, commit
         constant_at=begin + arrow.end + 1 + len(text[arrow.end + 1 : closing.start]) - len(text[arrow.end + 1 : closing.start].lstrip()),
         clause=(begin + opening.start, begin + closing.end + 1),
         commits=commits,
+        stars=_stars(table, tokens, begin) if commits else (),
     )
+
+
+def _stars(table: exp.Table, tokens: list[Token], begin: int) -> tuple[tuple[int, int, str], ...]:
+    """Of the SELECT that reads the table, where that lists `_commit` by name as well."""
+    select = table.find_ancestor(exp.Select)
+    listed = select.expressions if select is not None else []
+    if not any(item.name.lower() == COMMIT for item in (one.unalias() for one in listed) if isinstance(item, exp.Column)):
+        return ()
+    found: list[tuple[int, int, str]] = []
+    for item in listed:
+        star = item.this if isinstance(item, exp.Column) else item
+        named = not isinstance(item, exp.Column) or item.table.lower() == table.alias_or_name.lower()
+        if isinstance(star, exp.Star) and named and not any(one.name.lower() == COMMIT for one in star.args.get("except_") or ()):
+            found += _leave_out(next(i for i, token in enumerate(tokens) if token.start == star.meta["start"]), tokens, begin)
+    return tuple(found)
+
+
+def _leave_out(star: int, tokens: list[Token], begin: int) -> list[tuple[int, int, str]]:
+    """What makes a star leave `_commit` out."""
+    after = tokens[star + 1 : star + 3]
+    if len(after) < 2 or after[0].text.upper() not in ("EXCLUDE", "EXCEPT"):
+        place = begin + tokens[star].end + 1
+        return [(place, place, f" EXCLUDE ({COMMIT})")]
+    place = begin + after[1].start
+    if after[1].token_type is TokenType.L_PAREN:
+        return [(place + 1, place + 1, f"{COMMIT}, ")]
+    end = begin + after[1].end + 1
+    return [(place, place, f"({COMMIT}, "), (end, end, ")")]
 
 
 def _alias(table: exp.Table, text: str) -> str:
@@ -166,6 +200,7 @@ def edited(sql: str, replaced: Iterable[tuple[Travel, str]]) -> Edited:
     parts: list[tuple[int, int, str]] = []
     for travel, query in replaced:
         parts.append((travel.start, travel.stop, f"({query}){travel.alias}"))
+        parts += [star for star in travel.stars if star not in parts]
         if travel.clause:
             parts.append((*travel.clause, ""))
     return Edited(sql, tuple(sorted(parts)))

@@ -11,6 +11,9 @@ from workbench.language.tokens import Text, Token, closing, quote, split
 
 Shape = Literal["tumbling", "hopping", "session"]
 
+ENDLESS = 1 << 61
+"""Microseconds; an event time beyond, in a year before -71,000 or after 75,000 such as DuckDB's 'infinity', is as none: it is never late,
+moves no watermark, and its row is in the window NULL, of whatever kind of window."""
 MOST_WINDOWS = 10_000
 """That one row may be in: each of them is a row of the running state."""
 
@@ -92,11 +95,12 @@ def _made(tokens: list[Token], time: list[Token], kind: Shape, size: int, slide:
     plain = time[-1:] if len(time) == 3 and time[1].symbol(".") else time
     name = " ".join(t.key for t in plain)
     if kind == "session":
-        sql, key = f"make_timestamptz({quote(stream)}._t)", f"session_window({name}, {size})"
+        sql, key = f"make_timestamptz({quote(stream)}._wb_time)", f"session_window({name}, {size})"
     elif kind == "hopping":
-        sql, key = f"{quote(stream)}._window", f"window({name}, {size}, {slide})"
+        sql, key = f"{quote(stream)}._wb_window", f"window({name}, {size}, {slide})"
     else:
         micros = f"epoch_us({written(time)})"
-        sql, key = f"make_timestamptz({micros} - (({micros} % {size}) + {size}) % {size})", f"window({name}, {size})"
+        known = f"CASE WHEN {micros} BETWEEN {-ENDLESS} AND {ENDLESS} THEN {micros} - (({micros} % {size}) + {size}) % {size} END"
+        sql, key = f"make_timestamptz({known})", f"window({name}, {size})"
     token = replace(tokens[0], kind="call", text=key, sql=sql, stop=tokens[-1].stop)
     return WindowCall(token, time, size, kind, slide)

@@ -44,11 +44,13 @@ CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP CURRENT_LOC
 CLOCK = frozenset(_CLOCK.split())
 """The same, written without brackets."""
 
-RESERVED_COLUMNS = ("_commit", "_row", "_metadata", "_violations", "_rescued_data")
-"""Column names that the workbench itself gives out; `_k0`, `_p0` and their like too."""
+RESERVED_COLUMNS = ("_commit", "_row", "_metadata", "_mask", "_verdict", "_violations", "_rescued_data")
+"""Column names that the workbench itself gives out; `_k0`, `_p0` and their like too, and those that begin with OWN."""
+OWN = "_wb_"
+"""How the names begin of columns that stand beside a stream's own while its rows are worked on."""
 
 
 def reserved_column(name: str) -> bool:
     """Whether a declared column may not have this name."""
     low = name.lower()
-    return low in RESERVED_COLUMNS or (low[:2] in ("_k", "_p", "_a") and low[2:].isdigit())
+    return low in RESERVED_COLUMNS or low.startswith(OWN) or (low[:2] in ("_k", "_p", "_a") and low[2:].isdigit())

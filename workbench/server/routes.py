@@ -177,8 +177,10 @@ async def control(calls: Calls, request: Request) -> Response:
 def _action(body: dict[str, Any]) -> Action:
     """Takes the action out of a body; what stays are its arguments."""
     action = body.pop("action", None)
+    if action is None:
+        raise UsageError('The body has no "action"', f"There are {', '.join(get_args(Action))}.")
     if not isinstance(action, str) or action not in get_args(Action):
-        raise UsageError(f'"action" is {action!r}', f"There are {', '.join(get_args(Action))}.")
+        raise UsageError(f"{action!r} is no action", f"There are {', '.join(get_args(Action))}.")
     return cast(Action, action)
 
 

@@ -25,7 +25,9 @@ class Server:
 
     def __init__(self, engine: Engine, path: Path) -> None:
         self.path = path
-        self._calls = Calls(engine, self.stop)
+        self.reason = ""
+        """Why it ended, in words; the first one that was given."""
+        self._calls = Calls(engine, lambda: self.stop("told so by a command"))
         config = uvicorn.Config(
             with_abort(application(self._calls)),
             http="h11",
@@ -47,8 +49,9 @@ class Server:
         with listening(self.path) as listener, _signals(self.stop):
             self._server.run(sockets=[listener])
 
-    def stop(self) -> None:
+    def stop(self, reason: str = "") -> None:
         """End `run` soon; from any thread."""
+        self.reason = self.reason or reason
         self._calls.stopping = True
         self._server.should_exit = True
 
@@ -67,12 +70,14 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
+def _signals(stop: Callable[[str], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, lambda caught, _: stop(signal.Signals(caught).name)) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield
     finally:

@@ -24,6 +24,7 @@ from workbench.language.draft import Draft
 from workbench.language.graph import reads
 from workbench.language.tokens import Token
 from workbench.language.words import reserved_column
+from workbench.store.casts import converts
 from workbench.store.names import literal, quote
 from workbench.store.passage import Passage, Wrong
 from workbench.store.session import Session
@@ -37,6 +38,7 @@ _GIVEN = (
     Column("_row", "BIGINT"),
     Column("_metadata", 'STRUCT(source VARCHAR, file VARCHAR, "offset" BIGINT, line BIGINT, peer VARCHAR, arrived_at TIMESTAMPTZ)'),
 )
+_GIVEN_NAMES = tuple(column.name for column in _GIVEN)
 _TRIGGER = "Write the view over the table, without STREAM and with TRIGGER ON UPDATE: it is computed anew after each change."
 
 
@@ -75,16 +77,14 @@ def bind(graph: Graph, open_session: Callable[[], Session], infer: Infer, root: 
     Args:
         open_session: opens an empty scratch database.
         root: where relative paths of read_csv(…) and its like begin; None: the current folder.
-        system: statements that make the system tables readable that definitions may name.
+        system: statements that make the system tables readable that definitions may name; run (15 ms) when something is not found.
     """
     session = open_session()
     try:
         session.execute("SET errors_as_json = true")
         if root is not None:
             session.execute(f"SET file_search_path = {literal(str(root))}")
-        if system:
-            session.execute(system)
-        binder = _Binder(session, graph, infer)
+        binder = _Binder(session, graph, infer, system)
         for definition in graph.definitions:
             binder.bind(definition)
         return binder.bound
@@ -106,10 +106,12 @@ class _Selected:
 class _Binder:
     """Binds one definition after another; each sound one becomes an empty table that the next ones can read."""
 
-    def __init__(self, session: Session, graph: Graph, infer: Infer) -> None:
+    def __init__(self, session: Session, graph: Graph, infer: Infer, system: str) -> None:
         self._session = session
         self._graph = graph
         self._infer = infer
+        self._system = system
+        """What makes the system tables, until they are made."""
         self.bound = Bound()
 
     def bind(self, definition: Definition) -> None:
@@ -191,6 +193,9 @@ class _Binder:
         given = self._input(name, origin, query, declared)
         if given is None:
             return None
+        if clash := next((c.name for c in given if c.name.lower() in _GIVEN_NAMES), None):
+            hint = "Declare its columns, each by a name of its own: schema => '…'."
+            raise Wrong([source.at_body(f"the source has a column {clash}, a name that is given out here", hint)])
         inferred = not isinstance(origin, StreamRef) and origin.schema is None and not declared
         rescued = (RESCUED,) if inferred and rescues and not isinstance(origin, StreamRef) and origin.format == "json" else ()
         stream = self._stream(origin.name) if isinstance(origin, StreamRef) else given
@@ -215,7 +220,11 @@ class _Binder:
         if query.identity and declared:
             return declared
         found = self._infer(origin, name)
-        return None if found is None else tuple(c for c in found if c.name != RESCUED.name)
+        if found is None:
+            return None
+        # A field of JSON that has a name of ours goes where all fields go that are no columns.
+        known = (RESCUED.name, *(_GIVEN_NAMES if origin.format == "json" else ()))
+        return tuple(c for c in found if c.name.lower() not in known)
 
     def _stream(self, name: str) -> tuple[Column, ...]:
         """Everything that a reader of a streaming table can name."""
@@ -242,7 +251,7 @@ class _Binder:
                     else "Add it to the SELECT."
                 )
                 problems.append(source.at_column(column.name, f"the SELECT gives no column {column.name}", hint))
-            elif not _converts(gives.type, column.type):
+            elif not converts(self._session, gives.type, column.type):
                 message = f"{column.name} is declared {column.type}, but the SELECT gives {gives.type}"
                 problems.append(source.at_column(column.name, message, f"Declare {gives.type}, or convert it in the SELECT."))
         extra = [c.name for c in found if c.name.lower() not in declared]
@@ -264,7 +273,7 @@ class _Binder:
                 has = ", ".join(c.name for c in columns)
                 hint = f"Declare it there, name it otherwise (… AS column), or leave it out. {table.name} has {has}."
                 problems.append(source.at_item(column.name, f"{table.name} has no column {column.name}", hint))
-            elif not _converts(column.type, own.type):
+            elif not converts(self._session, column.type, own.type):
                 message = f"{own.name} of {table.name} is {own.type}, but the SELECT gives {column.type}"
                 problems.append(source.at_item(column.name, message, "Convert it in the SELECT."))
         for column in columns:
@@ -278,7 +287,7 @@ class _Binder:
         """In a WHERE as well: there DuckDB refuses what looks at other rows."""
         draft = Draft().add("SELECT (", predicate, ") AS holds FROM _output WHERE (", predicate, ")")
         try:
-            [(_, kind)] = self._session.describe(draft.sql)
+            [(_, kind)] = self._describe(draft.sql)
         except QueryError as error:
             return [source.problem(error, draft, predicate)]
         if kind == "BOOLEAN":
@@ -306,36 +315,26 @@ class _Binder:
 
     def _described(self, sql: str, source: Passage, draft: str, hint: str = "") -> tuple[Column, ...]:
         try:
-            return tuple(Column(name, kind.replace('"NULL"', "INTEGER")) for name, kind in self._session.describe(sql))
+            return tuple(Column(name, kind.replace('"NULL"', "INTEGER")) for name, kind in self._describe(sql))
         except QueryError as error:
             problem = source.problem(error, source.parsed.drafts[draft], source.parsed.body)
             if hint:
                 problem = replace(problem, message=f"this cannot be kept as a running state: {problem.message}", hint=hint)
             raise Wrong([problem]) from error
 
+    def _describe(self, sql: str) -> list[tuple[str, str]]:
+        try:
+            return self._session.describe(sql)
+        except QueryError:
+            if not self._system:
+                raise
+        self._session.execute(self._system)
+        self._system = ""
+        return self._session.describe(sql)
+
     def _table(self, name: str, columns: tuple[Column, ...]) -> None:
         kind = "TABLE" if name.startswith("main.") else "TEMP TABLE"
         self._session.execute(f"CREATE OR REPLACE {kind} {name} ({', '.join(f'{quote(c.name)} {c.type}' for c in columns)})")
-
-
-_NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "BIGNUM", "BOOLEAN")
-_TIMES = ("DATE", "TIMESTAMP")
-
-
-def _converts(given: str, wanted: str) -> bool:
-    """Whether values of one type may become another's; DuckDB tells only when it meets a value, so this is by family."""
-    if given == wanted or "VARCHAR" in (given, wanted) or given == "JSON":
-        return True
-    return _family(given) == _family(wanted) != ""
-
-
-def _family(kind: str) -> str:
-    if kind.endswith("]"):
-        return "list"
-    head = kind.split("(", 1)[0]
-    if head in ("STRUCT", "MAP", "UNION"):
-        return head
-    return next((family[0] for family in (_NUMBERS, _TIMES) if any(name in head for name in family)), head if "TIME" in head else "")
 
 
 def _marks(table: StreamingTable) -> bool:

@@ -104,11 +104,11 @@ def publish_table(session: Session, entry: Entry) -> None:
 
 def add_rules(session: Session, stream: str, rules: Iterable[str]) -> None:
     """Begin to count rules that were not counted before."""
-    for rule in rules:
-        session.execute(
-            "INSERT INTO _system.rules SELECT ?, ? WHERE NOT EXISTS (FROM _system.rules WHERE stream = ? AND rule = ?)",
-            [stream, rule, stream, rule],
-        )
+    session.execute(
+        "INSERT INTO _system.rules SELECT ?, rule FROM (SELECT unnest(?::VARCHAR[]) AS rule) n"
+        " ANTI JOIN (FROM _system.rules WHERE stream = ?) USING (rule)",
+        [stream, list(dict.fromkeys(rules)), stream],
+    )
 
 
 def create_running_state(session: Session, entry: Entry, finish: str) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from workbench.language.definitions import Column, RunningState
+from workbench.language.windows import ENDLESS
 from workbench.store.catalog import Entry
 from workbench.store.names import literal, public, quote
-from workbench.store.recompute import ENDLESS, judge, rows_as_judged
+from workbench.store.recompute import judge, rows_as_judged
 from workbench.store.running import Progress, progress_of
 from workbench.store.session import Session
 from workbench.store.state import last_end, recompute

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from workbench.language.definitions import EventWindow, RunningState
 from workbench.language.sessions import UNBOUND
+from workbench.language.windows import ENDLESS
 from workbench.store.names import literal, quote, stored
 from workbench.store.session import Session
 
-ENDLESS = 1 << 61
-"""Microseconds; an event time beyond, such as DuckDB's 'infinity', is never late and moves no watermark."""
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 
 
@@ -29,18 +28,20 @@ def rows_as_judged(session: Session, view: str, state: RunningState, columns: Se
     window = state.window
     if window is None:
         return f"SELECT {names} FROM {stored(state.stream)}{_until(commit, '_commit')} ORDER BY rowid"
-    judged = _judged(session, view, state, names, commit)
+    judged = _judged(session, view, state, columns, commit)
+    names = ", ".join(f"_u{i} AS {quote(column)}" for i, column in enumerate(columns))
     known = f"SELECT * FROM ({judged}) WHERE _kind = 1"
     if window.kind == "hopping" and window.key is not None:
-        return f"SELECT {names}, _window, _late FROM ({_hopped(known, window)}){'' if window.on_late == 'update' else ' WHERE NOT _late'}"
+        taken = "" if window.on_late == "update" else " WHERE NOT _late"
+        return f"SELECT {names}, _window AS _wb_window, _late AS _wb_late FROM ({_hopped(known, window)}){taken}"
     late = f"coalesce({_late(window)}, false)"
     if window.kind == "session":
-        bound = f"CASE WHEN _time <= _w AND NOT {late} THEN _w - {window.size} ELSE {UNBOUND} END"
-        given = f"SELECT {names}, _time AS _t, {bound} AS _b, {late} AS _late, _r AS _row FROM ({known})"
-        return given if window.on_late == "update" else f"SELECT * FROM ({given}) WHERE NOT _late"
+        bound = f"CASE WHEN _time <= _w AND NOT {late} THEN _w - {window.size} ELSE {UNBOUND} END AS _wb_bound"
+        given = f"SELECT {names}, _time AS _wb_time, {bound}, {late} AS _wb_late, _r AS _wb_place FROM ({known})"
+        return given if window.on_late == "update" else f"SELECT * FROM ({given}) WHERE NOT _wb_late"
     if window.on_late == "update":
-        return f"SELECT {names}, {late} AS _late FROM ({known}) ORDER BY _r"
-    return f"SELECT {names}, false AS _late FROM ({known}) WHERE NOT {late} ORDER BY _r"
+        return f"SELECT {names}, {late} AS _wb_late FROM ({known}) ORDER BY _r"
+    return f"SELECT {names}, false AS _wb_late FROM ({known}) WHERE NOT {late} ORDER BY _r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,17 @@ def judge(session: Session, view: str, state: RunningState) -> Judged:
         start = "NULL::BIGINT" if window.key is None else "_time" if window.kind == "session" else _floor("_time", window.size)
         late = f"SELECT {start} AS start FROM ({known}) WHERE {_late(window)}"
     rows = session.execute(
-        f"WITH _judged AS MATERIALIZED ({_judged(session, view, state, '', None)})"
+        f"WITH _judged AS MATERIALIZED ({_judged(session, view, state, (), None)})"
         f" SELECT NULL AS counted, _w FROM _judged WHERE _kind = 3 UNION ALL SELECT count(*), start FROM ({late}) GROUP BY start"
     )
     (watermark,) = [value for counted, value in rows if counted is None]
     return Judged(watermark, {start: counted for counted, start in rows if counted is not None})
 
 
-def _judged(session: Session, view: str, state: RunningState, names: str, commit: int | None) -> str:
+def _judged(session: Session, view: str, state: RunningState, columns: Sequence[str], commit: int | None) -> str:
     """Every stored row (`_kind` 1) with `_time` and `_w`, the watermark that it saw, in microseconds; and what else moved it.
+
+    The stream's columns are `_u0`, `_u1`, … here, whatever they are called: so none is taken for another.
 
     The events are sorted once; what runs over them needs no order of its own, which DuckDB does in one pass: a twentieth of the time.
     """
@@ -83,7 +86,7 @@ def _judged(session: Session, view: str, state: RunningState, names: str, commit
     number, size = len(sources), state.window.size
     tops = [f"max(CASE WHEN _source = {literal(s)} THEN _time END) OVER ({_SO_FAR}) AS _m{i}" for i, s in enumerate(sources)]
     held = f"max(_held) OVER ({_SO_FAR}) % {1 << number} AS _active"
-    moved = f"SELECT *, {', '.join([*tops, held])} FROM ({_events(session, view, state, names, commit)})"
+    moved = f"SELECT *, {', '.join([*tops, held])} FROM ({_events(session, view, state, columns, commit)})"
     bits = [f"((_active // {1 << i}) % 2 = 1)" for i in range(number)]
     lows = ", ".join(f"CASE WHEN {bit} THEN _m{i} END" for i, bit in enumerate(bits))
     silent = " OR ".join(f"({bit} AND _m{i} IS NULL)" for i, bit in enumerate(bits))
@@ -93,7 +96,7 @@ def _judged(session: Session, view: str, state: RunningState, names: str, commit
     return f"SELECT *, lag(_after) OVER () AS _w FROM ({after})"
 
 
-def _events(session: Session, view: str, state: RunningState, names: str, commit: int | None) -> str:
+def _events(session: Session, view: str, state: RunningState, columns: Sequence[str], commit: int | None) -> str:
     """In order: changes of the sources that hold the watermark (`_kind` 0), rows (1), ends of the input (2), the end of it all (3).
 
     `_held`: the number of the change, then one bit for each source.
@@ -106,9 +109,10 @@ def _events(session: Session, view: str, state: RunningState, names: str, commit
     changes = f"SELECT *, lag(active) OVER {order} AS before, row_number() OVER {order} AS step FROM ({steps})"
     each = [f"list_contains(active, {literal(s)})::INT * {1 << i}" for i, s in enumerate(sources)]
     held = " + ".join([f"step::HUGEINT * {1 << len(sources)}", *each])
-    rows = _rows_with_source(session, state, names, commit)
+    rows = _rows_with_source(session, state, columns, commit)
+    names = "".join(f", _u{i}" for i in range(len(columns)))
     return (
-        f"SELECT _commit AS _c, 1 AS _kind, _r, _time, _source, NULL AS _held{', ' + names if names else ''} FROM ({rows})"
+        f"SELECT _commit AS _c, 1 AS _kind, _r, _time, _source, NULL AS _held{names} FROM ({rows})"
         f" UNION ALL BY NAME SELECT commit AS _c, 0 AS _kind, nth AS _r, {held} AS _held FROM ({changes})"
         " WHERE active IS DISTINCT FROM before"
         f" UNION ALL BY NAME SELECT commit AS _c, 2 AS _kind, nth AS _r FROM ({steps}) WHERE ended"
@@ -116,12 +120,13 @@ def _events(session: Session, view: str, state: RunningState, names: str, commit
     )
 
 
-def _rows_with_source(session: Session, state: RunningState, names: str, commit: int | None) -> str:
+def _rows_with_source(session: Session, state: RunningState, columns: Sequence[str], commit: int | None) -> str:
     """The stored rows with `_r`, their place, `_time` (NULL where it does not count) and `_source`, the flow that read them."""
     assert state.window is not None
     time = f"epoch_us({quote(state.window.time)})"
     counts = f"CASE WHEN isfinite({quote(state.window.time)}::TIMESTAMP) AND abs({time}) <= {ENDLESS} THEN {time} END AS _time"
-    rows = f"SELECT rowid AS _r, _commit, {counts}{', ' + names if names else ''} FROM {stored(state.stream)}{_until(commit, '_commit')}"
+    names = "".join(f", {quote(column)} AS _u{i}" for i, column in enumerate(columns))
+    rows = f"SELECT rowid AS _r, _commit, {counts}{names} FROM {stored(state.stream)}{_until(commit, '_commit')}"
     origins = f"FROM _system.commits WHERE stream = {literal(state.stream)}{_until(commit, 'id', 'AND')}"
     flows = session.execute(f"SELECT DISTINCT unnest(list_transform(origins, lambda o: o.flow)) {origins}")
     if len(flows) <= 1:

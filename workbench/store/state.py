@@ -5,8 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from workbench.language.definitions import Column, RunningState
+from workbench.language.windows import ENDLESS
 from workbench.store.names import literal, quote, stored
-from workbench.store.recompute import ENDLESS, rows_as_judged
+from workbench.store.recompute import rows_as_judged
 from workbench.store.session import Session
 
 FREE_PARTIALS = 20_000

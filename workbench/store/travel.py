@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from workbench.errors import QueryCancelled, QueryError
 from workbench.language.definitions import RunningState
 from workbench.language.travel import COMMIT, Edited, Travel, edited, travels
 from workbench.store.catalog import Entry, entries
+from workbench.store.commit import last_commit
 from workbench.store.names import quote, stored
 from workbench.store.rewind import taken_back, time_of
 from workbench.store.session import Session
@@ -39,7 +41,7 @@ class TimeTravel:
         if not found:
             return Edited(sql)
         book = entries(session)
-        replaced = [(travel, query) for travel in found if (query := self._query(session, travel, book)) is not None]
+        replaced = [(_of_kind(travel, book), query) for travel in found if (query := self._query(session, travel, book)) is not None]
         return edited(sql, replaced)
 
     def _query(self, session: Session, travel: Travel, book: Mapping[str, Entry]) -> str | None:
@@ -60,6 +62,11 @@ class TimeTravel:
         return as_of_sql(session, entry.name, state, commit)
 
 
+def _of_kind(travel: Travel, book: Mapping[str, Entry]) -> Travel:
+    """A running state's rows have no commit that a star could give."""
+    return travel if book[travel.name.lower()].kind == "streaming table" else replace(travel, stars=())
+
+
 def _rows(entry: Entry, commit: int | None, commits: bool) -> str:
     names = ", ".join([*(quote(column.name) for column in entry.columns), *([COMMIT] if commits else [])])
     return f"SELECT {names} FROM {stored(entry.name)}{'' if commit is None else f' WHERE {COMMIT} <= {commit}'}"
@@ -78,8 +85,8 @@ def _no_versions(travel: Travel, entry: Entry | None) -> QueryError:
 
 
 def _commit(session: Session, travel: Travel) -> int:
-    first, newest = session.execute("SELECT min(id), max(id) FROM _system.commit_log")[0]
-    if newest is None:
+    first, newest = session.execute("SELECT min(id) FROM _system.commit_log")[0][0], last_commit(session)
+    if first is None:
         raise QueryError("There is no commit yet", "The first rows make the first version.", travel.start)
     if travel.kind == "TIMESTAMP":
         return _commit_at(session, travel, first)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.language.definitions import RunningState
+from workbench.language.windows import ENDLESS
 from workbench.store import state as stored_state
 from workbench.store.inserts import repeated
-from workbench.store.recompute import ENDLESS
 from workbench.store.session import Session
 from workbench.stream.window import NEVER
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,16 +11,18 @@ import pyarrow as pa
 from workbench.batch import ACCEPTED, BLANK, REJECTED, Batch, RawBatch
 from workbench.language.definitions import Column, Expectation, Format
 from workbench.store.session import Session
-from workbench.stream.csv_decode import CsvDecoder
 from workbench.stream.decode_lines import Lines, Positions
 from workbench.stream.decode_types import typed
 from workbench.stream.drift import Drift
 from workbench.stream.drift_lines import DriftLines
 from workbench.stream.json_decode import JsonDecoder
 from workbench.stream.json_exact import RESCUED
-from workbench.stream.parquet_decode import ParquetDecoder
-from workbench.stream.text_decode import TextDecoder
 from workbench.stream.validate import TOO_LONG_BIT, reject_bits
+
+if TYPE_CHECKING:
+    from workbench.stream.csv_decode import CsvDecoder
+    from workbench.stream.parquet_decode import ParquetDecoder
+    from workbench.stream.text_decode import TextDecoder
 
 
 class Decoder:
@@ -35,7 +38,6 @@ class Decoder:
         inferred: the columns were inferred: fields beyond them go to `_rescued_data` (JSON).
         exact: take the exact way only (it is the only one where there is no memfd).
         drift: what is known of fields that do not fit; threads that decode one stream share it.
-        tells: fields without a column are told; False where the flow's SELECT chooses among them.
     """
 
     def __init__(
@@ -49,20 +51,32 @@ class Decoder:
         exact: bool = False,
         stream: str = "",
         drift: Drift | None = None,
-        tells: bool = True,
     ) -> None:
         self._session = session
         self._stream = stream
         self._reject = np.uint64(reject_bits(rules))
         self._rescue = inferred and format == "json"
         kinds = typed(session, columns)
-        self._drift = DriftLines(session, kinds, drift or Drift(), stream, self._rescue, tells)
+        self._drift = DriftLines(session, kinds, drift or Drift(), stream, self._rescue)
         empty = ", ".join(f"CAST(NULL AS {kind.type}) AS {kind.sql}" for kind in kinds)
         self._schema = session.arrow(f"SELECT {empty}{f', NULL::VARCHAR AS {RESCUED}' if self._rescue else ''} LIMIT 0").schema
         self._json = JsonDecoder(session, kinds, rules, stream, self._rescue, exact) if format == "json" else None
-        self._csv = CsvDecoder(session, kinds, options, rules, stream) if format == "csv" else None
-        self._text = TextDecoder(session, kinds, rules, stream) if format == "text" else None
-        self._parquet = ParquetDecoder(session, kinds, rules, stream) if format == "parquet" else None
+        self._csv: CsvDecoder | None = None
+        self._text: TextDecoder | None = None
+        self._parquet: ParquetDecoder | None = None
+        # The rooms of the other formats, which few flows need.
+        if format == "csv":
+            from workbench.stream.csv_decode import CsvDecoder
+
+            self._csv = CsvDecoder(session, kinds, options, rules, stream)
+        elif format == "text":
+            from workbench.stream.text_decode import TextDecoder
+
+            self._text = TextDecoder(session, kinds, rules, stream)
+        elif format == "parquet":
+            from workbench.stream.parquet_decode import ParquetDecoder
+
+            self._parquet = ParquetDecoder(session, kinds, rules, stream)
 
     def decode(self, raw: RawBatch) -> Batch:
         """The rows of a RawBatch.

@@ -9,15 +9,13 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from workbench.errors import ExpectationFailed
 from workbench.language.definitions import StreamingTable
 from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, StreamDelta
-from workbench.store.inserts import repeated
 from workbench.store.session import Session
 from workbench.stream.arrival import Arrival
 from workbench.stream.distinct import Deduplication, Kept
-from workbench.stream.rejections import RuleBook
+from workbench.stream.rejections import RuleBook, derived_rejections, stop_on_fail
 from workbench.stream.select import Selected
 
 
@@ -76,7 +74,7 @@ class Derived:
         if rows is None:
             return None
         selected = self.select(rows, at)
-        self._stop_on_fail(selected)
+        stop_on_fail(self.name, self.table, self.book, selected.mask, "row", self.inputs)
         runs = spread(origins, selected.record)
         self._kept = None
         if self.distinct is not None:
@@ -94,7 +92,16 @@ class Derived:
             stream=self.table.name,
             columns=self.columns,
             rows=table,
-            rejections=self._rejections(selected, rejected, at, first_id),
+            rejections=derived_rejections(
+                self.book,
+                selected.mask[rejected],
+                selected.raw.cast(pa.binary()),
+                f"STREAM {self.stream}",
+                self.stream,
+                np.asarray(selected.record)[rejected] + self.totals.rows_in,
+                at,
+                first_id,
+            ),
             counts=counts,
             totals=self.totals + counts,
             bytes=rows.num_rows,
@@ -118,32 +125,6 @@ class Derived:
         fates = np.bincount(selected.verdict, minlength=4)
         seen = int(np.count_nonzero(np.diff(selected.record))) + 1 if len(selected.record) else 0
         return Counts(records, int(fates[0]), int(fates[1]), int(fates[2]) + records - seen, int(fates[3]), len(selected.record) - seen)
-
-    def _rejections(self, selected: Selected, rejected: np.ndarray, at: float, first_id: int) -> pa.Table | None:
-        if not len(rejected):
-            return None
-        count = len(rejected)
-        places = np.asarray(selected.record)[rejected] + self.totals.rows_in
-        return pa.table(
-            {
-                "id": np.arange(first_id, first_id + count, dtype=np.int64),
-                "rules": self.book.lists(selected.mask[rejected]),
-                "raw": selected.raw.cast(pa.binary()),
-                "source": repeated(f"STREAM {self.stream}", count),
-                "file": repeated(self.stream, count),
-                "line": places + 1,
-                "offset": places,
-                "arrived_at": pa.repeat(at, count),
-            }
-        )
-
-    def _stop_on_fail(self, selected: Selected) -> None:
-        for bit, rule in enumerate(self.table.expectations, len(self.book.names) - len(self.table.expectations)):
-            if rule.action == "fail" and (selected.mask & np.uint64(1 << bit)).any():
-                raise ExpectationFailed(
-                    f"{self.name} stopped: a row of {self.stream} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
-                    f"Nothing of that batch is stored, of {self.stream} neither. Mend the rule or the data, then resume {self.stream}.",
-                )
 
 
 def accepted(arrivals: Sequence[Arrival]) -> tuple[pa.Table | None, np.ndarray]:

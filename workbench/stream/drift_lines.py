@@ -44,15 +44,16 @@ TAKES: dict[Family, frozenset[str]] = {
 class DriftLines:
     """Tells the drift of one decoder's batches into the Drift that it shares with the other threads'.
 
+    A field that the source's columns lack is news, declared or inferred as they are; which of them a SELECT chooses is not.
+
     Args:
         rescue: fields without a column are kept in `_rescued_data`.
-        tells: fields without a column are news; False where a SELECT chooses among them.
     """
 
-    def __init__(self, session: Session, columns: Sequence[Typed], drift: Drift, stream: str, rescue: bool, tells: bool) -> None:
+    def __init__(self, session: Session, columns: Sequence[Typed], drift: Drift, stream: str, rescue: bool) -> None:
         self._session, self._columns, self._drift = session, tuple(columns), drift
         self._where = f"{stream}: " if stream else ""
-        self._rescue, self._tells = rescue, tells
+        self._rescue = rescue
         self._names = {column.name for column in columns}
         self._takes = {c.name: TAKES[c.family] for c in columns if c.family in TAKES}
         self._shapes: dict[Any, int] = {}
@@ -77,7 +78,7 @@ class DriftLines:
     def of_table(self, batch: Batch, table: pa.Table) -> list[str]:
         """Notices about a row group."""
         names = {name.lower() for name in self._names}
-        if self._tells and any(name.lower() not in names for name in table.column_names):
+        if any(name.lower() not in names for name in table.column_names):
             with self._session.relation("_drifted", table.slice(0, 0)):
                 types = {name: {kind} for name, kind in self._session.describe("SELECT * FROM _drifted")}
             self._columns_of(batch, table.column_names, types, b"")
@@ -124,13 +125,13 @@ class DriftLines:
             found = _object(line)
             shape = (tuple(found), tuple(map(type, found.values())))
             if self._shapes.get(shape, 0) < SETTLED:
-                self._compared(batch, row, count // looks, found, shape, line)
+                self._compared(batch, row, _share(count, look, looks), found, shape, line)
 
     def _compared(self, batch: Batch, row: int, count: int, found: dict[str, Any], shape: Any, line: bytes) -> None:
         """One line; the shape of a line that fits, often enough to be usual, is not looked into any more."""
         known = {name: value for name, value in found.items() if value is not None and name in self._names}
         fits = True
-        if self._tells and not self._rescue:
+        if not self._rescue:
             others = [name for name in found if name not in self._names and found[name] is not None]
             for name in others:
                 self._new(batch, name, row, count, {json_kind(found[name])}, line)
@@ -144,14 +145,14 @@ class DriftLines:
     def _mistyped(self, batch: Batch, lines: Lines) -> None:
         """Fields of lines that were rejected as `_type` because their values are of another sort than the columns."""
         rows = np.flatnonzero(batch.mask & np.uint64(TYPE_BIT)) if len(batch.rejected) else ()
-        for row in rows[:WRONG_LOOKS]:
+        looks = min(WRONG_LOOKS, len(rows))
+        for look, row in enumerate(rows[:looks]):
             line = lines.line(int(row))
             found = _object(line)
             for name, takes in self._takes.items():
                 value = found.get(name)
                 if value is not None and sort_of(value) not in takes:
-                    share = max(1, len(rows) // WRONG_LOOKS)
-                    self._retyped(batch, name, int(row), share, value, line, "such lines are rejected as _type")
+                    self._retyped(batch, name, int(row), _share(len(rows), look, looks), value, line, "such lines are rejected as _type")
 
     def _retyped(self, batch: Batch, field: str, row: int, count: int, value: Any, line: bytes, fate: str) -> None:
         if self._drift.seen("retyped", field, count, {json_kind(value)}, line):
@@ -162,7 +163,7 @@ class DriftLines:
         """A header, or the columns of a row group."""
         known = {name.lower() for name in self._names}
         for name in names:
-            if self._tells and name and name.lower() not in known and self._drift.seen("new", name, 1, kinds.get(name, ()), sample):
+            if name and name.lower() not in known and self._drift.seen("new", name, 1, kinds.get(name, ()), sample):
                 self._say(f"new column `{name}` in {batch.raw.start.file} has no column in the table and is not stored", sample)
         there = {name.lower() for name in names}
         for column in self._columns:
@@ -184,6 +185,11 @@ class DriftLines:
     def _say(self, text: str, sample: bytes) -> None:
         shown = shown_line(sample[:SHOWN])
         self._said.append(f"{self._where}{text}{f': {shown}' if shown else ''}")
+
+
+def _share(count: int, look: int, looks: int) -> int:
+    """How many of the lines one of the looks stands for; together they stand for all."""
+    return count * (look + 1) // looks - count * look // looks
 
 
 def sort_of(value: Any) -> str:

@@ -131,15 +131,16 @@ class Flow:
         return bool(self._ready)
 
     def idle(self, now: float) -> bool:
-        """Whether it no longer holds a watermark: nothing is unread, and nothing came for `idle_timeout`; or it is stopped.
+        """Whether it no longer holds a watermark: nothing is unread, and nothing came for `idle_timeout`; or it is stopped. One that is
+        paused holds it until it is resumed, whatever came before: what arrives meanwhile shall not be late for that.
 
         Args:
             now: monotonic.
         """
         if self.stopped:
             return True
-        if self.paused and not self.news_at:  # since the start nobody reads it
-            return self.source.lag().bytes == 0
+        if self.paused and not self.source.ended:
+            return False
         if self._ready or self.in_flight or self.behind or not self.news_at:
             return False
         return self.source.idle and (self.source.ended or now - self.news_at >= self.idle_timeout)

@@ -12,7 +12,6 @@ from typing import Any
 from workbench.connectors.records import Records
 from workbench.language.definitions import Column, Format
 from workbench.store.session import Session
-from workbench.stream.csv_fields import Dialect, Fields
 from workbench.stream.json_exact import RESCUED
 
 Options = Sequence[tuple[str, str]]
@@ -53,7 +52,7 @@ def infer_options(sample: bytes, format: Format, options: Options, path: str = "
     if not given & {"delimiter", "delim", "sep"}:
         found.append(("delimiter", _delimiter(sample, options, path)))
     if "header" not in given:
-        first = next(iter(_records(sample, Dialect.of(found))), [])
+        first = next(iter(_records(sample, found)), [])
         found.append(("header", "false" if any(text_kind(field) not in ("", "VARCHAR") for field in first) else "true"))
     return tuple(found)
 
@@ -72,7 +71,7 @@ def infer_columns(session: Session, sample: bytes, format: Format, options: Opti
         case "json":
             return _json_columns(sample)
         case "csv":
-            return _csv_columns(sample, Dialect.of(infer_options(sample, format, options, path)))
+            return _csv_columns(sample, infer_options(sample, format, options, path))
         case "text":
             return (Column("value", "VARCHAR"),)
         case "parquet":
@@ -155,8 +154,11 @@ def common_type(kinds: set[str]) -> str:
     return "TIMESTAMPTZ" if kinds == {"TIMESTAMPTZ", "DATE"} else "VARCHAR"
 
 
-def _csv_columns(sample: bytes, dialect: Dialect) -> tuple[Column, ...]:
-    records = list(_records(sample, dialect))
+def _csv_columns(sample: bytes, options: Options) -> tuple[Column, ...]:
+    from workbench.stream.csv_fields import Dialect
+
+    dialect = Dialect.of(options)
+    records = list(_records(sample, options))
     if not records:
         return ()
     names = records[0] if dialect.header else [f"column{index}" for index in range(len(records[0]))]
@@ -169,8 +171,11 @@ def _csv_columns(sample: bytes, dialect: Dialect) -> tuple[Column, ...]:
     return _columns(kinds)
 
 
-def _records(sample: bytes, dialect: Dialect) -> Iterable[list[str]]:
-    """The fields of the sample's records that are neither blank nor malformed; NULL is empty."""
+def _records(sample: bytes, options: Options) -> Iterable[list[str]]:
+    """The fields of a CSV's records that are neither blank nor malformed; NULL is empty."""
+    from workbench.stream.csv_fields import Dialect, Fields
+
+    dialect = Dialect.of(options)
     fields = Fields(dialect)
     start = 0
     for end in Records(dialect.quote, dialect.delimiter).ends(sample, len(sample)).tolist():
@@ -186,7 +191,7 @@ def _delimiter(sample: bytes, options: Options, path: str) -> str:
     head = b"".join(sample.splitlines(keepends=True)[:SNIFFED])
     best, best_score = "\t" if path.lower().split(".gz")[0].split(".zst")[0].endswith(".tsv") else ",", (0, 0)
     for delimiter in DELIMITERS:
-        widths = Counter(len(record) for record in _records(head, Dialect.of([*options, ("delimiter", delimiter)])))
+        widths = Counter(len(record) for record in _records(head, [*options, ("delimiter", delimiter)]))
         width, count = widths.most_common(1)[0] if widths else (0, 0)
         if width > 1 and (count, width) > best_score:
             best, best_score = delimiter, (count, width)

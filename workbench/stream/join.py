@@ -15,15 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench.errors import ExpectationFailed
 from workbench.language.definitions import Column, IntervalJoin, StreamingTable
 from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, LateRows, StateDelta, StreamDelta
-from workbench.store.inserts import repeated
 from workbench.store.names import quote, stored
 from workbench.store.owned import PROGRESS, fold_progress, last_progress, owned, progress_rows
 from workbench.store.session import Session
@@ -31,7 +28,7 @@ from workbench.stream.arrival import Arrival
 from workbench.stream.buffer import Buffer
 from workbench.stream.derived import accepted, spread
 from workbench.stream.pairs import Pairs, pairs
-from workbench.stream.rejections import RuleBook
+from workbench.stream.rejections import RuleBook, derived_rejections, stop_on_fail
 from workbench.stream.select import Selector
 from workbench.stream.side import Judged, Side, Times, times_of
 from workbench.stream.window import NEVER
@@ -99,7 +96,7 @@ class JoinFlow:
         if not records:
             return None
         found = self._pairs(came, at)
-        self._stop_on_fail(found)
+        stop_on_fail(self.name, self.table, self.book, found.mask, "pair", self.inputs)
         rejected = np.flatnonzero(found.verdict == 1)
         counts = _counts(records, len(found.verdict), len(rejected))
         rows = found.table.append_column("_verdict", pa.array(found.verdict))
@@ -111,7 +108,16 @@ class JoinFlow:
             stream=self.table.name,
             columns=self.columns,
             rows=rows,
-            rejections=self._rejections(found, rejected, at, first_id),
+            rejections=derived_rejections(
+                self.book,
+                found.mask[rejected],
+                found.raw,
+                f"STREAM {' JOIN STREAM '.join(self.inputs)}",
+                self.name,
+                rejected + self.totals.accepted + self.totals.rejected,
+                at,
+                first_id,
+            ),
             counts=counts,
             totals=self.totals + counts,
             bytes=records,
@@ -235,34 +241,6 @@ class JoinFlow:
         progress = StateDelta(self._owned("progress"), progress_rows([(one.judged.after, one.judged.progress) for one in came]))
         late = [_late(place, side, one) for place, (side, one) in enumerate(zip(self.sides, came, strict=True)) if one.judged.late.any()]
         return (progress, StateDelta(self._owned("late"), pa.concat_tables(late))) if late else (progress,)
-
-    def _rejections(self, found: Pairs, rejected: npt.NDArray[np.int64], at: float, first_id: int) -> pa.Table | None:
-        if not len(rejected):
-            return None
-        left, right = self.inputs
-        count = len(rejected)
-        places = rejected + self.totals.accepted + self.totals.rejected
-        return pa.table(
-            {
-                "id": np.arange(first_id, first_id + count, dtype=np.int64),
-                "rules": self.book.lists(found.mask[rejected]),
-                "raw": found.raw,
-                "source": repeated(f"STREAM {left} JOIN STREAM {right}", count),
-                "file": repeated(self.name, count),
-                "line": places + 1,
-                "offset": places,
-                "arrived_at": pa.repeat(at, count),
-            }
-        )
-
-    def _stop_on_fail(self, found: Pairs) -> None:
-        for bit, rule in enumerate(self.table.expectations, len(self.book.names) - len(self.table.expectations)):
-            if rule.action == "fail" and (found.mask & np.uint64(1 << bit)).any():
-                both = " and ".join(dict.fromkeys(self.inputs))
-                raise ExpectationFailed(
-                    f"{self.name} stopped: a pair of {both} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
-                    f"Nothing of that batch is stored, of {both} neither. Mend the rule or the data, then resume them.",
-                )
 
 
 def _counts(records: int, found: int, rejected: int) -> Counts:

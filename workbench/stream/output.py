@@ -47,12 +47,17 @@ class Output:
         row = int(rows[0])
         return (row if batch.record is None else int(batch.record[row])), int(batch.mask[row] & bits)
 
-    def failure(self, bits: int, place: str) -> ExpectationFailed:
-        """Why it stops."""
+    def failure(self, bits: int, place: str, held_back: int = 0) -> ExpectationFailed:
+        """Why it stops. Args: held_back: records before it that are not stored either."""
         rule = next(r for i, r in enumerate(self.table.expectations, len(RESERVED_RULES)) if bits >> i & 1)
+        stored = "Everything before that line is stored."
+        if held_back:
+            records = "The record" if held_back == 1 else f"The {held_back:,} records"
+            stored = f"{records} before it {'is' if held_back == 1 else 'are'} not stored either:"
+            stored += " what is read together is joined as of one commit, all of it or nothing."
         return ExpectationFailed(
             f"{self.table.name} stopped: {place} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
-            "Everything before that line is stored. Mend the data or the rule, then resume; the flow goes on at that line.",
+            f"{stored} Mend the data or the rule, then resume; the flow goes on {'with them' if held_back else 'at that line'}.",
         )
 
     def status(self) -> ViewStatus | None:

@@ -42,6 +42,8 @@ ENOUGH_AFTER = 2.0
 """Seconds of draining after which it is measured where the sources end: one that always has news is read up to there."""
 ACTIVE_FOR = 1.0
 """Seconds after its last news in which a source is looked at once a tick."""
+DRAINING_LOOK = 0.01
+"""Seconds between looks at a source of which only what is there is read: the last look ends the run."""
 RETRY = 1.0
 """Seconds in which nothing is read or committed after a commit that found the disk full; commands are served meanwhile."""
 
@@ -487,7 +489,7 @@ class Pump:
                 # What a live file grew by meanwhile waits for the next tick: each little read costs as much as a larger one.
                 flow.hungry = more and (flow.behind or raw.start.file_id != flow.last_file)
                 flow.last_file = raw.start.file_id
-                flow.due_at = self._pace.next_tick(now)
+                flow.due_at = self._next_look(flow, now)
             self._lock.notify_all()
         if error:
             self._on_change()
@@ -517,7 +519,10 @@ class Pump:
         now = time.monotonic()
         flow.hungry = False
         flow.dry = flow.dry or not hungry
-        flow.due_at = self._pace.next_tick(now) if now < flow.active_until else now + self._poll
+        flow.due_at = self._next_look(flow, now) if now < flow.active_until or flow.goals is not None else now + self._poll
+
+    def _next_look(self, flow: Flow, now: float) -> float:
+        return self._pace.next_tick(now) if flow.goals is None else now + DRAINING_LOOK
 
 
 def _stopped(flow: Flow, error: Exception) -> FlowError:

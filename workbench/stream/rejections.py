@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from workbench.batch import RESERVED_RULES
+from workbench.errors import ExpectationFailed
+from workbench.language.definitions import StreamingTable
 from workbench.store.commit import RuleCount
 from workbench.store.inserts import repeated
 from workbench.stream.pending import Cut
@@ -78,3 +80,47 @@ def rejections(cuts: Sequence[Cut], book: RuleBook, first_id: int, source: str) 
             "arrived_at": np.repeat([cut.raw.arrived_at for cut in cuts], sizes),
         }
     )
+
+
+def derived_rejections(
+    book: RuleBook, mask: np.ndarray, raw: pa.Array, source: str, file: str, places: np.ndarray, at: float, first_id: int
+) -> pa.Table | None:
+    """Rejected rows of a flow over streaming tables as rows for quarantine; None when there are none.
+
+    Args:
+        mask: uint64[n], of the rejected rows alone; `raw` and `places` (what they were the how-manieth of) are theirs too.
+    """
+    count = len(mask)
+    if not count:
+        return None
+    return pa.table(
+        {
+            "id": np.arange(first_id, first_id + count, dtype=np.int64),
+            "rules": book.lists(mask),
+            "raw": raw,
+            "source": repeated(source, count),
+            "file": repeated(file, count),
+            "line": places + 1,
+            "offset": places,
+            "arrived_at": pa.repeat(at, count),
+        }
+    )
+
+
+def stop_on_fail(flow: str, table: StreamingTable, book: RuleBook, mask: np.ndarray, what: str, streams: Sequence[str]) -> None:
+    """Stop a flow over streaming tables before it stores a row that broke a rule ON VIOLATION FAIL UPDATE.
+
+    Args:
+        what: `row` or `pair`, as messages call what it judges.
+
+    Raises:
+        ExpectationFailed: some row did.
+    """
+    for bit, rule in enumerate(table.expectations, len(book.names) - len(table.expectations)):
+        if rule.action == "fail" and (mask & np.uint64(1 << bit)).any():
+            names = list(dict.fromkeys(streams))
+            both, them = " and ".join(names), names[0] if len(names) == 1 else "them"
+            raise ExpectationFailed(
+                f"{flow} stopped: a {what} of {both} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
+                f"Nothing of that batch is stored, of {both} neither. Mend the rule or the data, then resume {them}.",
+            )

@@ -199,7 +199,7 @@ class RunningView:
         if window.kind == "session":
             found.partials, found.late_counts = self._sessions(session, rows, times, seen, late, window)
         else:
-            found.partials = self._partials(session, rows.append_column("_late", pa.array(late)))
+            found.partials = self._partials(session, rows.append_column("_wb_late", pa.array(late)))
         starts = None
         if window.key is not None and window.kind == "tumbling":
             starts = times[where] - times[where] % window.size
@@ -211,8 +211,8 @@ class RunningView:
         found = hops(times, seen, window)
         late, starts = found.missed(window.slide)
         taken = found.whole if window.on_late == "update" else found.timely
-        given = rows.append_column("_base", pa.array(found.base, mask=times == NEVER))
-        given = given.append_column("_timely", pa.array(found.timely)).append_column("_taken", pa.array(taken))
+        given = rows.append_column("_wb_base", pa.array(found.base, mask=times == NEVER))
+        given = given.append_column("_wb_timely", pa.array(found.timely)).append_column("_wb_taken", pa.array(taken))
         return _Found(
             self._partials(session, given), self._listed(session, rows, late, times, seen, starts), counted(starts), missed=len(late)
         )
@@ -222,8 +222,8 @@ class RunningView:
     ) -> tuple[pa.Table, pa.Table | None]:
         """The partials of a delta, and how many late rows it has, by key and time."""
         bound = np.where((times <= seen) & (times != NEVER) & ~late, seen - window.size, UNBOUND)
-        given = rows.append_column("_t", pa.array(times, mask=times == NEVER)).append_column("_b", pa.array(bound))
-        given = given.append_column("_late", pa.array(late)).append_column("_row", pa.array(np.arange(len(times))))
+        given = rows.append_column("_wb_time", pa.array(times, mask=times == NEVER)).append_column("_wb_bound", pa.array(bound))
+        given = given.append_column("_wb_late", pa.array(late)).append_column("_wb_place", pa.array(np.arange(len(times))))
         partials = self._partials(session, given)
         if not late.any():
             return partials, None
@@ -282,11 +282,12 @@ def _delta_sql(window: EventWindow | None, columns: tuple[str, ...], feed: str) 
     if window is None:
         return f"SELECT {names} {accepted}"
     if window.kind == "session":
-        return f"SELECT {names}, _t, _b, _late, _row {accepted}"
+        return f"SELECT {names}, _wb_time, _wb_bound, _wb_late, _wb_place {accepted}"
     if window.kind == "hopping" and window.key is not None:
-        inner = f"SELECT {names}, _base, _timely, unnest(range(_taken)) AS _hop {accepted} AND _taken > 0"
-        return f"SELECT {names}, make_timestamptz(_base - _hop * {window.slide}) AS _window, _hop >= _timely AS _late FROM ({inner})"
-    return f"SELECT {names}, _late {accepted}" if window.on_late == "update" else f"SELECT {names} {accepted} AND NOT _late"
+        inner = f"SELECT {names}, _wb_base, _wb_timely, unnest(range(_wb_taken)) AS _wb_hop {accepted} AND _wb_taken > 0"
+        begun = f"make_timestamptz(_wb_base - _wb_hop * {window.slide}) AS _wb_window"
+        return f"SELECT {names}, {begun}, _wb_hop >= _wb_timely AS _wb_late FROM ({inner})"
+    return f"SELECT {names}, _wb_late {accepted}" if window.on_late == "update" else f"SELECT {names} {accepted} AND NOT _wb_late"
 
 
 def _expires(window: EventWindow | None) -> str:

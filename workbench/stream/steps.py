@@ -53,8 +53,7 @@ class Recipe:
         format = "parquet" if isinstance(self.source, ReadRate) else self.source.format
         rules = self.table.expectations if judging else ()
         return Decoder(
-            session, self.reads, format, self.options, rules, inferred=self.inferred, stream=self.table.name, drift=self.drift,
-            tells=self.inferred or self.query.identity,
+            session, self.reads, format, self.options, rules, inferred=self.inferred, stream=self.table.name, drift=self.drift
         )  # fmt: skip
 
     def selector(self, session: Session) -> Selector:

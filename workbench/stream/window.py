@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.language.definitions import EventWindow
-from workbench.store.recompute import ENDLESS
+from workbench.language.windows import ENDLESS
 from workbench.store.running import Progress
 
 NEVER = -(1 << 62)

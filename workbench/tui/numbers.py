@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from datetime import datetime, tzinfo
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from workbench.moments import MONTHS
+
 DAY = 86_400.0
 
 

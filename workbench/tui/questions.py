@@ -47,8 +47,10 @@ def quit_sheet(picture: Picture) -> Sheet:
 
 
 def plan_sheet(picture: Picture, question: str, plan: ControlPlan, note: str = "", alarming: bool = False) -> Sheet:
-    """What a command would do, in the engine's own sentences; one that cannot be done has no key to do it."""
+    """What a command would do, in the engine's own sentences; one that cannot be done, or is, has no key to do it."""
     says = [Words("")] + [Words(f"{picture.look.glyphs.skipped} {sentence}", hang=2) for sentence in plan.says]
+    if plan.already:
+        return Sheet(picture, question, note="there is nothing to do", body=says)
     if not plan.possible:
         return Sheet(picture, question, note="this cannot be done", alarming=True, body=says)
     key, word = DOINGS[plan.action]

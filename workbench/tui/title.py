@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from workbench.tui.line import Line
 from workbench.tui.look import Look
-from workbench.tui.text import width
+from workbench.tui.text import width, wrap_words
 
 
 class Part(NamedTuple):
@@ -72,9 +72,11 @@ def keys(look: Look, *pairs: tuple[str, str]) -> list[Part]:
 
 
 def flowing(line: Line, parts: Sequence[Part], indent: int) -> list[Line]:
-    """Parts behind what is on a line, three cells between them; those that do not fit go on indented lines below it."""
+    """Parts behind what is on a line, three cells between them; those that do not fit go on indented lines below it, on several
+    when one line is not enough."""
     out = [line]
-    for part in parts:
+    wide = line.cells - indent - 1
+    for part in [whole._replace(text=piece) for whole in parts for piece in _pieces(whole.text, wide)]:
         if out[-1].x > indent:
             if out[-1].room < width(part.text) + 3:
                 out.append(Line(line.look, line.cells, line.ground).gap(indent))
@@ -82,3 +84,7 @@ def flowing(line: Line, parts: Sequence[Part], indent: int) -> list[Line]:
                 out[-1].gap(3)
         out[-1].left(part.text, min(out[-1].room, width(part.text)), part.colour, bold=part.bold)
     return out
+
+
+def _pieces(text: str, cells: int) -> list[str]:
+    return wrap_words(text, cells) if width(text) > cells > 0 else [text]

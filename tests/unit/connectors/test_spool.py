@@ -554,3 +554,21 @@ def test_a_closed_source_gives_nothing(stand: Stand) -> None:
     source.close()
     source.close()
     assert source.read(ChunkBuffer(100)) is None
+
+
+def test_a_full_spool_names_who_holds_it(stand: Stand) -> None:
+    first = stand.open(limit=8 * 4096)
+    spool = spool_of(first)
+    second = stand.open(name="u", intake=first._intake)
+    spool.expect(("t", "u", "v"))
+    assert not first.lag().full
+    while spool.has_room:
+        put(first, *[b"x" * 100] * 30)
+    assert first.lag().held_by == ("t", "u", "v")  # v has not come yet
+    read(second)
+    assert second.lag().held_by == ("t", "v")
+    spool.expect(("t", "u"))
+    assert (first.lag().held_by, first.lag().full, first.lag().drops) == (("t",), True, False)
+    read(first)
+    assert not second.lag().full
+    assert second.lag().held_by == ()

@@ -12,8 +12,13 @@ import pytest
 
 from tests.conftest import wait_until
 from workbench.config import Settings, open_project
+from workbench.connectors.files import FileSource
+from workbench.connectors.source import Source
+from workbench.engine import planner
 from workbench.engine.engine import Engine
+from workbench.engine.sources import Sources
 from workbench.errors import PipelineError, UsageError
+from workbench.stream.flow import Flow
 
 ORDERS = "CREATE STREAMING TABLE orders (id BIGINT, country VARCHAR) AS SELECT * FROM STREAM read_files('in.ndjson', format => 'json');\n"
 SMALL = (
@@ -102,3 +107,42 @@ def test_a_statement_of_the_console_that_fails_on_stored_rows_leaves_nothing(roo
             engine.execute(SMALL)
         assert ask(engine, "SELECT name FROM workbench.catalog") == [("orders",)]
         assert engine.problems == ()
+
+
+@pytest.mark.parametrize("fails", ["the second source", "the flow over the first"])
+def test_a_reload_that_fails_midway_leaves_no_source_open(root: Path, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    opened: list[FileSource] = []
+    closed: list[FileSource] = []
+    close, open_source = FileSource.close, Sources.open
+
+    def opening(self: Sources, flow: str, *given: Any) -> Source:
+        if flow == "more" and fails == "the second source":
+            raise OSError("too many open files")
+        source = open_source(self, flow, *given)
+        assert isinstance(source, FileSource)
+        opened.append(source)
+        return source
+
+    def closing(self: FileSource) -> None:
+        closed.append(self)
+        close(self)
+
+    def flow(*given: Any) -> Flow:
+        raise MemoryError
+
+    monkeypatch.setattr(Sources, "open", opening)
+    monkeypatch.setattr(FileSource, "close", closing)
+    with running(root, ORDERS) as engine:
+        until(engine, "SELECT count(*) FROM orders", [("10",)])
+        kept = opened.pop()
+        if fails == "the flow over the first":
+            monkeypatch.setattr(planner, "Flow", flow)
+        more = ORDERS.replace("orders", "other").replace("in.nd", "other.nd") + ORDERS.replace("orders", "more").replace("in.nd", "more.nd")
+        (root / "pipelines" / "more.sql").write_text(more)
+        with pytest.raises((OSError, MemoryError)):
+            engine.reload()
+        wait_until(lambda: bool(opened) and closed == opened)
+        (root / "pipelines" / "more.sql").unlink()
+        append(root, 10, 12)
+        until(engine, "SELECT count(*) FROM orders", [("12",)])
+    assert kept in closed

@@ -105,11 +105,11 @@ CHOSEN = "WHERE session_window(ts, '1 minute') > x GROUP"
 def test_windows_that_hop_and_sessions_are_keys() -> None:
     hopping = running(f"SELECT window(ts, '1 minute', '25 seconds'), a, count(*) AS n {MARKED}")
     assert hopping.window == EventWindow("ts", 60_000_000, 5_000_000, 0, "hopping", 25_000_000)
-    assert [c.name for c in hopping.extras] == ["_window", "_late"]
+    assert [c.name for c in hopping.extras] == ["_wb_window", "_wb_late"]
     assert 'AS "window"' in hopping.finish
     session = running(f"SELECT a, session_window(s.ts, '5 minutes'), count(*) AS n {MARKED}")
     assert session.window == EventWindow("ts", 300_000_000, 5_000_000, 1, "session")
-    assert [c.name for c in session.extras] == ["_t", "_b", "_late", "_row"]
+    assert [c.name for c in session.extras] == ["_wb_time", "_wb_bound", "_wb_late", "_wb_place"]
     assert 'AS "session_window"' in session.finish
     assert running(f"SELECT window(ts, '1 minute', '60 seconds') AS w, count(*) AS n {MARKED}").window == EventWindow(
         "ts", 60_000_000, 5_000_000, 0, "tumbling", 60_000_000
@@ -203,11 +203,32 @@ def test_what_differs_from_run_to_run_is_refused(expression: str) -> None:
         (f"SELECT session_window(ts, '1 minute').start AS w, count(*) {MARKED}", "start itself"),
         ("SELECT max(window(a, '1 day', '1 hour')) AS w FROM STREAM s WATERMARK a DELAY OF INTERVAL 1 DAY", "are keys"),
         (f"SELECT session_window(ts, '1 minute') AS w, count(*) {MARKED.replace('GROUP', CHOSEN)}", "WHERE has chosen"),
+        ("SELECT count(*) AS n FROM STREAM s WATERMARK a DELAY OF INTERVAL 300000000 DAYS", "no fixed length"),
+        ("SELECT window(ts, '300000000 days') AS w, count(*) FROM STREAM s GROUP BY w", "no size"),
         ("SELECT count(*) AS n FROM STREAM s WATERMARK a DELAY 5", "not complete"),
     ],
 )
 def test_what_a_running_state_cannot_do_is_refused(query: str, message: str) -> None:
     assert any(message in said for _, said in refused(query)), refused(query)
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("row_number() OVER ()", "row_number() OVER"),
+        ("1 + lag(a, 1) OVER (ORDER BY a)", "lag(a, 1) OVER"),
+        ("rank() OVER w", "rank() OVER"),
+        ("count(*) FILTER (WHERE (a > 0)) OVER ()", "count(*) FILTER (WHERE (a > 0)) OVER"),
+    ],
+)
+def test_a_window_function_is_refused_where_it_stands(expression: str, shown: str) -> None:
+    for query in (
+        f"SELECT a, count(*) AS n, {expression} AS m FROM STREAM s GROUP BY a",
+        f"SELECT a FROM STREAM s GROUP BY a, {expression}",
+    ):
+        assert (shown, f"{shown} cannot be kept as a running state: it looks at other rows") in refused(query)
+    joined = f"SELECT a, count(*) AS n FROM STREAM s JOIN (SELECT b, {expression} AS m FROM c) AS d ON a = b GROUP BY a"
+    assert not any("looks at other rows" in message for _, message in refused(joined))
 
 
 def test_on_late_needs_a_watermark() -> None:

@@ -240,6 +240,8 @@ def test_unknown_fields_of_a_flow_go_where_its_table_keeps_them() -> None:
         ("SELECT id, upper(country) AS land FROM STREAM orders", "land", "t has no column land"),
         ("SELECT country FROM STREAM orders", "SELECT country FROM STREAM orders", "t.id is NOT NULL"),
         ("SELECT id, amount AS at_ FROM STREAM orders", "at_", "at_ of t is TIMESTAMP WITH TIME ZONE, but the SELECT gives DOUBLE"),
+        ("SELECT id, amount * INTERVAL 1 DAY AS at_ FROM STREAM orders", "at_", "TIME ZONE, but the SELECT gives INTERVAL"),
+        ("SELECT INTERVAL 1 DAY AS id FROM STREAM orders", "id", "id of t is BIGINT, but the SELECT gives INTERVAL"),
         ("SELECT id, contry FROM STREAM orders", "contry", "no column contry"),
         ("SELECT id, id FROM STREAM orders", "SELECT id, id FROM STREAM orders", "two columns are named id"),
     ],

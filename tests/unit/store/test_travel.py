@@ -97,6 +97,27 @@ def test_a_table_as_of_a_commit(pool: QueryPool, sql: str, expected: str) -> Non
     assert answer(pool, sql) == [(expected,)]
 
 
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("SELECT *, _commit FROM orders", "id amount _commit"),
+        ("SELECT _commit AS c, o.* FROM orders AS o", "c id amount"),
+        ("SELECT * EXCLUDE (amount), _commit FROM orders AT (VERSION => 2)", "id _commit"),
+        ("SELECT * EXCLUDE amount, orders._commit FROM main.orders", "id _commit"),
+        ("SELECT * EXCLUDE (_commit), _commit FROM orders", "id amount _commit"),
+        ("SELECT * REPLACE (1 AS id), _commit FROM orders", "id amount _commit"),
+        ("SELECT * FROM (SELECT *, _commit FROM orders)", "id amount _commit"),
+        ("SELECT *, a._commit FROM orders a JOIN orders b USING (id)", "id amount amount _commit"),
+        ("SELECT s.*, o._commit FROM orders o, (SELECT 1 AS x) s", "x _commit"),
+        ("SELECT 2 * 3 AS six, count(*) AS n, _commit FROM orders GROUP BY ALL", "six n _commit"),
+    ],
+)
+def test_a_star_beside_the_commit_does_not_give_it_again(pool: QueryPool, sql: str, columns: str) -> None:
+    status = ended(pool, sql)
+    assert status.state == "done", status.error
+    assert [name for name, _ in status.columns] == columns.split()
+
+
 def test_the_commit_of_a_row_is_seen_only_by_queries_that_name_it(pool: QueryPool) -> None:
     assert [name for name, _ in ended(pool, "SELECT * FROM orders AT (VERSION => 1)").columns] == ["id", "amount"]
     assert answer(pool, "SELECT _commit, count(*) FROM orders GROUP BY ALL ORDER BY ALL") == [("1", "10"), ("2", "10"), ("3", "10")]

@@ -71,6 +71,15 @@ async def test_what_cannot_be_done_says_why_and_has_no_key_for_it() -> None:
         assert not stage.engine.asked("control")
 
 
+async def test_what_is_so_already_is_no_alarm() -> None:
+    async with staged() as stage:
+        stage.engine.plans = [ControlPlan("", "rewind", ("orders is there already.",), possible=False, already=True)]
+        await ask_rewind(stage)
+        assert stage.sees("there is nothing to do")
+        assert not stage.sees("this cannot be done")
+        assert not stage.sees("rewind it")
+
+
 async def test_enter_does_nothing_while_the_place_is_not_understood() -> None:
     async with staged() as stage:
         await stage.press("r", "enter")

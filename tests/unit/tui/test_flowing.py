@@ -186,6 +186,26 @@ async def test_colon_goes_to_the_stream_of_a_source() -> None:
         assert stage.app.picture.stream == "clicks"
 
 
+async def test_what_the_kernel_lost_is_told_apart() -> None:
+    first = flowing()
+    clicks = first.streams[1]
+    flows = tuple(replace(f, dropped_by_kernel=904) if f.dropped else f for f in clicks.flows)
+    engine = FakeEngine(replace(first, streams=(first.streams[0], replace(clicks, flows=flows), *first.streams[2:])))
+    async with staged(engine=engine) as stage:
+        await stage.press("j", "z")
+        await stage.shows("904 of them by the kernel: raise net.core.rmem_max")
+
+
+async def test_a_long_detail_is_shown_whole_at_80_cells() -> None:
+    first = flowing()
+    why = "its spool is full: senders wait until some of it is committed; invoices and shipments get nothing more either"
+    clicks = replace(first.streams[1], flows=tuple(replace(f, detail=why) for f in first.streams[1].flows[:1]))
+    async with staged(engine=FakeEngine(replace(first, streams=(first.streams[0], clicks))), size=(80, 24)) as stage:
+        await stage.press("j", "z")
+        await stage.shows("its spool is full: senders wait until some of it is committed; invoices and")
+        assert stage.sees("    shipments get nothing more either")
+
+
 async def test_w_without_a_state_says_so() -> None:
     async with staged(engine=FakeEngine(flowing())) as stage:
         await stage.press("j", "j", "w")
@@ -195,8 +215,17 @@ async def test_w_without_a_state_says_so() -> None:
 async def test_v_in_the_zoom_chooses_the_state_that_w_means() -> None:
     async with staged(engine=FakeEngine(flowing())) as stage:
         await stage.press("z", "v", "w")
+        await stage.shows("revenue_by_country has no windows; v goes on to revenue_by_minute, which has.")
+        await stage.press("v", "w")
         await stage.until(lambda: stage.engine.asked("submit"))
-        assert "revenue_by_country" in str(stage.engine.asked("submit")[-1][1])
+        assert "revenue_by_minute" in str(stage.engine.asked("submit")[-1][1])
+
+
+async def test_a_state_without_event_time_has_no_late_rows_and_says_so() -> None:
+    async with staged(engine=FakeEngine(flowing())) as stage:
+        await stage.press("z", "v", "L")
+        await stage.shows("revenue_by_country has no event time: no row of it is late.")
+        assert not stage.engine.asked("submit")
 
 
 async def test_a_stream_that_is_newer_than_the_figures_is_waited_for() -> None:

@@ -106,6 +106,15 @@ async def test_failed_and_waiting_streams_say_why() -> None:
         await stage.until(lambda: stage.engine.asked("control") == [("control", failed.name, "resume", "t-1", {})])
 
 
+async def test_an_input_without_a_record_is_waited_for_by_its_name() -> None:
+    async with staged(engine=FakeEngine(replace(EMPTY, inputs=("tcp://localhost:5140",))), filled=False) as stage:
+        await stage.shows("Nothing has come to tcp://localhost:5140 yet. The first record")
+        assert not stage.sees("No streams yet")
+        busy = Notice(1, NOW, "warning", "tcp://localhost:5140: cannot listen: Address already in use; it is tried again")
+        stage.engine.push(replace(EMPTY, inputs=("tcp://localhost:5140",), notices=(busy,)))
+        await stage.until(lambda: stage.sees("cannot listen: Address already in use") and not stage.sees("Nothing has come"))
+
+
 async def test_empty_panes_say_what_to_do() -> None:
     async with staged(engine=FakeEngine(EMPTY), filled=False) as stage:
         await stage.shows("No streams yet. Write CREATE STREAMING TABLE")

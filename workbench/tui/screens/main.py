@@ -23,6 +23,7 @@ from workbench.tui.messages import Copy, Frame, Opened, PromptChanged, PromptDon
 from workbench.tui.panes.failures import FailureZoom
 from workbench.tui.panes.sql import SqlPane
 from workbench.tui.panes.streams import StreamPane
+from workbench.tui.widgets.event_time import missing
 from workbench.tui.widgets.failures import Failures, newest, rules_of
 from workbench.tui.widgets.footer import Footer
 from workbench.tui.widgets.header import Header
@@ -285,7 +286,9 @@ class MainScreen(Screen[None]):
 
     def action_ask(self, what: str) -> None:
         """`late` or `windows` of the view that is shown, as SQL in a tab of its own."""
-        if self.picture.view:
+        if why := missing(self.picture, what):
+            self.footer.say(why, "warning")
+        elif self.picture.view:
             self.show_pane("4")
             self.sql.look_at(copying.VIEW_QUESTIONS[what](self.picture.view))
         else:

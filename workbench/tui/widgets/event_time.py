@@ -9,6 +9,7 @@ from workbench.protocol import ViewStatus
 from workbench.tui.line import Line
 from workbench.tui.live import Live
 from workbench.tui.numbers import count, size, stamp
+from workbench.tui.picture import Picture
 from workbench.tui.text import width
 from workbench.tui.title import Part, flowing
 
@@ -16,6 +17,18 @@ LATE = {"list": "listed", "update": "taken in", "drop": "left out"}
 """What becomes of late rows, by the view's ON LATE."""
 WINDOWED = {"tumbling", "hopping", "session"}
 WIDE = 100
+
+
+def missing(picture: Picture, what: str) -> str:
+    """Why the view that is shown has no `windows`, or no `late` rows; empty when it may have some."""
+    views = picture.snapshot.views if picture.snapshot is not None else ()
+    shown = next((view for view in views if view.name == picture.view), None)
+    if shown is None or shown.kind in WINDOWED:
+        return ""
+    if what == "windows":
+        others = [view.name for view in views if view.stream == shown.stream and view.kind in WINDOWED]
+        return f"{shown.name} has no windows{f'; v goes on to {others[0]}, which has' if others else ''}."
+    return f"{shown.name} has no event time: no row of it is late." if shown.kind == "groups" and not shown.late else ""
 
 
 def title_parts(pane: Live, view: ViewStatus) -> list[Part]:

@@ -137,12 +137,15 @@ def _address(pane: Live, cells: int, f: FlowStatus, wide: bool) -> list[Line]:
     notes: list[Part] = []
     if f.dropped:
         notes.append(Part(f"{g.fail} {count(f.dropped)} lost before they could be kept", p.fail, True))
+    if f.dropped_by_kernel:
+        notes.append(Part(f"{count(f.dropped_by_kernel)} of them by the kernel: raise net.core.rmem_max", p.fail))
     if f.limit is not None:
         notes.append(Part(f"limit {f.limit:,.0f} rows/s", p.held))
     if f.watermark_idle:
         notes.append(Part("idle, holds no watermark", p.muted))
     if not wide and f.hold_limit:
-        notes.append(Part(f"{count(f.peers)} peers, {size(f.held)} of {size(f.hold_limit)} held", p.muted))
+        peers = "" if "udp://" in f.source or "unixgram://" in f.source else f"{count(f.peers)} peer{'' if f.peers == 1 else 's'}, "
+        notes.append(Part(f"{peers}{size(f.held)} of {size(f.hold_limit)} held", p.muted))
     if f.detail:
         notes.append(Part(f.detail, p.fail if f.state == "FAIL" else p.muted))
     line = pane.line(cells).gap(4).put(cut_middle(visible(address(f)), max(12, cells // 2 - 4), g.ellipsis), p.faint)

@@ -134,7 +134,8 @@ class Streams(Listing):
         glyph, name = STREAM_STATES[now.state]
         colour, calm = self.look.colour(name), now.state in {"RUN", "DONE", "WAIT"}
         line.put(f"{self.look.glyph(glyph)} ", colour).left(now.state, STATE - 2, p.muted if calm else colour, bold=not calm)
-        if now.detail and now.state in {"FAIL", "WAIT", "STOP"}:
+        goes_on = len(now.flows) > 1 and s.rate >= 0.5  # by another of its sources
+        if now.detail and now.state in {"FAIL", "WAIT", "STOP"} and not goes_on:
             return self._detail(line, columns, now)
         line.right(rate(s.rate), RATE, p.bright if s.rate >= 0.5 else p.faint).gap(2)
         if columns["spark"]:
@@ -227,6 +228,12 @@ class Streams(Listing):
             text = "The engine is gone. `:` restart starts it again; nothing that was committed is lost."
         elif picture.snapshot is not None and picture.snapshot.problems:
             text = "The pipelines have errors, so no stream runs yet. Mend the file; it is read again when it is saved."
+        elif picture.snapshot is not None and picture.snapshot.inputs:
+            said = [f"Nothing has come {'through the pipe' if one == '-' else f'to {one}'} yet" for one in picture.snapshot.inputs]
+            text = f"{'; '.join(said)}. The first record tells how to read it, and makes it a table."
+            waited = picture.snapshot.inputs
+            troubles = [n.text for n in picture.snapshot.notices if n.kind != "info" and any(one in n.text for one in waited)]
+            text = troubles[-1] if troubles else text
         else:
             text = "No streams yet. Write CREATE STREAMING TABLE … AS SELECT * FROM STREAM read_files('data/*.ndjson') into pipelines/."
         return [self.line(cells).gap(2).put(part, p.muted) for part in wrap_words(text, max(20, cells - 4))]
