@@ -6,15 +6,17 @@ A thread appends, the state is asked for as often as it answers; a row counts as
 from __future__ import annotations
 
 import argparse
-import asyncio
+import http.client
 import json
+import socket
 import threading
 import time
 from bisect import bisect_left
 from itertools import pairwise
 from pathlib import Path
 
-from tests.benchmarks.lab import TOTAL, Feeder, client_of, orders_file, project, report, running, spread
+from tests.benchmarks.lab import TOTAL, Feeder, orders_file, project, report, running, spread
+from workbench.config import Settings, open_project
 
 WARM_UP = 2.0
 """Seconds at the beginning that do not count."""
@@ -22,18 +24,36 @@ BETWEEN_LOOKS = 0.005
 """Seconds; looking without a pause would take a core of its own, and be what is measured."""
 
 
-async def looks(folder: Path, feeder: threading.Thread, patience: float = 2.0) -> list[tuple[float, int]]:
+class Looker(http.client.HTTPConnection):
+    """One connection to an engine's socket, with as little of its own in the way as can be: the look is what is measured."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("engine")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self._path))
+
+    def total(self) -> int:
+        """Orders in the state that counts them."""
+        self.request("GET", "/v1/views/total/state?limit=1")
+        page = json.loads(self.getresponse().read())
+        return int(page["rows"][0]["amount"]) if page["rows"] else 0
+
+
+def looks(folder: Path, feeder: threading.Thread, patience: float = 2.0) -> list[tuple[float, int]]:
     """(moment, accepted rows in the state) of every answer, until a while after the last append."""
-    client = client_of(folder)
+    looker = Looker(open_project(folder, Settings()).socket)
     seen: list[tuple[float, int]] = []
     end = None
     while end is None or time.perf_counter() < end:
-        page = await client.state("total", 1)
-        seen.append((time.perf_counter(), int(page.rows[0].amount) if page.rows else 0))
-        await asyncio.sleep(BETWEEN_LOOKS)
+        amount = looker.total()
+        seen.append((time.perf_counter(), amount))
+        time.sleep(BETWEEN_LOOKS)
         if end is None and not feeder.is_alive():
             end = time.perf_counter() + patience
-    await client.aclose()
+    looker.close()
     return seen
 
 
@@ -66,7 +86,7 @@ def main() -> None:
         with running(folder):
             thread = threading.Thread(target=feeder.feed)
             thread.start()
-            seen = asyncio.run(looks(folder, thread))
+            seen = looks(folder, thread)
             thread.join()
     counts = [count for _, count in seen]
     begin = feeder.appended[0][0] + WARM_UP

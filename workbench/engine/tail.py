@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from workbench.stream.rejections import RuleBook
 KEPT = 400
 PER_COMMIT = 60
 RAW_KEPT = 300
+UNREADABLE = (1 << len(RESERVED_RULES)) - 1 - 4
+"""Rules whose rejects have no cells to show; a row that only lacks a value has them."""
 
 
 class TailRing:
@@ -71,8 +74,9 @@ class TailRing:
             return []
         shown = np.flatnonzero(delta.rows["_verdict"].to_numpy() == ACCEPTED)[-PER_COMMIT:]
         first = delta.totals.accepted - len(shown) + 1
-        places = [_Place(first + i) for i in range(len(shown))]
-        return [_End(_taken(delta.rows, names, shown), time.time(), places)] if len(shown) else []
+        if not len(shown):
+            return []
+        return [_End(_taken(delta.rows, names, shown), time.time(), len(shown), lambda: [_Place(first + i) for i in range(len(shown))])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,9 @@ class _Place:
 class _End:
     """The last records of one commit and source; holds nothing of the rest."""
 
-    def __init__(self, table: pa.Table, arrived_at: float, places: list[_Place]) -> None:
+    def __init__(self, table: pa.Table, arrived_at: float, count: int, places: Callable[[], list[_Place]]) -> None:
         self.table = table
-        self.count = len(places)
+        self.count = count
         self._arrived_at = arrived_at
         self._places = places
         self._rows: tuple[TailRow, ...] | None = None
@@ -99,20 +103,30 @@ class _End:
     @classmethod
     def of_cut(cls, cut: Cut, shown: np.ndarray, names: tuple[str, ...], book: RuleBook, first_id: int) -> _End:
         """Args: first_id: of the cut's first rejected row in quarantine."""
-        unreadable = (1 << len(RESERVED_RULES)) - 1 - 4  # a row that only lacks a value has its cells
-        places = []
-        for row, line in zip(shown.tolist(), cut.lines(shown).tolist(), strict=True):
-            mask = int(cut.mask[row])
-            place = int(np.searchsorted(cut.rejected, row)) if cut.verdict[row] == REJECTED else None
-            raw, id = (None, None) if place is None else (cut.raw_lines[place].as_py() or b"", first_id + place)
-            places.append(_Place(line, tuple(book.broken(mask)) if mask else (), bool(mask & unreadable), raw, id))
-        return cls(_taken(cut.rows, names, shown), cut.raw.arrived_at, places)
+        lines, masks = cut.lines(shown), cut.mask[shown]
+        dropped = cut.verdict[shown] == REJECTED
+        nth = np.searchsorted(cut.rejected, shown)
+        raws = cut.raw_lines.take(pa.array(nth[dropped]))
+
+        def places() -> list[_Place]:
+            raw = iter(raws.to_pylist())
+            return [
+                _Place(
+                    line,
+                    tuple(book.broken(mask)) if mask else (),
+                    bool(mask & UNREADABLE),
+                    *((next(raw) or b"", first_id + n) if out else ()),
+                )
+                for line, mask, out, n in zip(lines.tolist(), masks.tolist(), dropped.tolist(), nth.tolist(), strict=True)
+            ]
+
+        return cls(_taken(cut.rows, names, shown), cut.raw.arrived_at, len(shown), places)
 
     def rows(self) -> tuple[TailRow, ...]:
         """Formatted at the first look."""
         if self._rows is None:
             cells = format.cells_of_rows(self.table)
-            self._rows = tuple(self._row(place, row) for place, row in zip(self._places, cells, strict=True))
+            self._rows = tuple(self._row(place, row) for place, row in zip(self._places(), cells, strict=True))
         return self._rows
 
     def _row(self, place: _Place, row: tuple[str | None, ...]) -> TailRow:
