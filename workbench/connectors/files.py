@@ -127,6 +127,7 @@ class FileSource:
         except FileNotFoundError:
             if self._roster.vanished(file):
                 self._turns.push(file)
+            self.rescan()  # what it became may be older than what would be read next
             return None
         except OSError as error:
             file.broken = file.found.stamp if error.errno is None else None

@@ -312,6 +312,8 @@ class Roster:
         other = self.remains.renamed(file)
         if other is None or file.held:
             return other
+        if _shrunk_unread(file, other):
+            return None
         with suppress(OSError):
             return other if self.files.get(other.key, file) is file and has_content(other, file.identity, self._parquet) else None
         return None
@@ -331,7 +333,7 @@ class Roster:
         if file.content is not None:
             return False
         with suppress(OSError):
-            return not has_content(found, file.identity, self._parquet)
+            return _shrunk_unread(file, found) or not has_content(found, file.identity, self._parquet)
         return False
 
     def _supplanted(self, file: FollowedFile, now: float) -> None:
@@ -437,3 +439,8 @@ class Roster:
             if file.file_id not in homes:
                 self.farewells.append(self.memory.over(file))
         self.said += missed(given_up)
+
+
+def _shrunk_unread(file: FollowedFile, found: Found) -> bool:
+    """Nothing was read by which two files could be told apart, but this one is smaller: it was made later, under the same inode."""
+    return not file.identity.head.length and found.size < file.found.size

@@ -31,6 +31,10 @@ class Reader:
     def take(self, source: FileSource, limit: int | None = None, commit: bool = True) -> list[bytes]:
         """Records of all batches that can be read now."""
         source.rescan()
+        return self.go_on(source, limit, commit)
+
+    def go_on(self, source: FileSource, limit: int | None = None, commit: bool = True) -> list[bytes]:
+        """The same, as of the last look."""
         records: list[bytes] = []
         while raw := source.read(self.buffer, limit):
             self.batches.append(raw)

@@ -306,6 +306,26 @@ def test_deleted_between_the_look_and_the_read(reader: Reader, tmp_path: Path) -
     assert source.notices() == ["a.ndjson was deleted with 16 bytes unread"]
 
 
+@pytest.mark.parametrize("looks", [False, True], ids=["at once", "after another look"])
+def test_packed_between_the_look_and_the_read(reader: Reader, tmp_path: Path, looks: bool) -> None:
+    """It is read where it stands in the order, although its inode belongs to the newest file now."""
+    oldest, old, log = (tmp_path / name for name in ("app.log.2", "app.log.1", "app.log"))
+    for number, path in enumerate((oldest, old)):
+        path.write_bytes(lines(number * 40, number * 40 + 40))
+        os.utime(path, ns=(0, (number + 1) * 10**12))
+    source = reader.source("app.log*")
+    source.rescan()
+    with gzip.open(tmp_path / "app.log.2.gz", "wb") as packed:
+        packed.write(oldest.read_bytes())
+    os.utime(tmp_path / "app.log.2.gz", ns=(0, 10**12))
+    oldest.rename(log)
+    log.write_bytes(lines(80, 90))
+    taken = [] if looks else reader.go_on(source)
+    assert taken + everything(reader, source) == numbers(0, 90)
+    source = reader.restart(source, "app.log*")
+    assert everything(reader, source) == []
+
+
 def test_renamed_between_the_look_and_the_read(reader: Reader, tmp_path: Path) -> None:
     file = tmp_path / "a.ndjson"
     file.write_bytes(lines(0, 2))
