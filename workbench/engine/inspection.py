@@ -28,8 +28,6 @@ SEARCHED = 200_000
 PREVIEW = 200
 LOOKS = 64
 """Clients and views whose last amounts are remembered, for Δ."""
-NUMBERS = count(1)
-"""For the names of prepared statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,7 @@ class Inspector:
         self._looks: OrderedDict[tuple[str, str], dict[tuple[str, ...], float]] = OrderedDict()
         self._seen: OrderedDict[tuple[str, int], _Seen] = OrderedDict()
         self._prepared: OrderedDict[tuple[str, int], tuple[_Shape, str]] = OrderedDict()
+        self._numbers = count(1)
 
     def close(self) -> None:
         with self._lock:
@@ -171,7 +170,7 @@ class Inspector:
         if known is not shape:
             if name:
                 self._session.execute(f"DEALLOCATE {name}")
-            name = f"_look_{next(NUMBERS)}"
+            name = f"_look_{next(self._numbers)}"
             self._session.execute(f"PREPARE {name} AS {shape.sql} LIMIT {limit}")
         self._prepared[(view.name, limit)] = shape, name
         if len(self._prepared) > LOOKS:

@@ -204,6 +204,7 @@ class Flow:
 
     def resume(self) -> None:
         self.error, self.paused, self.hungry, self.due_at = None, False, True, 0.0
+        self.news_at = 0.0  # it is idle only once it was looked at
 
     def reset(self) -> None:
         """Forget everything that is read and not committed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 SHARE, LEAST_SHARE = 0.8, 0.2
 """Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often. The least is for a
@@ -13,7 +12,7 @@ BUSY = 10_000
 STEP = 0.005
 """Seconds; a pace that changed a little with every commit would put the next tick anywhere."""
 MOST = 0.25
-"""Seconds; however dear commits are, rows are not held longer than this."""
+"""Seconds; however dear commits are, rows are not held longer than this, or than the tick."""
 NO_TICK = 0.002
 """Seconds between looks when the tick is set to 0."""
 
@@ -45,18 +44,17 @@ class Pace:
             return 0.0
         share = LEAST_SHARE + (SHARE - LEAST_SHARE) * min(1.0, self._records / BUSY)
         least = max(self._cost / share, self._lasts)
-        return min(MOST, max(self.tick, math.ceil(least / STEP) * STEP))
+        return max(self.tick, min(MOST, math.ceil(least / STEP) * STEP))
 
     def next_tick(self, now: float) -> float:
         """Ticks are the same moments for all flows, so that one commit takes what came to each of them. `now` is monotonic."""
         seconds = self.seconds
         return now + seconds - now % seconds if self.tick else now + NO_TICK
 
-    def decoded(self, cpu: float, records: int) -> None:
-        """A read was decoded; `cpu` seconds. Records of the last whole second tell how busy it is."""
+    def decoded(self, cpu: float, records: int, now: float) -> None:
+        """A read was decoded, in `cpu` seconds. Records of the last whole second tell how busy it is."""
         self._decoding += cpu
         seen, until = self._counted
-        now = time.monotonic()
         if now >= until:
             self._records = 0.0 if now >= until + 1.0 else float(seen)
             seen, until = 0, now + 1.0

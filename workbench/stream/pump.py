@@ -405,8 +405,6 @@ class Pump:
             self._on_change()
 
     def _upkeep_when_due(self) -> None:
-        if not self._upkeep.due:
-            return
         with self._lock:
             if self._busy:
                 return
@@ -416,7 +414,8 @@ class Pump:
             self._upkeep.run(self.assembler.plan)
         finally:
             with self._lock:
-                self.load.disk(time.monotonic() - began, time.monotonic())
+                now = time.monotonic()
+                self.load.disk(now - began, now)
                 self._busy = False
                 self._lock.notify_all()
 
@@ -505,8 +504,9 @@ class Pump:
             result = _stopped(flow, caught)
         with self._lock:
             failed = flow.error
-            self._pace.decoded(time.thread_time() - used, 0 if isinstance(result, FlowError) else result[0].records)
-            flow.load.decode(time.monotonic() - began, time.monotonic())
+            now = time.monotonic()
+            self._pace.decoded(time.thread_time() - used, 0 if isinstance(result, FlowError) else result[0].records, now)
+            flow.load.decode(now - began, now)
             if not isinstance(result, FlowError):
                 flow.allowance.took(result[0].records, raw.length)
             flow.finish(epoch, number, result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from workbench.errors import DatabaseStopped, WorkbenchError
 from workbench.store.commit import Commit, tidy
@@ -21,7 +22,7 @@ TIDY_AFTER = 256
 
 
 class Upkeep:
-    """Work for the writer's turn, between two commits. Nothing here loses or changes a row: what fails is tried again later.
+    """Work for the writer's turn, between two commits. Nothing here loses or changes a row: what fails is tried again when it is due next.
 
     Args:
         say: takes a sentence for the user when the log can no longer be folded, and when it can again.
@@ -32,26 +33,17 @@ class Upkeep:
         self._untidy = 0
         self._obstacle = ""
 
-    @property
-    def due(self) -> bool:
-        return self._untidy >= TIDY_AFTER or self._checkpoint_due
-
     def run(self, plan: Plan) -> None:
         """All that is due.
 
         Raises:
             DatabaseStopped: nothing works any more until it is opened anew.
         """
-        if self._checkpoint_due:
-            try:
-                self._database.checkpoint()
-            except DatabaseStopped:
-                raise
-            except WorkbenchError as error:
-                log.warning("the checkpoint waits: %s", error)
+        if self._log_may_be_folded():
+            self._try("the log was not folded", self._database.checkpoint)
         if self._untidy >= TIDY_AFTER:
             self._untidy = 0
-            self._tidy(plan)
+            self._try("outdated offsets were not folded", lambda: self._tidy(plan))
 
     def after(self, commit: Commit, plan: Plan) -> None:
         """What a commit made due at once: states with too many partial rows, memories with too many keys."""
@@ -59,37 +51,40 @@ class Upkeep:
         touched = {delta.view for delta in commit.views}
         for view in plan.views:
             if view.name in touched and view.compaction_due:
-                self._compact(view, commit.id)
+                self._try(f"{view.name} was not compacted", partial(self._compact, view, commit.id))
         for distinct in plan.deduplications:
             if distinct.prune_due:
                 distinct.prune(self._database.writer)
 
-    @property
-    def _checkpoint_due(self) -> bool:
-        size = self._database.log_bytes()
-        if size <= CHECKPOINT_TAILING:
+    def _log_may_be_folded(self) -> bool:
+        """Whether it has grown, and nothing is in the way; what is, is said when it changes."""
+        if self._database.log_bytes() <= CHECKPOINT_TAILING:
             return False
         obstacle = self._database.obstacle
-        if bool(obstacle) != bool(self._obstacle):
+        if obstacle != self._obstacle:
             name = self._database.path.name
-            text = f"the log is not folded into {name}: {obstacle}; it grows meanwhile" if obstacle else f"{name} can be written again"
+            text = (
+                f"the log is not folded into {name}: {obstacle}; it grows meanwhile" if obstacle else f"the log is folded into {name} again"
+            )
             log.warning("%s", text)
             self._say(text)
         self._obstacle = obstacle
         return not obstacle
 
     def _tidy(self, plan: Plan) -> None:
-        try:
-            tidy(self._database.writer)
-            for keeper in plan.remembering:
-                keeper.prune(self._database.writer)
-        except WorkbenchError as error:
-            log.warning("outdated offsets were not folded: %s", error)
+        tidy(self._database.writer)
+        for keeper in plan.remembering:
+            keeper.prune(self._database.writer)
 
     def _compact(self, view: RunningView, commit: int) -> None:
+        view.groups = groups(self._database.writer, view.name, view.state)
+        if view.compaction_due:
+            view.partials = compact(self._database.writer, view.name, view.state, commit)
+
+    def _try(self, failed: str, work: Callable[[], None]) -> None:
         try:
-            view.groups = groups(self._database.writer, view.name, view.state)
-            if view.compaction_due:
-                view.partials = compact(self._database.writer, view.name, view.state, commit)
+            work()
+        except DatabaseStopped:
+            raise
         except WorkbenchError as error:
-            log.warning("%s was not compacted: %s", view.name, error)
+            log.warning("%s: %s", failed, error)
