@@ -61,7 +61,7 @@ class Terminal:
         os.write(self._descriptor, text.encode())
         return time.perf_counter()
 
-    def wait_for(self, text: str, deadline: float = 30.0) -> float:
+    def wait_for(self, text: str, deadline: float = 200.0) -> float:
         """The moment at which a text without blanks has been written since the last `forget`."""
         end = time.perf_counter() + deadline
         while text.encode() not in self.seen:

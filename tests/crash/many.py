@@ -19,7 +19,7 @@ from tests.crash.world import World
 REPOSITORY = Path(__file__).parents[2]
 WORLD = 25
 """Kills after which everything is settled and a new world begins, so that the checks stay quick."""
-UP = 30.0
+UP = 200.0
 """Seconds in which an engine takes its first connection."""
 
 

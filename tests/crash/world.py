@@ -71,7 +71,7 @@ PAUSE = 0.04
 ROTATION = 600
 """Lines after which the log is rotated."""
 
-PATIENCE = 90.0
+PATIENCE = 300.0
 """Seconds that the last engine has to store all that is left."""
 
 Connection = tuple[str, int, int]
@@ -227,7 +227,7 @@ class World:
         with self._engine(flows=True) as engine:
             self._ending.set()
             for thread in self._threads[1:]:
-                thread.join(60)
+                thread.join(300)
             self._over.set()
             self._threads[0].join()
             before, count = dropped(engine), 50
@@ -287,7 +287,7 @@ class World:
         self._over.set()
         self._ending.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(300)
 
     @contextmanager
     def _engine(self, flows: bool) -> Iterator[Engine]:

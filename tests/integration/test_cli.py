@@ -38,7 +38,7 @@ def alone() -> Iterator[None]:
 
 def workbench(folder: Path, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     """One command, run to its end."""
-    return subprocess.run((*WORKBENCH, *arguments), cwd=folder, input=text, capture_output=True, text=True, timeout=60)
+    return subprocess.run((*WORKBENCH, *arguments), cwd=folder, input=text, capture_output=True, text=True, timeout=600)
 
 
 def right(done: subprocess.CompletedProcess[str]) -> str:
@@ -65,7 +65,7 @@ def engine(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
-        child.wait(30)
+        child.wait(300)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,8 @@ def test_the_console_only_reads(served: Path, query: str) -> None:
 
 def test_a_reader_that_leaves_is_no_error(served: Path) -> None:
     command = " ".join(f"'{part}'" for part in (*WORKBENCH, "sql", "select * from range(2000000)", "--format", "csv"))
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 2"], cwd=served, capture_output=True, text=True, timeout=60)
+    script = f"set -o pipefail; {command} | head -n 2"
+    done = subprocess.run(["bash", "-c", script], cwd=served, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n0\n", "")
 
 
@@ -200,7 +201,7 @@ def test_commands_attach_to_a_running_engine(folder: Path) -> None:
         assert workbench(folder, "run", "--once").returncode == 3
         assert runs(folder)
         right(workbench(folder, "stop"))
-        assert child.wait(30) == 0
+        assert child.wait(300) == 0
     assert not runs(folder)
 
 
@@ -230,7 +231,7 @@ def test_ctrl_c_cancels_the_query(folder: Path) -> None:
     child = subprocess.Popen((*WORKBENCH, "sql", ENDLESS), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_until(lambda: runs(folder), "the short-lived engine")
     child.send_signal(signal.SIGINT)
-    assert child.communicate(timeout=30) == (b"", b"")
+    assert child.communicate(timeout=600) == (b"", b"")
     assert child.returncode == 130
     assert not runs(folder)
 

@@ -21,5 +21,5 @@ def test_the_example_prints_what_readme_shows(tmp_path: Path) -> None:
     script = f'set -e\nworkbench() {{ {shlex.quote(sys.executable)} -m workbench "$@"; }}\n{commands}'
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WORKBENCH_")}
     environment |= {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")}
-    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout) == (0, shown), done.stderr

@@ -27,7 +27,7 @@ def test_the_engine_goes_on_by_itself_and_nothing_is_lost(tmp_path: Path, kind: 
         pytest.skip(f"{' '.join(wrapper)} is not possible here")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [*wrapper, sys.executable, "-m", "tests.integration.tight", str(tmp_path / "p"), kind]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert any(says in line for line in found["said"]), found

@@ -31,7 +31,7 @@ class Tool:
         return received, received.address()
 
     def run(self, *command: object, input: bytes = b"") -> None:
-        subprocess.run([str(word) for word in command], input=input, check=True, timeout=60)
+        subprocess.run([str(word) for word in command], input=input, check=True, timeout=600)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_connecting_to_nc(tool: Tool) -> None:
     server = subprocess.Popen(["nc", "-N", "-l", "127.0.0.1", str(port)], stdin=subprocess.PIPE)
     received = Received(open_socket(tool.folder / "other", f"tcp://127.0.0.1:{port}", mode="connect"))
     tool.received.append(received)
-    server.communicate(LINES, timeout=60)
+    server.communicate(LINES, timeout=600)
     assert received.wait_for(5000) == LINES.split(b"\n")[:-1]
 
 

@@ -49,7 +49,7 @@ def kept(tmp_path: Path) -> list[Path]:
 def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
     """One line of shell, where `workbench` is this one."""
     text = f'workbench() {{ {WORKBENCH} "$@"; }}\n{line}'
-    return subprocess.run(["sh", "-c", text], cwd=folder, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    return subprocess.run(["sh", "-c", text], cwd=folder, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
 
 
 def screen(line: str, folder: Path, environment: Mapping[str, str] | None = None) -> Terminal:

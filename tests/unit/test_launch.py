@@ -184,7 +184,7 @@ def test_two_at_once_attach_to_one(project: Project) -> None:
     for caller in callers:
         caller.start()
     for caller in callers:
-        caller.join(30)
+        caller.join(300)
 
     assert len(found) == 4
     assert len({hello.pid for hello in found}) == 1

@@ -21,7 +21,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def serve_one(*_: object) -> bool:
         steps.append("serve")
         go.set()
-        assert begun.wait(30)
+        assert begun.wait(300)
         return False
 
     def begin() -> None:
@@ -31,7 +31,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     go = threading.Event()
 
     def open_all() -> None:
-        assert go.wait(30)
+        assert go.wait(300)
         steps.append("open")
 
     monkeypatch.setattr(command, "SETTLED", 0.0)

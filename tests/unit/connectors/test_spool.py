@@ -412,7 +412,7 @@ def test_waiting_for_room_ends_when_there_is_some(stand: Stand) -> None:
     waiter = threading.Thread(target=lambda: found.append(spool_of(source).wait_for_room(30)))
     waiter.start()
     read(source)
-    waiter.join(30)
+    waiter.join(300)
     assert found == [True]
 
 

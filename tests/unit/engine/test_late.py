@@ -28,7 +28,7 @@ def test_all_who_ask_at_once_get_the_same() -> None:
 
     def make() -> object:
         made.append(object())
-        assert all_asked.wait(30)
+        assert all_asked.wait(300)
         return made[-1]
 
     late = Late(make)
@@ -40,7 +40,7 @@ def test_all_who_ask_at_once_get_the_same() -> None:
     with ThreadPoolExecutor(4) as pool:
         given = pool.map(ask, range(4))
         for _ in range(4):
-            assert asked.acquire(timeout=30)
+            assert asked.acquire(timeout=600)
         all_asked.set()
         assert set(given) == set(made)
     assert len(made) == 1
@@ -65,13 +65,13 @@ def test_what_is_being_made_at_the_end_is_closed() -> None:
 
     def make() -> object:
         making.set()
-        assert go.wait(30)
+        assert go.wait(300)
         return object()
 
     late = Late(make)
     with ThreadPoolExecutor(2) as pool:
         given = pool.submit(late)
-        assert making.wait(30)
+        assert making.wait(300)
         ended = pool.submit(late.close, closed.append)
         go.set()
         ended.result(30)

@@ -87,7 +87,7 @@ def test_tables_that_read_one_address_share_what_is_received(project: Project, a
     two = sources.open("b", other, (), ())
     send(address, b"x\ny\n")
     assert read(one, buffer) == read(two, buffer) == b"x\ny\n"
-    assert woken.wait(30)
+    assert woken.wait(300)
     one.close()
     two.close()
     sources.close()

@@ -87,7 +87,7 @@ def test_a_reader_follows_until_the_end(result: Result) -> None:
     for n in range(50):
         result.append(batch(n))
     result.finish(whole=True)
-    reader.join(10)
+    reader.join(300)
 
     assert not reader.is_alive()
     assert numbers(pa.ipc.open_stream(b"".join(received)).read_all()) == list(range(50))

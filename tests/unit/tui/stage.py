@@ -25,7 +25,7 @@ from workbench.tui.look import Look
 from workbench.tui.palette import GRAPHITE, Palette
 from workbench.tui.picture import Picture
 
-DEADLINE = 5.0
+DEADLINE = 60.0
 SQL = """select country, count(*) refunds, sum(amount) amount
 from orders  -- live: every tick
 where status = 'refund' and minute >= now() - interval 15 minute
