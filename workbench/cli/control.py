@@ -14,7 +14,7 @@ from workbench.cli.attach import attached
 from workbench.cli.output import Output
 from workbench.client import Argument
 from workbench.errors import FlowError, NotFound, UsageError
-from workbench.moments import moment, speed
+from workbench.moments import moment
 from workbench.protocol import Action, DriftStatus, to_json
 
 NOT_DONE = FlowError.exit_code
@@ -105,10 +105,13 @@ def _time(text: str) -> str:
 
 
 def _rate(text: str) -> float | None:
+    from workbench.tui.target import limit_target
+
     try:
-        return speed(text)
+        rows = limit_target(text).arguments["rows"]
     except ValueError as error:
         raise UsageError(f"{text!r} is no limit: {error}", "Write rows a second, such as 1000 or 20k; none lifts it.") from None
+    return None if rows is None else float(rows)
 
 
 def drift(arguments: Arguments, out: Output) -> int:

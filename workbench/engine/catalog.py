@@ -20,7 +20,6 @@ from workbench.stream.rebuild import rebuild
 from workbench.stream.tick import Plan
 
 FLOWS_OFF = "nothing is read: this engine only answers questions"
-MISTAKEN = "a run over what is there reads nothing until the problems of the pipelines are mended"
 
 
 class Catalog:
@@ -47,10 +46,6 @@ class Catalog:
         self.entries: dict[str, Entry] = {}
         self.problems: tuple[Problem, ...] = ()
         self.waiting: dict[str, str] = {}
-        self.careful = False
-        """Nothing runs while there are problems: not what is right, nor what was in force before."""
-        self.held = "" if reads else FLOWS_OFF
-        """Why nothing at all runs, in words; empty when it does."""
         self._project, self._pump, self._planner, self._events = project, pump, planner, events
         self._clock, self._reads, self._sources = clock, reads, sources
         self._texts: dict[str, str] | None = None
@@ -95,19 +90,16 @@ class Catalog:
         assembler = self._pump.assembler
         self._sources.expect((name, table.source) for name, table in flows_of(found.graph).items())
         planned = self._planner.apply(session, found.changes, found.removed, assembler, self._clock(), anew)
-        problems = (*found.problems, *planned.problems)
-        if self._reads:
-            self.held = MISTAKEN if self.careful and problems else ""
         with self._pump.lock:
             for flow in planned.plan.flows:
-                flow.held = self.held
+                flow.held = "" if self._reads else FLOWS_OFF
             assembler.plan = planned.plan
-        self._take_over(session, replace(found, problems=problems))
+        self._take_over(session, replace(found, problems=(*found.problems, *planned.problems)))
         self._expect()
         if extra and planned.problems:
             self.reload(session)
             raise PipelineError(tuple(planned.problems))
-        return () if self.held else tuple(planned.refresh)
+        return tuple(planned.refresh) if self._reads else ()
 
     def rebuild(self, session: Session, view: MaterializedView) -> None:
         """Compute a running state anew from the stored rows."""

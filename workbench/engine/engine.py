@@ -62,8 +62,7 @@ class Engine:
     Args:
         flows: False opens everything and reads no source.
         input: the descriptor of what is piped in; None: nothing is.
-        watch: be told of changes in folders; False for one run over what is there: the poll is enough to it, and nothing runs while the
-            pipelines have problems.
+        watch: be told of changes in folders; False for one run over what is there, to which the poll is enough.
         probe: called before each step of every commit (tests kill the process there).
 
     Raises:
@@ -124,7 +123,6 @@ class Engine:
         self._sources = Sources(self.project, self._input, _bytes(self.settings.spool_limit), self._reads, self._pump.news, self._clock)
         planner = Planner(self._sources.open, self.settings.idle_timeout)
         self._catalog = Catalog(self.project, self._pump, planner, self._events, self._clock, self._reads, self._sources)
-        self._catalog.careful = not self._watches
         self._console = Console(self)
         self._columns, self._control = Late(self._make_columns), Late(self._make_control)
         self._datasets, self._snapshots = Late(self._make_datasets), Late(self._make_snapshots)
@@ -159,12 +157,14 @@ class Engine:
         self._stopping = True
         self._touch()
         self._watcher.close()
-        self._queries.close(lambda queries: queries.shut())
+        if self._queries.made is not None:
+            self._queries.made.shut()
         self._jobs.stop()
         self._pump.stop()
         self._housekeeper.stop()
-        self._inspector.close(lambda inspector: inspector.close())
-        self._datasets.close(lambda datasets: datasets.close())
+        for made in (self._inspector.made, self._datasets.made):
+            if made is not None:
+                made.close()
         for flow in self._pump.flows:
             flow.source.close()
         self._sources.close()
@@ -176,16 +176,19 @@ class Engine:
         self._close_all()
 
     def run_once(self) -> Summary:
-        """Read all that is there, refresh what that triggers, and return when everything is stored; nothing of it when the pipelines
-        have problems at its start. One that comes to light with the first records of an input lets the others go on.
+        """Read all that is there, refresh what that triggers, and return when everything is stored; nothing of it while the pipelines
+        have problems.
 
         Raises:
             StoreError: the engine broke down before all was stored.
         """
         plan, since = self._pump.assembler.plan, self._clock()
         before = plan.totals()
-        if not self.problems:
-            self._catalog.careful = False
+        if self.problems:
+            with self._pump.lock:
+                for flow in plan.flows:
+                    flow.held = "a run over what is there reads nothing until the problems of the pipelines are mended"
+        else:
             self._drain()
             plan = self._pump.assembler.plan
             if self._pump.died:
@@ -392,7 +395,7 @@ class Engine:
         look, self._look_due = self._look_due or begun, False
         if self._reads and ((look and self._catalog.changed_on_disk()) or self._retry_due()):
             self._reload_or_say()
-        if not self._catalog.held:
+        if self._reads:
             self._triggers.run_due(time.monotonic(), self._jobs.enqueue)
         if self._events.unsaved and not self._stopping:
             self._pump.control(self._events.save).result()

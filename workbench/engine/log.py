@@ -28,9 +28,7 @@ def write_log(path: Path, level: int = logging.INFO) -> logging.Handler:
 def log_faults() -> None:
     """Where every thread was when this process dies of a fault, in a library's own code, goes into its log; for a process of its own."""
     _LogFile.faults = True
-    if sys.stderr is None:
-        faulthandler.disable()
-    else:
+    if sys.stderr is not None:
         faulthandler.enable(sys.stderr)
 
 
@@ -44,12 +42,6 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         if self.faults:
             faulthandler.enable(stream)
         return stream
-
-    def doRollover(self) -> None:  # noqa: N802  logging's name
-        # It keeps a number, which by the next fault may be that of another file: the database.
-        if self.faults:
-            log_faults()
-        super().doRollover()
 
     def close(self) -> None:
         if self.faults:

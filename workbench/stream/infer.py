@@ -7,15 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workbench.connectors.records import Records
 from workbench.language.definitions import Column, Format
 from workbench.store.session import Session
 from workbench.stream.json_exact import RESCUED
-
-if TYPE_CHECKING:
-    from workbench.stream.csv_fields import Dialect
 
 Options = Sequence[tuple[str, str]]
 
@@ -55,7 +52,7 @@ def infer_options(sample: bytes, format: Format, options: Options, path: str = "
     if not given & {"delimiter", "delim", "sep"}:
         found.append(("delimiter", _delimiter(sample, options, path)))
     if "header" not in given:
-        first = next(iter(_records(sample, _dialect(found))), [])
+        first = next(iter(_records(sample, found)), [])
         found.append(("header", "false" if any(text_kind(field) not in ("", "VARCHAR") for field in first) else "true"))
     return tuple(found)
 
@@ -158,8 +155,10 @@ def common_type(kinds: set[str]) -> str:
 
 
 def _csv_columns(sample: bytes, options: Options) -> tuple[Column, ...]:
-    dialect = _dialect(options)
-    records = list(_records(sample, dialect))
+    from workbench.stream.csv_fields import Dialect
+
+    dialect = Dialect.of(options)
+    records = list(_records(sample, options))
     if not records:
         return ()
     names = records[0] if dialect.header else [f"column{index}" for index in range(len(records[0]))]
@@ -172,16 +171,11 @@ def _csv_columns(sample: bytes, options: Options) -> tuple[Column, ...]:
     return _columns(kinds)
 
 
-def _dialect(options: Options) -> Dialect:
-    from workbench.stream.csv_fields import Dialect  # only when there is a CSV
-
-    return Dialect.of(options)
-
-
-def _records(sample: bytes, dialect: Dialect) -> Iterable[list[str]]:
+def _records(sample: bytes, options: Options) -> Iterable[list[str]]:
     """The fields of a CSV's records that are neither blank nor malformed; NULL is empty."""
-    from workbench.stream.csv_fields import Fields
+    from workbench.stream.csv_fields import Dialect, Fields
 
+    dialect = Dialect.of(options)
     fields = Fields(dialect)
     start = 0
     for end in Records(dialect.quote, dialect.delimiter).ends(sample, len(sample)).tolist():
@@ -197,7 +191,7 @@ def _delimiter(sample: bytes, options: Options, path: str) -> str:
     head = b"".join(sample.splitlines(keepends=True)[:SNIFFED])
     best, best_score = "\t" if path.lower().split(".gz")[0].split(".zst")[0].endswith(".tsv") else ",", (0, 0)
     for delimiter in DELIMITERS:
-        widths = Counter(len(record) for record in _records(head, _dialect([*options, ("delimiter", delimiter)])))
+        widths = Counter(len(record) for record in _records(head, [*options, ("delimiter", delimiter)]))
         width, count = widths.most_common(1)[0] if widths else (0, 0)
         if width > 1 and (count, width) > best_score:
             best, best_score = delimiter, (count, width)

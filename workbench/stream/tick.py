@@ -104,8 +104,7 @@ class Assembler:
             offsets = _offsets(flow, [pieces[0] for pieces in reads])
             tick.offsets += [(flow, offset) for offset in offsets]
             for place, output in enumerate(flow.outputs):
-                mine = [pieces[place] for pieces in reads]
-                cuts = [_selected(output, mine, n) for n in range(len(mine))]
+                cuts = [_selected(output, pieces[place], [one[place] for one in reads[:n]]) for n, pieces in enumerate(reads)]
                 if output.distinct is not None:
                     cuts, tick.kept[output.name] = _distinct(session, output.distinct, output.name, cuts, tick.idle)
                 tick.pieces[output.name] = cuts
@@ -220,16 +219,15 @@ def _offsets(flow: Flow, cuts: Sequence[Cut]) -> tuple[Offset, ...]:
         return tuple(flow.source.offset_at(cut.raw, cut.stop_byte, cut.stop_line) for cut in last.values())
 
 
-def _selected(output: Output, cuts: Sequence[Cut], n: int) -> Cut:
-    """Piece n after the output's SELECT, where that reads tables and had to wait for the commit.
+def _selected(output: Output, cut: Cut, earlier: Sequence[Cut]) -> Cut:
+    """The piece after the output's SELECT, where that reads tables and had to wait for the commit.
 
     Args:
-        cuts: all of the commit; those before are not stored either when this one fails.
+        earlier: pieces of the same commit that are not stored either when this one fails.
 
     Raises:
         ExpectationFailed: a row breaks a FAIL rule.
     """
-    cut = cuts[n]
     if output.select is None or cut.first == cut.stop:
         return cut
     decoded = Batch(
@@ -239,6 +237,6 @@ def _selected(output: Output, cuts: Sequence[Cut], n: int) -> Cut:
     if failed := output.first_failed(batch):
         record, bits = failed
         place = f"{cut.raw.start.file} line {cut.raw.start.line + record + 1}"
-        raise output.failure(bits, place, sum(one.stop - one.first for one in cuts[:n]) + record)
+        raise output.failure(bits, place, sum(one.stop - one.first for one in earlier) + record)
     (piece,) = PendingRead((batch,), whole=True).cut(0)
     return piece
