@@ -176,8 +176,8 @@ class Engine:
         self._close_all()
 
     def run_once(self) -> Summary:
-        """Read all that is there, refresh what that triggers, and return when everything is stored; nothing of it while the pipelines
-        have problems.
+        """Read all that is there, refresh what that triggers, and return when everything is stored. While the pipelines have problems
+        it waits for nothing; what was read before these were found is stored.
 
         Raises:
             StoreError: the engine broke down before all was stored.
