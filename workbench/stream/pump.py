@@ -15,37 +15,20 @@ from typing import Any
 from workbench.batch import Batch, ChunkBuffer
 from workbench.errors import DatabaseStopped, FlowError, StoreError, WorkbenchError
 from workbench.store.commit import Probe, write
-from workbench.store.database import GROUP_ROWS, Database
+from workbench.store.database import Database
 from workbench.store.inserts import Inserts
 from workbench.store.session import Session
 from workbench.stream.flow import Flow
 from workbench.stream.goals import Goals, stored_bytes
 from workbench.stream.load import Load
-from workbench.stream.pace import Pace
+from workbench.stream.schedule import PATIENCE, Schedule
 from workbench.stream.tick import Assembler, Tick
 from workbench.stream.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
-FULL_COMMIT = 2 * GROUP_ROWS
-"""Accepted rows of a commit while behind: whole row groups go straight into the file, and leave none ragged."""
-QUEUE_CHUNKS = 6
-"""Chunks that may wait for commits, over all flows together; not less than SMALLEST_QUEUE."""
-SMALLEST_QUEUE = 32 << 20
-IDLE_LOOK = 0.5
-"""Seconds between looks at whether a quiet source lets a watermark go on."""
-PATIENCE = 0.5
-"""Seconds that a backlog may take to fill a commit before what is there is committed; nobody looks on while it is drained."""
-MANY_READS = 64
-"""Reads that wait for one commit: those of tiny files take much more memory than their bytes."""
 ENOUGH_AFTER = 2.0
 """Seconds of draining after which it is measured where the sources end: one that always has news is read up to there."""
-ACTIVE_FOR = 1.0
-"""Seconds after its last news in which a source is looked at once a tick."""
-DRAINING_LOOK = 0.01
-"""Seconds between looks at a source of which only what is there is read: the last look ends the run."""
-RETRY = 1.0
-"""Seconds in which nothing is read or committed after a commit that found the disk full; commands are served meanwhile."""
 
 
 class Pump:
@@ -80,29 +63,19 @@ class Pump:
         self.database_stopped = False
         """It was the database: opened again, it goes on."""
         self._database = database
-        self._chunk, self._poll = chunk, poll
-        self._pace = Pace(tick)
-        self.queue_limit = max(SMALLEST_QUEUE, QUEUE_CHUNKS * chunk)
-        """Raw bytes that may wait for commits."""
+        self._chunk = chunk
+        self._schedule = Schedule(assembler, poll, tick, chunk)
         self._probe, self._on_commit, self._on_change, self._clock = probe, on_commit, on_change, clock
         self._lock = threading.Condition()
         self._busy = False
         self._stopped = False
         self._controls: deque[tuple[Callable[[Session], Any], Future[Any]]] = deque()
-        self._patience = PATIENCE
-        self._resting = False
-        self._committed_at = 0.0
-        self._held_until = 0.0
         self.notices: list[str] = []
         """What there is to say of the database, for the engine to take; guarded by the lock."""
         self._inserts = Inserts(database.writer)
         self._upkeep = Upkeep(database, self._say)
-        self._idle: frozenset[str] = frozenset()
-        self._ended: frozenset[str] = frozenset()
-        """Source flows whose end is stored."""
         self._unclosed = ""
         """Why windows could not be closed, so that it is said once."""
-        self._quiet_at = 0.0
         self.load = Load()
         """Where the time goes, lately; guarded by the lock."""
         self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
@@ -114,7 +87,12 @@ class Pump:
     @property
     def idle(self) -> frozenset[str]:
         """Source flows that held no watermark at the last look."""
-        return self._idle
+        return self._schedule.idle
+
+    @property
+    def queue_limit(self) -> int:
+        """Raw bytes that may wait for commits."""
+        return self._schedule.queue_limit
 
     @property
     def threads(self) -> int:
@@ -176,7 +154,7 @@ class Pump:
             for flow in self.flows:
                 flow.dry, flow.due_at, flow.goals = False, 0.0, Goals()
             self._lock.notify_all()
-            self._patience = math.inf
+            self._schedule.patience = math.inf
             measured_at = time.monotonic() + ENOUGH_AFTER
             while not self._stopped and not until():
                 if not self._busy and not self._controls and all(flow.drained for flow in self.flows):
@@ -186,7 +164,7 @@ class Pump:
                     self._controls.append((self._set_goals, Future()))
                     self._lock.notify_all()
                 self._lock.wait(0.1)
-            self._patience = PATIENCE
+            self._schedule.patience = PATIENCE
             for flow in self.flows:
                 flow.goals = None
 
@@ -194,12 +172,12 @@ class Pump:
     def resting(self) -> Iterator[None]:
         """Nothing is read meanwhile; what was read before is committed."""
         with self._lock:
-            self._resting = True
+            self._schedule.resting = True
         try:
             yield
         finally:
             with self._lock:
-                self._resting = False
+                self._schedule.resting = False
                 self._lock.notify_all()
 
     def _cancel_controls(self) -> None:
@@ -263,61 +241,16 @@ class Pump:
                     work, future = self._controls.popleft()
                     self._busy = True
                     return lambda session, buffer: self._run_control(work, future)
-                if now >= self._held_until and (tick := self._tick_due(now)):
-                    self._busy, self._committed_at = True, now
+                if tick := self._schedule.commit(now):
+                    self._busy = True
                     return lambda session, buffer: self._run_commit(tick)
-            if now >= self._held_until and (flow := self._readable(now)):
+            if flow := self._schedule.read(now):
                 flow.reading = True
                 return lambda session, buffer: self._run_read(flow, session, buffer)
-            self._lock.wait(self._idle_time(now))
+            self._lock.wait(self._schedule.wait(now, self._busy))
         return None
 
-    def _idle_time(self, now: float) -> float:
-        """Until something is due by the clock; all else (a read, a decoding, a commit that ends) wakes the threads by itself."""
-        times = [self._poll]
-        if sum(flow.queued for flow in self.flows) <= self.queue_limit:
-            times += [flow.due_at - now for flow in self.flows if self._wanted(flow)]
-        if not self._busy:
-            times.append(self._commit_at() - now)
-        return max(0.001, self._held_until - now, min(times))
-
     # Commits
-
-    def _tick_due(self, now: float) -> Tick | None:
-        """What is to be committed now: pieces of flows, or only that a quiet source lets windows close."""
-        cuts = self._commit_due(now)
-        if not cuts and now - self._quiet_at < IDLE_LOOK:
-            return None
-        self._quiet_at = now
-        came = [flow for flow, _ in cuts]  # with rows in this tick none is idle, even when these were its last
-        idle = frozenset(name for flow in self.flows if flow not in came and flow.idle(now) for name in flow.names)
-        ended = frozenset(name for flow in self.flows if flow.over for name in flow.names)
-        self._idle, self._ended = idle, self._ended & ended
-        tick = Tick(cuts, idle, ended if ended > self._ended else frozenset())
-        return tick if cuts or self.assembler.concerns(tick) else None
-
-    def _commit_due(self, now: float) -> list[tuple[Flow, list[Any]]]:
-        if now < self._commit_at():
-            return []
-        cuts = [(flow, flow.cut(FULL_COMMIT)) for flow in self.flows if flow.has_ready]
-        return [(flow, pieces) for flow, pieces in cuts if pieces]
-
-    def _commit_at(self) -> float:
-        """When what is ready is committed, if nothing else happens."""
-        ready = [flow for flow in self.flows if flow.has_ready]
-        if not ready:
-            return math.inf
-        if any(
-            flow.reads_ready >= MANY_READS or flow.accepted_ready >= FULL_COMMIT or flow.bytes_ready > self.queue_limit // 2
-            for flow in ready
-        ):
-            return 0.0
-        drained = math.isinf(self._patience) and self._pace.tick > 0
-        if any((flow.behind or drained) and ((flow.hungry and not flow.enough) or flow.in_flight) and flow.runs for flow in ready):
-            return self._committed_at + self._patience
-        coming = any(flow.in_flight for flow in self.flows)
-        pace = self._pace.seconds
-        return self._committed_at + (2 * pace if coming else pace / 2)
 
     def _run_commit(self, tick: Tick) -> None:
         began, used = time.monotonic(), time.thread_time()
@@ -326,7 +259,7 @@ class Pump:
         finally:
             with self._lock:
                 self._busy = False
-                self._pace.committed(time.thread_time() - used, time.monotonic() - began)
+                self._schedule.pace.committed(time.thread_time() - used, time.monotonic() - began)
                 self._lock.notify_all()
         self._upkeep_when_due()
 
@@ -368,7 +301,7 @@ class Pump:
             with self._lock:
                 for flow in tick.flows:
                     flow.reset()
-                self._held_until = time.monotonic() + RETRY
+                self._schedule.hold()
             self._stall(error)
             return False
         self._stall(None)
@@ -378,7 +311,7 @@ class Pump:
         """After the durable moment nothing may lead to a second try: the same records would be stored twice."""
         with self._lock:
             self.assembler.advance(tick)
-            self._ended |= tick.ended
+            self._schedule.committed(tick)
         try:
             self._on_commit(tick)
             assert tick.commit is not None
@@ -438,20 +371,6 @@ class Pump:
 
     # Reads
 
-    def _wanted(self, flow: Flow) -> bool:
-        """Whether it may be read."""
-        return flow.runs and not flow.reading and not flow.enough and not self._resting
-
-    def _readable(self, now: float) -> Flow | None:
-        if sum(flow.queued for flow in self.flows) > self.queue_limit:
-            return None
-        due = [flow for flow in self.flows if self._wanted(flow) and (flow.hungry or flow.due_at <= now)]
-        for flow in sorted(due, key=lambda flow: flow.queued):
-            if flow.allowance.bytes(now) != 0:
-                return flow
-            flow.hungry, flow.due_at = False, now + max(0.005, flow.allowance.wait())
-        return None
-
     def _run_read(self, flow: Flow, session: Session, buffer: ChunkBuffer) -> None:
         with self._lock:
             epoch, hungry = flow.epoch, flow.hungry
@@ -479,16 +398,10 @@ class Pump:
             if error:
                 flow.fail(error)
             elif raw is None:
-                self._rest(flow, hungry)
+                self._schedule.rest(flow, hungry)
             else:
-                now = time.monotonic()
                 number = flow.begin(raw, more)
-                flow.news_at = now
-                flow.active_until = now + ACTIVE_FOR
-                # What a live file grew by meanwhile waits for the next tick: each little read costs as much as a larger one.
-                flow.hungry = more and (flow.behind or raw.start.file_id != flow.last_file)
-                flow.last_file = raw.start.file_id
-                flow.due_at = self._next_look(flow, now)
+                self._schedule.came(flow, raw, more)
             self._lock.notify_all()
         if error:
             self._on_change()
@@ -505,7 +418,7 @@ class Pump:
         with self._lock:
             failed = flow.error
             now = time.monotonic()
-            self._pace.decoded(time.thread_time() - used, 0 if isinstance(result, FlowError) else result[0].records, now)
+            self._schedule.pace.decoded(time.thread_time() - used, 0 if isinstance(result, FlowError) else result[0].records, now)
             flow.load.decode(now - began, now)
             if not isinstance(result, FlowError):
                 flow.allowance.took(result[0].records, raw.length)
@@ -513,16 +426,6 @@ class Pump:
             self._lock.notify_all()
         if flow.error is not failed:
             self._on_change()
-
-    def _rest(self, flow: Flow, hungry: bool) -> None:
-        """Nothing to read: look again at the next tick while the source is active, else at the poll's pace."""
-        now = time.monotonic()
-        flow.hungry = False
-        flow.dry = flow.dry or not hungry
-        flow.due_at = self._next_look(flow, now) if now < flow.active_until or flow.goals is not None else now + self._poll
-
-    def _next_look(self, flow: Flow, now: float) -> float:
-        return self._pace.next_tick(now) if flow.goals is None else now + DRAINING_LOOK
 
 
 def _stopped(flow: Flow, error: Exception) -> FlowError:

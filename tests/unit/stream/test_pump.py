@@ -125,19 +125,19 @@ def test_an_end_that_could_not_be_stored_is_told_again(pump: Pump, flow: Flow, m
     monkeypatch.setattr(Numbers, "ended", True)
     monkeypatch.setattr(pump.assembler, "concerns", lambda tick: bool(tick.ended))
     for error in (StoreError("the disk is full"), QueryError("no")):
-        tick = pump._tick_due(math.inf)
+        tick = pump._schedule.commit(math.inf)
         assert tick is not None
         assert tick.ended == {"one"}
-        pump._quiet_at = 0.0
+        pump._schedule._quiet_at = 0.0
         with monkeypatch.context() as failing:
             failing.setattr(pump.assembler, "assemble", _raise(error))
             pump._commit(tick)
-    tick = pump._tick_due(math.inf)
+    tick = pump._schedule.commit(math.inf)
     assert tick is not None
     monkeypatch.setattr(pump.assembler, "advance", lambda tick: None)
     pump._take_over(tick)
-    pump._quiet_at = 0.0
-    assert pump._tick_due(math.inf) is None
+    pump._schedule._quiet_at = 0.0
+    assert pump._schedule.commit(math.inf) is None
     assert pump.notices == ["windows could not be closed: no"]
 
 
