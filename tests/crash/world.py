@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +405,8 @@ def asked(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
 
 
 def free_port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nobody has; of those that the kernel gives to nobody who connects, or it might be taken before it is used."""
+    while True:
+        with suppress(OSError), socket.socket(socket.AF_INET, kind) as sock:
+            sock.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            return int(sock.getsockname()[1])

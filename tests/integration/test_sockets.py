@@ -171,6 +171,26 @@ def test_a_stop_within_a_record_is_told(receive: Open) -> None:
         assert any("3 bytes" in text for text in received.notices())
 
 
+def test_a_stop_on_a_full_disk_is_no_end_that_a_peer_could_trust(receive: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    received, refused = receive(), threading.Event()
+
+    def refuse(spool: Spool, pieces: Any) -> bool:
+        if pieces:
+            refused.set()
+        return not pieces
+
+    monkeypatch.setattr(Spool, "append", refuse)
+    client = received.client()
+    client.sendall(b"one\n")
+    client.shutdown(socket.SHUT_WR)
+    wait_until(refused.is_set, "the record")
+    received.intake.receiver.stop()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+    client.close()
+    assert received.intake.spool.book.dropped == 1
+
+
 def test_wrong_counts_close_the_connection_and_keep_what_came(receive: Open) -> None:
     received = receive(framing="octet")
     with received.client() as client:

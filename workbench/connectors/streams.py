@@ -6,11 +6,11 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from workbench.connectors.block import Piece
+from workbench.connectors.connection import Connection
 from workbench.connectors.door import Door
-from workbench.connectors.framing import Framer, Framing, framer
+from workbench.connectors.framing import Framing, framer
 from workbench.connectors.receiver import PAUSE, ReceiverThread
 from workbench.connectors.spool import Spool
 
@@ -30,24 +30,13 @@ GATHERING = 0.001
 """Seconds in which more may come together; hundreds of trickling peers cost a tenth of the time so."""
 
 
-@dataclass(eq=False, slots=True)
-class Connection:
-    """A peer, its socket and what is unfinished of it."""
-
-    sock: socket.socket
-    peer: str
-    framer: Framer
-    held: bool = False
-    """Its unfinished record must wait until others are finished."""
-
-
 class StreamReceiver:
     """One thread for all connections: it receives a round, appends it to the spool in one write, and goes on.
 
     Promises: what came whole before the end of a connection is kept; the unfinished rest is a record at a clean end and at
     a reset. A connection is closed from here only when all that came over it is in the spool: a peer that has ended its side
-    and waits for that end knows that nothing of it is lost if this process is killed. Memory is bounded by ROUND + RESTS +
-    LEAST a peer + one too large record: a peer whose unfinished record has no room is not read until others have finished
+    and waits for a clean end knows then that nothing of it is lost, whatever happens to this process. Memory is bounded by ROUND +
+    RESTS + LEAST a peer + one too large record: a peer whose unfinished record has no room is not read until others have finished
     theirs; if they do not, the largest is cut off with a notice.
     """
 
@@ -73,8 +62,10 @@ class StreamReceiver:
         self._buffer = bytearray()
         self._filled = 0
         self._pieces: list[Piece] = []
-        self._ended: list[socket.socket] = []
-        """Of connections that are over, and whose last records may not be in the spool yet."""
+        self._ended: list[Connection] = []
+        """Those that are over, and whose last records may not be in the spool yet."""
+        self._heard: set[Connection] = set()
+        """Those of which something may not be in the spool yet."""
 
     @property
     def peers(self) -> int:
@@ -103,10 +94,11 @@ class StreamReceiver:
                 self._last_round(selector)
             finally:
                 self._door.close()
-                for sock in (*self._ended, *(connection.sock for connection in self._connections)):
-                    sock.close()
+                for connection in (*self._ended, *self._connections):
+                    connection.close(kept=connection not in self._heard)
                 self._ended.clear()
                 self._connections.clear()
+                self._heard.clear()
                 self._rests = 0
                 self._buffer = bytearray()
 
@@ -124,8 +116,6 @@ class StreamReceiver:
 
     def _welcome(self, selector: selectors.BaseSelector, sock: socket.socket) -> None:
         for client, peer in self._door.come(selector, sock):
-            if client.family != socket.AF_UNIX:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             connection = Connection(client, peer, framer(self._framing, peer, self._longest))
             self._connections.add(connection)
             selector.register(client, selectors.EVENT_READ, connection)
@@ -137,7 +127,7 @@ class StreamReceiver:
         start = self._filled
         try:
             with memoryview(self._buffer) as view, view[start : start + TURN] as part:
-                count = connection.sock.recv_into(part)
+                count = connection.receive(part)
         except (BlockingIOError, InterruptedError):
             return True
         except OSError as error:
@@ -147,6 +137,7 @@ class StreamReceiver:
             self._end(selector, connection, "")
             return True
         self._door.heard()
+        self._heard.add(connection)
         self._filled += count
         before = connection.framer.waiting
         self._pieces += connection.framer.feed(self._buffer, start, start + count)
@@ -173,7 +164,8 @@ class StreamReceiver:
         self._pieces += connection.framer.finish()
         if not connection.held:
             selector.unregister(connection.sock)
-        self._ended.append(connection.sock)
+        self._ended.append(connection)
+        self._heard.add(connection)
         self._connections.discard(connection)
         self._door.left(len(self._connections))
 
@@ -204,8 +196,11 @@ class StreamReceiver:
             return False
         self._pieces = []
         self._filled = 0
-        for sock in self._ended:
-            sock.close()
+        for connection in self._heard:
+            connection.keep()
+        self._heard.clear()
+        for connection in self._ended:
+            connection.close(kept=True)
         self._ended.clear()
         return True
 
