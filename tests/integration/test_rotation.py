@@ -17,6 +17,7 @@ from tests.integration.test_cli import engine, right, workbench
 from tests.unit.connectors.test_following import rotate, run, tool
 from workbench.client import EngineClient
 from workbench.config import Settings, open_project
+from workbench.connectors import recognition
 from workbench.engine.engine import Engine
 from workbench.protocol import Snapshot
 
@@ -101,6 +102,20 @@ def test_logrotate_while_the_engine_runs_and_while_it_does_not(machine: Machine,
     with engine(machine.root):
         machine.until_all()
     machine.check()
+
+
+def test_a_run_over_what_is_there_waits_for_what_may_be_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And does not end before it has read it, whether it is the first process that sees it or not."""
+    monkeypatch.setattr(recognition, "GRACE", 0.3)
+    machine = Machine(tmp_path / "machine", "app.log*")
+    for name in ("app.log", "app.log.1", "other.log"):
+        (machine.logs / name).write_text('{"n": 1, "pad": ""}\n')
+        engine = Engine(open_project(machine.root, Settings()), Settings(), watch=False)
+        engine.start()
+        engine.run_once()
+        stored = engine.snapshot().streams[0].accepted
+        engine.stop()
+        assert stored == len(list(machine.logs.glob("app.log*")))
 
 
 def test_a_kill_between_rotations(machine: Machine) -> None:

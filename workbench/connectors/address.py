@@ -144,8 +144,10 @@ def _take_over(address: Address) -> None:
         OSError: somebody listens there, or it is no socket.
     """
     path = Path(address.path)
-    if not path.exists() or not path.is_socket():
+    if not path.exists():
         return
+    if not path.is_socket():
+        raise FileExistsError(errno.EEXIST, "a file that is no socket has that name")
     with socket.socket(socket.AF_UNIX, address.kind) as probe:
         probe.setblocking(False)
         try:

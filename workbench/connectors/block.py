@@ -14,8 +14,11 @@ import numpy.typing as npt
 Bytes = bytes | bytearray | memoryview
 Lengths = npt.NDArray[np.uint32]
 
-LINES, RECORDS, OVERLONG = 0, 1, 2
-"""Kinds of block: every 0x0A ends a record; the lengths tell, since a record holds some; the head of one too long record."""
+LINES, RECORDS, OVERLONG, CUT = 0, 1, 2, 3
+"""Kinds of block: every 0x0A ends a record; the lengths tell, since a record holds some; the head of one too long record; one
+record that its sender did not end."""
+HEADS = (OVERLONG, CUT)
+"""Those without the 0x0A behind their record."""
 
 MAGIC = b"\xa5WB\x01"
 HEAD = struct.Struct("<4sBxxxIIIQQQQdI")
@@ -28,7 +31,8 @@ MOST_FRONT = 64 << 20
 
 @dataclass(slots=True)
 class Piece:
-    """Whole records of one peer, each followed by 0x0A; or (`overlong` > 0) the head of one that is that long, without 0x0A.
+    """Whole records of one peer, each followed by 0x0A; or (`overlong` > 0) the head of one that is that long, without 0x0A; `cut`:
+    it is all that came of it, and not the whole record.
 
     `lengths` uint32[records], each with its 0x0A: given when some record holds a 0x0A itself.
     """
@@ -38,6 +42,7 @@ class Piece:
     peer: str = ""
     lengths: Lengths | None = None
     overlong: int = 0
+    cut: bool = False
 
     @property
     def size(self) -> int:
@@ -105,7 +110,7 @@ def _block(pieces: Sequence[Piece], start: Place, arrived_at: float) -> tuple[li
     if any(piece.lengths is not None for piece in pieces):
         lengths = np.concatenate([_lengths(piece) for piece in pieces])
     overlong = pieces[0].overlong
-    kind = OVERLONG if overlong else LINES if lengths is None else RECORDS
+    kind = (CUT if pieces[0].cut else OVERLONG) if overlong else LINES if lengths is None else RECORDS
     records, span = sum(piece.records for piece in pieces), overlong + 1 if overlong else payload
     runs, names = _runs(pieces)
     front = HEAD.pack(MAGIC, kind, records, len(runs) // 2, len(names), payload, start.byte, start.line, span, arrived_at, crc)
@@ -147,7 +152,7 @@ def front_size(window: bytes, at: int) -> int:
         return HEAD.size + CHECK.size
     _, kind, records, runs, names, *_ = HEAD.unpack_from(window, at)
     size: int = HEAD.size + 8 * runs + names + (4 * records if kind == RECORDS else 0) + CHECK.size
-    if size > MOST_FRONT or kind > OVERLONG:
+    if size > MOST_FRONT or kind > CUT:
         raise Damaged
     return size
 

@@ -10,6 +10,7 @@ class ClosedSource:
 
     idle = True
     ended = False
+    undecided = False
 
     def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:  # noqa: ARG002  a Source
         return None

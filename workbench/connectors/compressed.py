@@ -8,12 +8,14 @@ from typing import IO, Protocol, cast
 
 import zstandard
 
+from workbench.connectors.content import Opened
 from workbench.connectors.identity import HEAD, TAIL, Identity
 
 PART = 1 << 18
 """Bytes that are read or unpacked at once."""
 GZIP_ENDINGS = (".gz", ".gzip")
 ZSTD_ENDINGS = (".zst", ".zstd")
+PACKED = (*GZIP_ENDINGS, *ZSTD_ENDINGS)
 SHORT = "ends in the middle of its compressed data: what is whole is read"
 
 
@@ -139,9 +141,9 @@ def _after_frame(fd: int, at: int) -> int | None:
         return at + 8 + int.from_bytes(head[4:8], "little")
     try:
         at += zstandard.frame_header_size(head)
+        checksum = zstandard.get_frame_parameters(head).has_checksum
     except zstandard.ZstdError:
         return None
-    checksum = zstandard.get_frame_parameters(head).has_checksum
     last = False
     while not last:
         block = os.pread(fd, 3, at)
@@ -153,7 +155,7 @@ def _after_frame(fd: int, at: int) -> int | None:
     return at + 4 * checksum
 
 
-class CompressedContent:
+class CompressedContent(Opened):
     """Sequential decompression behind positions: forward is cheap, backward starts over.
 
     Keeps the head and TAIL bytes before the last read, so that the evidence of an identity can be looked up.
@@ -162,7 +164,7 @@ class CompressedContent:
     packed = True
 
     def __init__(self, fd: int, unpacker: type[Gunzip | Unzstd]) -> None:
-        self._fd = fd
+        super().__init__(fd)
         self._kind = unpacker
         self._raw_head = os.pread(fd, HEAD, 0)
         self._begin()
@@ -228,9 +230,3 @@ class CompressedContent:
         if not self._checked:
             self._checked = identity.same_content(self.peek)
         return self._checked
-
-    def status(self) -> os.stat_result:
-        return os.fstat(self._fd)
-
-    def close(self) -> None:
-        os.close(self._fd)

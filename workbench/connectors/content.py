@@ -34,14 +34,25 @@ class Content(Protocol):
     def close(self) -> None: ...
 
 
-class PlainContent:
+class Opened:
+    """A descriptor that is closed once."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def status(self) -> os.stat_result:
+        """The open file's own stat."""
+        return os.fstat(self._fd)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class PlainContent(Opened):
     """A file as it is."""
 
     packed = False
     trouble = ""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
 
     def read_into(self, view: memoryview, position: int) -> int:
         done = 0
@@ -58,9 +69,3 @@ class PlainContent:
 
     def same(self, identity: Identity) -> bool:
         return identity.same_content(self.peek)
-
-    def status(self) -> os.stat_result:
-        return os.fstat(self._fd)
-
-    def close(self) -> None:
-        os.close(self._fd)

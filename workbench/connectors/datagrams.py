@@ -16,7 +16,8 @@ import numpy as np
 from workbench.connectors.address import Address, bind_all, peer_name
 from workbench.connectors.block import Lengths, Piece
 from workbench.connectors.door import Waits
-from workbench.connectors.framing import Framing, framer
+from workbench.connectors.framing import Framing
+from workbench.connectors.quoted_framer import Quoting
 from workbench.connectors.receiver import PAUSE, ReceiverThread
 from workbench.connectors.spool import Spool
 
@@ -44,9 +45,9 @@ NEWLINE = 0x0A
 class DatagramReceiver:
     """One thread that does nothing but receive.
 
-    Framing newline and nul: a datagram is one or more records, the delimiter after the last may be missing. Framing octet: a
-    datagram is one record. Nothing of UDP waits: what finds the spool without room is dropped and counted, like what the
-    kernel had no room for. Senders on a unix socket can wait, so they do.
+    Framing newline and nul: a datagram is one or more records, the delimiter after the last may be missing; what is quoted ends with
+    it. Framing octet: a datagram is one record. Nothing of UDP waits: what finds the spool without room is dropped and counted, like
+    what the kernel had no room for. Senders on a unix socket can wait, so they do.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class DatagramReceiver:
         longest: int,
         receive_buffer: int = RECEIVE_BUFFER,
         monotonic: Callable[[], float] = time.monotonic,
+        quoting: Quoting | None = None,
     ) -> None:
         self.bound: Any = None
         """Where it listens, once it does."""
@@ -66,6 +68,7 @@ class DatagramReceiver:
         self._longest = longest
         self._receive_buffer = receive_buffer
         self._monotonic = monotonic
+        self._quoting = quoting or Quoting()
         self._thread = ReceiverThread(spool, "receive-datagrams", self._serve)
         self._largest = LARGEST_LOCAL if address.local else LARGEST
         self._names: dict[Any, str] = {}
@@ -94,9 +97,11 @@ class DatagramReceiver:
             try:
                 socks = bind_all(self._address)
             except OSError as error:
-                self._spool.notice(f"cannot listen: {error.strerror or error}; it is tried again", "listen", 60.0)
+                self._spool.trouble = f"cannot listen: {error.strerror or error}; it is tried again"
+                self._spool.notice(self._spool.trouble, "listen", 60.0)
                 self._thread.stopping.wait(waits.take())
                 continue
+            self._spool.trouble = ""
             for sock in socks:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
                 self._drops[sock] = _dropped(sock)
@@ -143,6 +148,7 @@ class DatagramReceiver:
                 except (BlockingIOError, InterruptedError):
                     break
                 special = self._framing == "nul" or count > self._longest
+                special = special or (self._framing == "newline" and self._quoting.concerns(view[at : at + count]))
                 if special or peer != last:
                     self._add(pieces, buffer, begin, at, last, lengths)
                     begin, last, lengths = at, peer, []
@@ -175,7 +181,7 @@ class DatagramReceiver:
         name = self._name(peer)
         if self._framing == "octet":
             return [Piece([bytes(buffer[at : at + min(count, self._longest)])], 1, name, overlong=count)]
-        one = framer(self._framing, name, self._longest)
+        one = self._quoting.framer(self._framing, name, self._longest)
         pieces = one.feed(bytearray(buffer[at : at + count]), 0, count) + one.finish()
         return pieces or [Piece([b"\n"], 1, name)]
 

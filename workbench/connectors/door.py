@@ -89,9 +89,11 @@ class ListeningDoor:
             self.sockets = bind_all(self._address)
         except OSError as error:
             self._due = now + self._waits.take()
-            self._spool.notice(f"cannot listen: {error.strerror or error}; it is tried again", "listen", 60.0)
+            self._spool.trouble = f"cannot listen: {error.strerror or error}; it is tried again"
+            self._spool.notice(self._spool.trouble, "listen", 60.0)
             return
         self._waits.reset()
+        self._spool.trouble = ""
         self._spool.notices.forget("listen")
         if self._address.local:
             self._inode = Path(self._address.path).stat().st_ino
@@ -100,6 +102,8 @@ class ListeningDoor:
 
     def come(self, selector: selectors.BaseSelector, sock: socket.socket) -> list[tuple[socket.socket, str]]:
         found: list[tuple[socket.socket, str]] = []
+        if self._shut:
+            return found  # by another of its sockets, in the same round
         while self._clients < MOST_CLIENTS:
             try:
                 client, where = sock.accept()
@@ -131,6 +135,7 @@ class ListeningDoor:
             sock.close()
         self.sockets = []
         self._clients, self._shut, self._due = 0, False, 0.0
+        self._spool.trouble = ""
         if self._inode >= 0:
             with suppress(OSError):
                 if Path(self._address.path).stat().st_ino == self._inode:
@@ -195,7 +200,8 @@ class DiallingDoor:
             self._due = 0.0
             return
         self._due = self._monotonic() + self._waits.take()
-        self._spool.notice(f"cannot connect: {why}; it is tried again", "dial", 600.0)
+        self._spool.trouble = f"cannot connect: {why}; it is tried again"
+        self._spool.notice(self._spool.trouble, "dial", 600.0)
         self._lost = True
 
     def _drop(self, selector: selectors.BaseSelector) -> None:
@@ -206,17 +212,22 @@ class DiallingDoor:
             self._trying = None
 
     def come(self, selector: selectors.BaseSelector, sock: socket.socket) -> list[tuple[socket.socket, str]]:
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            self._failed(selector, os.strerror(code))
+        try:
+            if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(code, os.strerror(code))
+            peer = self._address.path if self._address.local else peer_name(sock.getpeername())
+        except OSError as error:  # ENOTCONN: it was there, and has ended already
+            self._failed(selector, error.strerror or str(error))
             return []
         selector.unregister(sock)
         self._trying, self._connected, self._places = None, True, []
+        self._spool.trouble = ""
         if self._lost:
             self._spool.notice("connected again")
             self._spool.notices.forget("dial")
+            self._spool.notices.forget("ended")
             self._lost = False
-        return [(sock, self._address.path if self._address.local else peer_name(sock.getpeername()))]
+        return [(sock, peer)]
 
     def heard(self) -> None:
         """Only a connection that gives something shortens the waits again."""
@@ -227,13 +238,14 @@ class DiallingDoor:
             self._connected = False
             self._lost = True
             self._due = self._monotonic() + self._waits.take()
-            self._spool.notice("the connection has ended; it is made again", "dial", 600.0)
+            self._spool.trouble = "the connection has ended; it is made again"
+            self._spool.notice(self._spool.trouble, "ended", 600.0)
 
     def close(self) -> None:
         if self._trying is not None:
             self._trying.close()
             self._trying = None
         self._connected = self._lost = False
-        self._due = 0.0
+        self._due, self._spool.trouble = 0.0, ""
         self._places = []
         self._waits.reset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,14 +10,17 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.batch import MAX_LINE, ChunkBuffer, Lag, Offset, RawBatch
+from workbench.connectors.begins import BOM
 from workbench.connectors.compressed import CompressedContent
-from workbench.connectors.followed import BOM, FollowedFile, Position, Reading, Replaced
+from workbench.connectors.followed import FollowedFile, Replaced
 from workbench.connectors.handles import Handles, open_content
 from workbench.connectors.identity import Identity, Peek
 from workbench.connectors.lines import Lines
 from workbench.connectors.listing import Listing
 from workbench.connectors.parquet import ParquetContent
 from workbench.connectors.places import Places
+from workbench.connectors.position import Position
+from workbench.connectors.reading import Reading
 from workbench.connectors.records import Records
 from workbench.connectors.roster import Roster
 from workbench.connectors.tidings import sentence
@@ -26,6 +28,8 @@ from workbench.connectors.turns import Turns
 
 SLOW_LOOK = 0.01
 """Seconds; a look that takes longer (thousands of files, a slow network) is not repeated at every poll."""
+PATIENCE = 0.05
+"""Seconds that a look at the lag waits for a read."""
 SLOW_COUNT = 0.005
 """Seconds; likewise for counting what is unread."""
 
@@ -82,7 +86,10 @@ class FileSource:
         self._lag = Lag()
         self._told: dict[str, str] = {}
         self._failed: dict[str, str] = {}
+        self._cut: dict[str, str] = {}
+        """By file id: where reading stopped before the end."""
         self._reported: set[str] = set()
+        self._directories: set[str] = set()
         self._notices: list[str] = []
         self._lock = threading.RLock()
         self._closed = False
@@ -103,10 +110,10 @@ class FileSource:
             looked_at = []
             raw = None
             while raw is None and (file := self._turns.pop()) is not None:
-                if not self._roster.has(file):
+                if not self._roster.has(file) or (file.unjudged and not file.sighting):
                     continue
                 raw = self._take(file, buffer, limit)
-                if raw is None and file.drained is None and file.file_id not in self._failed:
+                if raw is None and file.ahead.drained is None and file.file_id not in self._failed:
                     looked_at.append(file)
                 self._collect(file.said)
             if raw is None and (over := self._roster.farewell()):
@@ -134,12 +141,14 @@ class FileSource:
             self._failed[file.file_id] = sentence(file.name, error)
             self._handles.close(file)
             self._tell()
-            return None
+            return self._over(file.unskipped(), buffer) if file.skips and not file.sighted else None
         if self._failed.pop(file.file_id, None):
             self._told.pop(file.file_id, None)
             self._notices.append(f"{file.name} can be read again")
+        self._cut.pop(file.file_id, None)
         if content.trouble:
-            self._problem(file.found.path, f"{file.name} {content.trouble}")
+            self._cut[file.file_id] = f"{file.name} {content.trouble}"
+            self._problem(file.found.path, self._cut[file.file_id])
         if raw is not None and file.has_news(self._clock()):
             self._turns.push(file)
         return raw
@@ -219,6 +228,7 @@ class FileSource:
                 ended = self._clock()
             self._at_end = False
             self._looked = True
+            self._directories = look.directories
             if not self._roster.files and not look.problems:
                 self._problem(self.glob, f"{self.glob} matches no file yet: {self.stream} waits for one")
             elif self._roster.files:
@@ -230,26 +240,24 @@ class FileSource:
 
     @property
     def idle(self) -> bool:
-        """Nothing whole was unread at the last look."""
-        with self._lock:
-            return self._looked and not (self._turns or self._roster.undecided or self._roster.farewells)
+        """Nothing whole was unread at the last look. No lock: a read that hangs must not keep anybody who asks."""
+        return self._looked and not (self._turns or self._roster.undecided or self._roster.leaving)
 
     @property
     def ended(self) -> bool:
         """`follow => false` and all is read; files that cannot be read have been named in a notice."""
-        with self._lock:
-            return not self._follow and self._looked and not (self._turns or self._roster.farewells)
+        return not self._follow and self._looked and not (self._turns or self._roster.leaving)
 
-    def directories(self) -> set[Path]:
-        """Directories where news can show up, for a Watcher."""
-        with self._lock:
-            return self._listing.directories() | {
-                Path(folder) for folder in {os.path.dirname(file.found.path) for file in self._roster.files.values()}
-            }
+    @property
+    def undecided(self) -> bool:
+        """Some new file is not read yet, for a moment: it looks like a copy that is being made."""
+        return self._roster.undecided
 
     def lag(self) -> Lag:
-        """How far the committed offsets are behind; an unfinished last line waits and is no lag."""
-        with self._lock:
+        """How far the committed offsets are behind, or were before a read that takes long; an unfinished last line waits and is no lag."""
+        if not self._lock.acquire(timeout=PATIENCE):
+            return self._lag
+        try:
             now = self._clock()
             if 0 <= now - self._counted_at < 20 * self._count_took:
                 return self._lag
@@ -257,6 +265,8 @@ class FileSource:
             took = self._clock() - now
             self._counted_at, self._count_took = now, took if took > SLOW_COUNT else 0.0
             return self._lag
+        finally:
+            self._lock.release()
 
     def _count(self, now: float) -> Lag:
         files = list(self._roster.files.values())
@@ -266,17 +276,20 @@ class FileSource:
         lines, size = sum(f.read.line for f in files), sum(f.read.byte for f in files)
         rows = sum(_rows_behind(file) for file in files) if self._parquet else math.ceil(unread * lines / size) if size else 0
         seconds = max(0.0, now - min(oldest)) if oldest else 0.0
-        waiting = sum(file.waiting for file in files)
+        waiting = sum(file.ahead.waiting for file in files)
         return Lag(unread, rows, seconds, waiting, sum(file.gone_since is None for file in files))
 
     def sample(self, limit: int = 1 << 20) -> tuple[bytes, str] | None:
         """The first whole lines of the oldest file that has some, decompressed, and its name; (b"", path) for Parquet."""
         with self._lock:
-            found = sorted(self._listing.look().found.values(), key=lambda found: (found.mtime_ns, found.path))
-            for file in found:
+            look = self._listing.look()
+            self._roster.trouble(look)
+            self._directories = look.directories
+            for file in sorted(look.found.values(), key=lambda found: (found.mtime_ns, found.path)):
                 try:
                     content = open_content(file.path, self._parquet)
-                except OSError:
+                except OSError as error:
+                    self._roster.problems[file.path] = sentence(file.name, error)
                     continue
                 try:
                     data = b"" if self._parquet else _first_lines(content.peek, limit, self._reading.longest, whole=not self._follow)
@@ -287,6 +300,18 @@ class FileSource:
             return None
 
     # -- telling
+
+    def unread(self) -> tuple[str, ...]:
+        """What could not be read, or not to its end, as far as the last look and the last reads tell; in sentences."""
+        with self._lock:
+            read = {file_id: text for file_id, text in (self._failed | self._cut).items() if file_id in self._roster.by_id}
+            found = self._roster.problems | read
+            return (*dict.fromkeys(text for cause, text in found.items() if cause not in self._directories), *self._roster.unread())
+
+    def passed_over(self) -> tuple[str, ...]:
+        """What the glob names and is no file, in sentences."""
+        with self._lock:
+            return tuple(text for cause, text in self._roster.problems.items() if cause in self._directories)
 
     def notices(self) -> list[str]:
         """What happened since the last call, in sentences."""
@@ -327,13 +352,14 @@ def _first_look_unfinished(offsets: Sequence[Offset]) -> bool:
 def _behind(file: FollowedFile) -> int:
     """Bytes that are not stored, without an unfinished last line; an estimate where they are packed."""
     size, content = max(file.found.size, file.growth.size), file.content
-    if file.stored and (file.drained == file.found.stamp or (file.drained is not None and not file.reading.follow)):
+    drained = file.ahead.drained
+    if file.stored and (drained == file.found.stamp or (drained is not None and not file.reading.follow)):
         return 0
     if isinstance(content, ParquetContent):
         return size * (content.lines - file.kept.line) // max(1, content.lines)
     if isinstance(content, CompressedContent):
         size = int(size * content.ratio)
-    return max(0, size - file.kept.byte - file.waiting)
+    return max(0, size - file.kept.byte - file.ahead.waiting)
 
 
 def _position(file: FollowedFile) -> int:

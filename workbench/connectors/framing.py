@@ -32,7 +32,7 @@ class Framer(Protocol):
         """The records that end in `data[start:stop]`. The pieces may look into `data` and change it in place."""
 
     def finish(self) -> list[Piece]:
-        """Nothing follows: what is unfinished is a record, too."""
+        """Nothing follows: what is unfinished is a record, too, or `cut` where the framing tells that it is not whole."""
 
 
 def framer(framing: Framing, peer: str, longest: int) -> Framer:
@@ -202,14 +202,14 @@ class CountedFramer:
             start = after
 
     def finish(self) -> list[Piece]:
-        records = _Records(self._peer)
+        came = self._digits
         if self._counted:
-            self._length -= self._missing
-            self._end(records)
-        elif self._digits:
-            records.add(self._digits)
-        self._digits = b""
-        return records.pieces()
+            came = b"%d " % self._length + self._rest
+        length, too_long = len(came) + self._length - self._missing - len(self._rest), self._length > self._longest
+        self._digits, self._rest, self._counted, self._length, self._missing = b"", bytearray(), False, 0, 0
+        if not came:
+            return []
+        return [Piece([came], 1, self._peer, overlong=length, cut=not too_long)]
 
     def _count(self, data: bytearray, start: int, stop: int) -> tuple[int, bool]:
         """Read a count, perhaps not all of it: where it goes on, and whether the count is known."""

@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 HEAD = TAIL = 1024
 """Bytes that are remembered of a file's head, and of what stands just before the offset."""
+
+Left = Literal["", "gone", "deleted"]
+"""How a file was given up: nobody knows where it is; or its inode is free for others."""
 
 Peek = Callable[[int, int], bytes]
 """peek(position, length): those bytes of the (decompressed) content, fewer at its end."""
@@ -47,7 +50,8 @@ class Identity:
     The evidence may reach beyond an offset in the middle of a batch: those bytes were seen too. `since` is the mtime
     when the file was found (it orders files), `stamp` the size and mtime_ns when the offset was taken, `unended` says
     that the last record before the offset had no newline, `first_look` how many files `start => 'end'` skipped,
-    `target` where the file really is when its name is a link.
+    `target` where the file really is when its name is a link. `skip` is set until what `start => 'end'` skips is stored: the size
+    at the first look. `left` is set when the file was given up; `copy` says that all of it was read elsewhere.
     """
 
     device: int
@@ -60,6 +64,9 @@ class Identity:
     unended: bool = False
     first_look: int = 0
     target: str = ""
+    skip: int = 0
+    left: Left = ""
+    copy: bool = False
 
     def same_content(self, peek: Peek) -> bool:
         return self.head.holds(peek) and self.tail.holds(peek)
@@ -95,7 +102,7 @@ class Identity:
         told: dict[str, object] = {"device": self.device, "inode": self.inode, "since": self.since, "stamp": self.stamp}
         told |= {"head": self.head.parts, "tail": self.tail.parts, "middle": self.middle.parts}
         told |= {"unended": self.unended, "first_look": self.first_look}
-        told["target"] = self.target
+        told |= {"target": self.target, "skip": self.skip, "left": self.left, "copy": self.copy}
         return json.dumps({name: value for name, value in told.items() if value}, separators=(",", ":"))
 
     @classmethod

@@ -25,15 +25,17 @@ class Intake:
         """One more source is open.
 
         Raises:
-            SourceError: the spool's folder cannot be made or read.
+            SourceError: the spool's folder cannot be made or read, or there is no handle or thread left to receive with.
         """
         with self._lock:
             if not self._users:
                 try:
                     self.spool.open()
-                except OSError as error:
-                    raise SourceError(f"{self.spool.folder}: {error.strerror or error}", "What was received is kept there.") from error
-                self.receiver.start()
+                    self.receiver.start()
+                except (OSError, RuntimeError) as error:  # the latter: no more threads
+                    self.spool.close()
+                    why = getattr(error, "strerror", None) or error
+                    raise SourceError(f"{self.spool.folder}: {why}", "What was received is kept there.") from error
             self._users += 1
 
     def leave(self) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from workbench.connectors import rotation
 from workbench.connectors.content import Content
 from workbench.connectors.followed import FollowedFile
-from workbench.connectors.identity import HEAD, Evidence, Identity
+from workbench.connectors.identity import HEAD, TAIL, Evidence, Identity
+
+PIECE = 1 << 18
+"""Bytes that are looked at at once."""
 
 
 class Resemblance:
@@ -48,25 +53,53 @@ class Resemblance:
         begins = self.begins_as(identity) if len(self._head) >= identity.head.length else not identity.middle.start
         return begins and identity.middle.holds(self._content.peek)
 
+    def like(self, identity: Identity, by_head: bool = False) -> bool:
+        """As far as both are known, one is the beginning of the other. `by_head`: only that is compared, to unpack no more."""
+        if by_head:
+            return len(self._head) < identity.head.length or self.begins_as(identity)
+        return self.holds(identity) or self._short_of(identity) or self.cut_short(identity)
+
+    def head_of(self, original: Content) -> bool:
+        """The head is that of another content too, which has all of it."""
+        return original.peek(0, len(self._head)) == self._head
+
+    def part_of(self, original: Content, length: int) -> bool:
+        """All the `length` bytes that there are begin and end as that other content does there."""
+        start = max(0, length - TAIL)
+        return self.head_of(original) and original.peek(start, length - start) == self._content.peek(start, length - start)
+
+    def length(self) -> int:
+        """Bytes of a packed content, unpacked to its end."""
+        at = 0
+        while piece := len(self._content.peek(at, PIECE)):
+            at += piece
+        return at
+
 
 class Kin:
     """Files by their heads: which of thousands some content may come from, without a comparison with each."""
 
     def __init__(self, files: Sequence[FollowedFile]) -> None:
         self.files = files
-        self._by_path = {file.found.path: file for file in files}
+        self._by_path: dict[str, list[FollowedFile]] = defaultdict(list)
         self._by_head: dict[int, dict[str, list[FollowedFile]]] = defaultdict(lambda: defaultdict(list))
         for file in files:
+            for path in file.paths:
+                self._by_path[path].append(file)
             if file.identity.head.length:
                 self._by_head[file.identity.head.length][file.identity.head.digest].append(file)
 
     def __bool__(self) -> bool:
         return bool(self.files)
 
-    def named_before(self, path: str) -> list[FollowedFile]:
-        """Those whose path `path` begins with, as rotated names do."""
-        begun = (path[:length] for length in range(path.rfind("/") + 2, len(path)))
-        return [file for before in begun if (file := self._by_path.get(before))]
+    def named_before(self, path: str, counted: bool = False) -> list[FollowedFile]:
+        """Those that a rotation may have made `path` of, in its folder or in the one above. `counted`: also by counting up."""
+        if not self.files:
+            return []
+        folder, name = os.path.split(path)
+        names = [*rotation.before(name), *(rotation.counted(name) if counted else ())]
+        paths = (f"{place.rstrip(os.sep)}{os.sep}{old}" for place in (folder, os.path.dirname(folder)) for old in names)
+        return [file for old in paths for file in self._by_path.get(old, ())]
 
     def held_by(self, content: Resemblance) -> list[FollowedFile]:
         """The files all of whose evidence is in that content too; the one that was read furthest last."""

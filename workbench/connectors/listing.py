@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import os
@@ -12,12 +13,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workbench.filenames import meant, shown
+
 FEW = 512
 """So many files are looked at each time, whatever they did before."""
 SHARE = 8
 """Of more files, those that were quiet for long are looked at one in so many at a time."""
 HOT = 60.0
 """Seconds after a change in which a file is looked at each time."""
+DENIED = os.strerror(errno.EACCES)
 SETTLED = 2_000_000_000
 """Nanoseconds after its last change when a folder's mtime can be trusted to tell the next one."""
 
@@ -48,6 +52,8 @@ class Look:
 
     found: dict[tuple[int, int], Found] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    """Those of `problems` in whose way only a directory was, which is no file."""
 
 
 class NotRegular(OSError):
@@ -66,7 +72,7 @@ class Listing:
         self.root = os.path.abspath(root)
         self._clock = clock
         self._below = self.root.rstrip(os.sep) + os.sep
-        self._full = os.path.normpath(os.path.join(self.root, pattern))
+        self._full = self._meant(pattern)
         self._magic = glob.has_magic(self._full)
         self._folder, last = os.path.split(self._full)
         plain = glob.has_magic(self._folder) or last == "**"
@@ -94,11 +100,12 @@ class Listing:
                 pass
             except IsADirectoryError:
                 look.problems[path] = f"{name} is a directory: left out (its files are {name}/*)"
+                look.directories.add(path)
             except NotRegular:
                 look.problems[path] = f"{name} is not a regular file: left out"
             except OSError as error:
-                folder = os.path.dirname(path)
-                look.problems[folder] = f"{self.name(folder)}: {error.strerror} when looking at {os.path.basename(path)}; it is tried again"
+                folder, last = os.path.split(path)
+                look.problems[folder] = f"{self.name(folder)}: {error.strerror} when looking at {shown(last)}; it is tried again"
             changed |= self._seen.pop(path, None) is not None
         if changed:
             self._seen = {path: found for path in self._paths if (found := self._seen.get(path))}
@@ -132,6 +139,7 @@ class Listing:
             self._paths = [self._full]
         elif self._matching is None:
             self._paths = sorted(glob.glob(self._full, recursive=True))
+            look.problems |= {folder: f"{self.name(folder)}: {DENIED}; it is tried again" for folder in sorted(_denied(self._full))}
         else:
             return self._list_folder(look, self._matching)
         return True
@@ -154,18 +162,31 @@ class Listing:
         self._paths = [below + name for name in sorted(names) if self._hidden or not name.startswith(".")]
         return True
 
-    def name(self, path: str) -> str:
-        return path.removeprefix(self._below)
+    def _meant(self, pattern: str) -> str:
+        """The whole path; one with escapes is as `name` shows it, unless only the other reading exists."""
+        plain, undone = (os.path.normpath(os.path.join(self.root, one)) for one in (pattern, meant(pattern)))
+        return plain if os.path.lexists(plain) and not os.path.lexists(undone) else undone
 
-    def directories(self) -> set[Path]:
-        """Where a new match could show up first: the deepest directory that the glob names outright."""
-        plain = self._full
-        while glob.has_magic(plain):
-            plain = os.path.dirname(plain)
-        here = Path(plain) if Path(plain).is_dir() else Path(os.path.dirname(plain))
-        while not here.is_dir():
-            here = here.parent
-        return {here}
+    def name(self, path: str) -> str:
+        """What users see of a path, databases keep, and `path_of` leads back from."""
+        return shown(path.removeprefix(self._below))
+
+
+def _denied(pattern: str) -> set[str]:
+    """Directories that a glob leads into and that may not be looked into: glob passes over them without a word."""
+    path, found = Path(pattern), set()
+    for below in (path, *path.parents):
+        folder = str(below.parent)
+        if glob.has_magic(folder):
+            found |= {match.rstrip(os.sep) for match in glob.glob(folder + os.sep, recursive=True)}
+        elif glob.has_magic(below.name):
+            found.add(folder)
+    return {folder for folder in found if not os.access(folder, os.R_OK | os.X_OK) and Path(folder).is_dir()}
+
+
+def path_of(root: str, name: str) -> str:
+    """The path of a file under the root by its name."""
+    return os.path.join(root, meant(name))
 
 
 def by_inode(directory: str) -> dict[int, str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from workbench.batch import Offset
-from workbench.connectors.followed import FollowedFile, Position, Reading
+from workbench.connectors import rotation
+from workbench.connectors.compressed import PACKED
+from workbench.connectors.followed import FollowedFile
 from workbench.connectors.handles import open_content
-from workbench.connectors.identity import Identity
-from workbench.connectors.listing import Found
-from workbench.connectors.remains import PACKED
+from workbench.connectors.identity import Identity, Left
+from workbench.connectors.listing import Found, path_of
+from workbench.connectors.position import Position
+from workbench.connectors.reading import Reading
 
 
 class Memory:
@@ -20,12 +22,18 @@ class Memory:
 
     def __init__(self, reading: Reading, root: str) -> None:
         self.offsets: dict[str, Offset] = {}
+        self.left: dict[str, Left] = {}
+        """Files that were given up, by id, and how."""
         self._by_inode: dict[int, set[str]] = defaultdict(set)
         self._reading, self._root = reading, root
 
     def store(self, offset: Offset) -> None:
+        identity = Identity.from_mark(offset.mark)
         self.offsets[offset.file_id] = offset
-        self._by_inode[Identity.from_mark(offset.mark).inode].add(offset.file_id)
+        self._by_inode[identity.inode].add(offset.file_id)
+        self.left.pop(offset.file_id, None)
+        if identity.left:
+            self.left[offset.file_id] = identity.left
 
     def at_inode(self, inode: int) -> Iterable[str]:
         """The file ids of all contents that had that inode."""
@@ -35,7 +43,7 @@ class Memory:
         """A file as it is known by its stored offset alone."""
         offset = self.offsets[file_id]
         identity = Identity.from_mark(offset.mark)
-        path = os.path.join(self._root, offset.file)
+        path = path_of(self._root, offset.file)
         return self.restore(Found(path, offset.file, identity.device, identity.inode, 0, 0), offset)
 
     def others(self, than: Container[str]) -> list[FollowedFile]:
@@ -43,22 +51,43 @@ class Memory:
 
     def restore(self, found: Found, offset: Offset) -> FollowedFile:
         """A file that is read on from a stored offset."""
-        identity = replace(Identity.from_mark(offset.mark), device=found.device, inode=found.inode)
+        identity = replace(Identity.from_mark(offset.mark), device=found.device, inode=found.inode, left="")
         at = Position(offset.byte, offset.line)
-        file = FollowedFile(self._reading, offset.file_id, found, identity, at, at)
+        file = FollowedFile(self._reading, offset.file_id, found, identity, at, at, at_end=identity.skip or None)
+        file.former.add(path_of(self._root, offset.file))
         if offset.done and identity.stamp == found.stamp:
-            file.drained, file.behind, file.done = found.stamp, False, True
+            file.ahead.drained, file.behind, file.done = found.stamp, False, True
         return file
 
-    def over(self, file: FollowedFile) -> Offset:
+    def over(self, file: FollowedFile, left: Left = "") -> Offset:
         """The offset that says that nothing more will come of it."""
-        identity = file.identity if file.stored else Identity.from_mark(self.offsets[file.file_id].mark)
+        known = self.offsets.get(file.file_id)
+        identity = file.identity if file.stored or known is None else Identity.from_mark(known.mark)
+        left = left or self.left.get(file.file_id, "")
+        identity = replace(identity, skip=0, left=left)
+        if left:
+            self.left[file.file_id] = left
         return Offset(file.file_id, file.name, file.kept.byte, file.kept.line, True, identity.mark())
 
     def is_at(self, offset: Offset) -> bool:
         """Nothing was stored of that file since."""
-        stored = self.offsets.get(offset.file_id)
-        return stored is not None and (stored.byte, stored.line) == (offset.byte, offset.line)
+        stored = self.offsets.get(offset.file_id, offset)
+        return (stored.byte, stored.line) == (offset.byte, offset.line)
+
+    def has_left(self, offset: Offset, found: Found) -> bool:
+        """Whether the file that had that inode is known to be another one than `found`, whatever that holds.
+
+        It was seen to be deleted; or it was given up and the time of its last change is another one; or what has its inode has another
+        name and holds no more, which a rename leaves as it was. A rotated file is let through: it may be a copy.
+        """
+        left, identity = self.left.get(offset.file_id, ""), Identity.from_mark(offset.mark)
+        changed = identity.stamp[1] != found.mtime_ns
+        if left == "deleted" or (left and not offset.byte):
+            return True
+        if offset.file == found.name or not changed or not offset.byte:
+            return False
+        spent = identity.stamp[0] == found.size and (offset.done or offset.byte == found.size)
+        return left == "gone" or (spent and not rotation.rotated(path_of(self._root, offset.file), found.path))
 
 
 def has_content(found: Found, identity: Identity, parquet: bool) -> bool:

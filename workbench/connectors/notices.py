@@ -38,9 +38,10 @@ class Notices:
                 self._untold += 1
 
     def forget(self, kind: str) -> None:
-        """It is over: should it come again, it is told again."""
+        """It is over: should it come again, it is told again, and what was held back of it is no longer counted."""
         with self._lock:
             self._told.pop(kind, None)
+            self._held.pop(kind, None)
 
     def take(self) -> list[str]:
         """What was told since the last call."""

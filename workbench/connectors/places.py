@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from workbench.batch import Offset
-from workbench.connectors.followed import FollowedFile, Position
+from workbench.connectors.followed import FollowedFile
 from workbench.connectors.handles import open_content
 from workbench.connectors.listing import Found, found_at
+from workbench.connectors.position import Position
 from workbench.connectors.roster import Roster
 
 
@@ -57,7 +58,7 @@ class Places:
         """After all that is there now; what is there no longer is over."""
         memory = self._roster.memory
         ends = [memory.over(file) for file in memory.others(self._roster.by_id)]
-        for file in self._roster.files.values():
+        for file in [*self._roster.files.values(), *self._roster.waiting()]:
             with suppress(OSError):
                 content = open_content(file.found.path, self._parquet)
                 try:

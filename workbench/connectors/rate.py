@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,12 @@ PIECE = 122_880
 SECOND = 1_000_000
 GAP = 50_000
 """Microseconds for which it has nothing more once it has given all that was due: or whoever reads to the end would never get there."""
+CATCH_UP = 3600 * SECOND
+"""Microseconds of rows, at most, that a new start makes up for."""
+STEP = 2 * SECOND
+"""Microseconds by which the wall clock must differ from what it should show to have been set."""
+MOST_ANCHORS = 100
+"""They are part of every offset."""
 SCHEMA = pa.schema([("timestamp", pa.timestamp("us", "UTC")), ("value", pa.int64())])
 
 
@@ -51,17 +58,20 @@ class _Anchor:
 class RateSource:
     """Counts from 0: row `value` = i comes at its `timestamp`, i seconds divided by the rate after the first.
 
-    Promises: row i is the same whenever it is read, over cuts, pauses and restarts, for the moment of the first row is
-    part of every offset. Like Spark's rate source it catches up: after a pause or a downtime it gives, with their own
-    timestamps, the rows that were due meanwhile. When the rate was changed the count goes on, and the times too, from the
-    first row that is not stored. A clock that steps back gives nothing until it is where it was.
+    Promises: `value` has no gap and nothing twice, and row i is the same whenever it is read, over cuts, pauses and restarts, for
+    the moment of the first row is part of every offset. While it runs its pace is that of the monotonic clock, whatever the wall
+    clock is set to. Like Spark's rate source it catches up: after a pause or a downtime it gives, with their own timestamps, the rows
+    that were due meanwhile; of a downtime, by the wall clock, CATCH_UP at most: the timestamps then go on from there. They never go
+    back: under a wall clock that is behind they go on from the last row's. When the rate was changed the count goes on, and the
+    times too, from the first row that is not stored.
 
     Offsets count rows in `line`, sixteen bytes each in `byte`.
 
     Args:
         rows: where it ends; None: never.
         offsets: what is stored of this flow.
-        clock: seconds since 1970.
+        clock: seconds since 1970, looked at when it starts.
+        monotonic: seconds, from then on.
     """
 
     def __init__(
@@ -72,19 +82,27 @@ class RateSource:
         name: str = "read_rate",
         offsets: Sequence[Offset] = (),
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name, self._rows, self._clock = name, rows, clock
+        self._name, self._rows, self._clock, self._monotonic = name, rows, clock, monotonic
         self._kept = next((offset for offset in offsets if offset.file_id == FILE_ID), Offset(FILE_ID, name))
         self._read = self._kept
-        self._anchors = _anchors(self._kept.mark)
+        self._anchors, self._seen = _from_mark(self._kept.mark)
+        self._told: list[str] = []
         self._lock = threading.Lock()
         self._idle = False
         self._dry_at = 0
         """When it had given all that was due."""
+        self._began, self._wall = monotonic(), int(clock() * SECOND)
+        """The same moment by both clocks."""
+        self._start = self._wall
+        """That moment by the rows' own times."""
         if not self._anchors:
-            self._anchors.append(_Anchor(0, self._now(), rate))
-        elif self._anchors[-1].rate != rate:
-            self._turn(rate)
+            self._anchors.append(_Anchor(0, self._wall, rate))
+        else:
+            if self._anchors[-1].rate != rate:
+                self._turn(rate)
+            self._go_on(rate)
         self._mark = json.dumps([[a.row, a.at, a.rate] for a in self._anchors], separators=(",", ":"))
 
     def _turn(self, rate: int) -> None:
@@ -93,11 +111,31 @@ class RateSource:
         while self._anchors and self._anchors[-1].row >= self._kept.line:
             self._anchors.pop()
         self._anchors.append(_Anchor(self._kept.line, last.time(max(last.row, self._kept.line)), rate))
+        self._seen = 0
+
+    def _go_on(self, rate: int) -> None:
+        """Find the rows' own time after a downtime, from the first row on that was never given."""
+        front = max(self._kept.line, self._seen)
+        if self._rows is not None and front >= self._rows:
+            return
+        due = int(self._times(front, front + 1)[0])
+        if self._wall - due > CATCH_UP:
+            self._anchors = [anchor for anchor in self._anchors if anchor.row < front][1 - MOST_ANCHORS :]
+            self._anchors.append(_Anchor(front, self._wall - CATCH_UP, rate))
+            self._told.append(
+                f"{self._name}: nothing was given for {_length(self._wall - due)}: the rows of the last {_length(CATCH_UP)} are made up for"
+            )
+        self._start = max(self._wall, due - SECOND // rate - 1)
+        if self._start - self._wall > STEP:
+            self._told.append(
+                f"{self._name}: the clock is {_length(due - self._wall)} behind the last row: the rows' timestamps go on from there"
+            )
 
     def read(self, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:  # noqa: ARG002  a Source; rows need no buffer
         """The rows that are due and were not read."""
         with self._lock:
             start, now = self._read, self._now()
+            self._look_at_clock()
             if self._idle and 0 <= now - self._dry_at < GAP:
                 return None
             due = self._due(now)
@@ -109,7 +147,7 @@ class RateSource:
             self._read = self._offset(stop * RECORD, stop)
             values = np.arange(start.line, stop, dtype=np.int64)
             table = pa.table([pa.array(self._times(start.line, stop)).cast(SCHEMA.field(0).type), pa.array(values)], schema=SCHEMA)
-            return RawBatch(None, (stop - start.line) * RECORD, start, self._read, now / SECOND, table=table)
+            return RawBatch(None, (stop - start.line) * RECORD, start, self._read, self._clock(), table=table)
 
     def _times(self, first: int, stop: int) -> np.ndarray:
         edges = [anchor.row for anchor in self._anchors[1:]] + [stop]
@@ -124,7 +162,8 @@ class RateSource:
         return raw.offset if line >= raw.offset.line else self._offset(raw.start.byte, line)
 
     def _offset(self, byte: int, line: int) -> Offset:
-        return Offset(FILE_ID, self._name, byte, line, line == self._rows, self._mark)
+        mark = self._mark if line >= self._seen else f"{self._mark[:-1]},[{self._seen}]]"
+        return Offset(FILE_ID, self._name, byte, line, line == self._rows, mark)
 
     def committed(self, offset: Offset) -> None:
         with self._lock:
@@ -157,15 +196,26 @@ class RateSource:
         with self._lock:
             return self._rows is not None and self._read.line >= self._rows
 
+    @property
+    def undecided(self) -> bool:
+        """A fixed number of rows is all there whenever it is due: who wants all of it waits for the last one."""
+        return self._rows is not None and not self.ended
+
     def rescan(self) -> None:
         """The clock is looked at by every read."""
 
     def notices(self) -> list[str]:
-        return []
+        with self._lock:
+            told, self._told = self._told, []
+            return told
 
     def place(self, file_id: str, file: str, byte: int, line: int) -> Offset | None:  # noqa: ARG002  a Source
-        """Any row can be counted again."""
-        return self._offset(byte, line) if file_id == FILE_ID else None
+        """Any row can be counted again whose time is still known."""
+        if file_id != FILE_ID or line < self._anchors[0].row:
+            return None
+        with self._lock:
+            self._seen = max(self._seen, self._read.line)
+            return self._offset(byte, line)
 
     def ends(self) -> tuple[Offset, ...]:
         with self._lock:
@@ -175,9 +225,29 @@ class RateSource:
     def close(self) -> None:
         """It holds nothing."""
 
+    def _look_at_clock(self) -> None:
+        """Tell that the wall clock was set; nothing else follows from that."""
+        wall = self._wall + round((self._monotonic() - self._began) * SECOND)
+        step = int(self._clock() * SECOND) - wall
+        if abs(step) > STEP and (self._rows is None or self._read.line < self._rows):
+            self._wall += step
+            self._told.append(
+                f"{self._name}: the clock of this machine was put {'forward' if step > 0 else 'back'} by {_length(abs(step))}:"
+                " rows keep their pace, and their timestamps do not follow it"
+            )
+
     def _now(self) -> int:
-        return int(self._clock() * SECOND)
+        """By the rows' own times."""
+        return self._start + round((self._monotonic() - self._began) * SECOND)
 
 
-def _anchors(mark: str) -> list[_Anchor]:
-    return [_Anchor(*anchor) for anchor in json.loads(mark)] if mark else []
+def _from_mark(mark: str) -> tuple[list[_Anchor], int]:
+    """The anchors, and the rows that were given when an earlier row was chosen to go on from."""
+    found = json.loads(mark) if mark else []
+    seen = found.pop()[0] if found and len(found[-1]) == 1 else 0
+    return [_Anchor(*anchor) for anchor in found], seen
+
+
+def _length(micros: int) -> str:
+    """A length of time, for a sentence."""
+    return str(timedelta(seconds=round(micros / SECOND)))

@@ -33,7 +33,11 @@ class Receiver(Protocol):
         """Bytes of unfinished records that wait for their rest."""
 
     def start(self) -> None:
-        """Begin to receive; what stands in the way (an address in use) is a notice, and tried again."""
+        """Begin to receive; what stands in the way (an address in use) is a notice, and tried again.
+
+        Raises:
+            OSError, RuntimeError: there is no handle or no thread left for it; nothing has begun.
+        """
 
     def stop(self) -> None:
         """Receive no more, give back every handle; what is whole is in the spool. It can be started again."""
@@ -54,8 +58,14 @@ class ReceiverThread:
     def start(self) -> None:
         self.stopping.clear()
         self._ring, self.doorbell = socket.socketpair()
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._ring.close()
+            self.doorbell.close()
+            raise
+        self._thread = thread
 
     def stop(self) -> None:
         self.stopping.set()

@@ -57,6 +57,14 @@ class Records:
         """Positions just after each record of `length` bytes of whole records (as `cut` left them)."""
         return self._ends(data, length, final=True)[0]
 
+    def quotes(self, data: Bytes) -> bool:
+        """Whether some of it is in quotes, or seems so."""
+        return bool(self._quote) and self._quote in bytes(data)
+
+    def whole(self, data: bytes, final: bool) -> NDArray[np.int64]:
+        """Positions just after each record of some whole lines; `final`: nothing follows that could close a quote."""
+        return self._ends(data, len(data), final)[0]
+
     def _ends(self, data: Bytes, length: int, final: bool) -> tuple[NDArray[np.int64], bool]:
         bytes_ = np.frombuffer(data, np.uint8, length)
         ends = np.flatnonzero(bytes_ == NEWLINE) + 1

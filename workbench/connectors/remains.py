@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Container, Sequence
 
-from workbench.connectors.compressed import GZIP_ENDINGS, ZSTD_ENDINGS
+from workbench.connectors.compressed import PACKED
 from workbench.connectors.followed import FollowedFile
 from workbench.connectors.handles import open_content
 from workbench.connectors.kinship import Kin, Resemblance
-from workbench.connectors.listing import Found, by_inode, found_at
+from workbench.connectors.listing import Found, by_inode, found_at, path_of
+from workbench.filenames import meant, shown
 
 MOST = 64
 """Files whose content is compared in one folder, the newest ones."""
 LENIENT = 2_000_000_000
 """Nanoseconds by which the copy of a file may seem older than that."""
-PACKED = (*GZIP_ENDINGS, *ZSTD_ENDINGS)
 
 Key = tuple[int, int]
 
@@ -27,7 +27,7 @@ class Remains:
     files whose name begins as the old one. What two lost files could claim goes to the one that was read furthest.
     """
 
-    def __init__(self, root: str, taken: Callable[[Key], bool]) -> None:
+    def __init__(self, root: str, taken: Container[Key]) -> None:
         self._root = root
         self._below = root.rstrip(os.sep) + os.sep
         self._taken = taken
@@ -39,7 +39,7 @@ class Remains:
 
     def folders(self, file: FollowedFile) -> list[str]:
         """Where it was, by its name and by what that led to."""
-        paths = [os.path.join(self._root, file.name), file.identity.target]
+        paths = [path_of(self._root, file.name), file.identity.target]
         return list(dict.fromkeys(os.path.dirname(path) for path in paths if path))
 
     def renamed(self, file: FollowedFile) -> Found | None:
@@ -74,8 +74,8 @@ class Remains:
                 paths = [entry.path for entry in entries if entry.name.startswith(stems) and entry.is_file(follow_symlinks=False)]
         except OSError:
             return []
-        files = [found for path in paths if (found := found_at(path, path.removeprefix(self._below)))]
-        fit = [found for found in files if found.size and found.mtime_ns >= since and not self._taken(found.key)]
+        files = [found for path in paths if (found := found_at(path, shown(path.removeprefix(self._below))))]
+        fit = [found for found in files if found.size and found.mtime_ns >= since and found.key not in self._taken]
         fit.sort(key=lambda found: (found.path.endswith(PACKED), -found.mtime_ns))
         return fit[:MOST]
 
@@ -87,7 +87,7 @@ def _owner(found: Found, kin: Kin) -> FollowedFile | None:
     except OSError:
         return None
     try:
-        owners = kin.held_by(Resemblance(content))
+        owners = [file for file in kin.held_by(Resemblance(content)) if file.may_become(found)]
     finally:
         content.close()
     return owners[-1] if owners else None
@@ -95,7 +95,7 @@ def _owner(found: Found, kin: Kin) -> FollowedFile | None:
 
 def _stems(file: FollowedFile) -> list[str]:
     """What a rotated name begins with: `app` for app.log."""
-    names = [os.path.basename(path) for path in (file.name, file.identity.target) if path]
+    names = [os.path.basename(path) for path in (meant(file.name), file.identity.target) if path]
     return [name[: name.find(".", 1)] if "." in name[1:] else name for name in names]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.connectors.block import CUT, HEADS, MAGIC, Bytes, Damaged, Front, Piece, Place, blocks, front_size, read_front
 from workbench.connectors.block import HEAD as FRONT
-from workbench.connectors.block import MAGIC, OVERLONG, Bytes, Damaged, Front, Piece, Place, blocks, front_size, read_front
 
 HEAD = struct.Struct("<8s12sIQQ")
 """magic, the spool's id, generation, bytes and records before."""
@@ -54,11 +54,12 @@ class Segment:
         return Segment(path, id, generation, start, start, HEAD.size), fd
 
     @staticmethod
-    def found(path: Path, id: str, generation: int, line: int) -> Segment:
+    def found(path: Path, id: str, generation: int, before: Segment | None) -> Segment:
         """One that was left by an earlier process; its end is not known yet.
 
         Args:
-            id, generation, line: taken where its head is damaged.
+            id, generation: taken where its head is damaged, or was never written.
+            before: the segment that it follows.
         """
         with path.open("rb") as file:
             head = file.read(HEAD.size)
@@ -66,8 +67,18 @@ class Segment:
         if len(head) == HEAD.size and head.startswith(SEGMENT_MAGIC):
             _, name, generation, _, line = HEAD.unpack(head)
             id = name.decode("ascii", "replace")
+        else:
+            line = before.records_until_end() if before else 0
         start = Place(int(path.name.removesuffix(SUFFIX)), line)
         return Segment(path, id, generation, start, start, size)
+
+    def records_until_end(self) -> int:
+        """Records of the spool before its end, as its blocks tell."""
+        reader = SegmentReader(self.path)
+        try:
+            return _last_whole(reader, self)[1].line
+        finally:
+            reader.close()
 
     def emptied(self, fd: int) -> Segment:
         """The same file without its records, and under the name of the place that comes next; it needs no room for that.
@@ -134,6 +145,8 @@ class SegmentReader:
         """Where the first whole block after `at` begins; None when there is none."""
         while at < stop:
             data = os.pread(self._fd, min(WINDOW + len(MAGIC), stop - at), at)
+            if not data:
+                return None  # the file was cut
             found = data.find(MAGIC)
             if found < 0:
                 at += max(1, len(data) - len(MAGIC) + 1)
@@ -213,8 +226,8 @@ def _rest(reader: SegmentReader, at: int, stop: int) -> bytes:
 
 def _whole_pieces(front: Front, data: bytes) -> list[Piece]:
     """The whole records of a block of which only `data` was written."""
-    if front.kind == OVERLONG:
-        return [Piece([data], 1, front.peers[0], overlong=front.stop.byte - front.start.byte - 1)]
+    if front.kind in HEADS:
+        return [Piece([data], 1, front.peers[0], overlong=front.stop.byte - front.start.byte - 1, cut=front.kind == CUT)]
     if front.lengths is None:
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 0x0A) + 1
     else:

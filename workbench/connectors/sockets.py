@@ -11,6 +11,7 @@ from workbench.connectors.datagrams import DatagramReceiver
 from workbench.connectors.door import DiallingDoor, ListeningDoor
 from workbench.connectors.framing import Framing
 from workbench.connectors.intake import Intake
+from workbench.connectors.quoted_framer import Quoting
 from workbench.connectors.receiver import Receiver
 from workbench.connectors.spool import LIMIT, Spool
 from workbench.connectors.streams import StreamReceiver
@@ -25,23 +26,24 @@ def open_socket(
     framing: Framing = "newline",
     max_line: int = MAX_LINE,
     limit: int = LIMIT,
+    quoting: Quoting | None = None,
 ) -> Intake:
     """The intake of tcp://host:port, udp://host:port, unix:///path or unixgram:///path; `folder` is its spool's own.
 
-    Nothing is received before a source is opened over it.
+    Nothing is received before a source is opened over it. `quoting`: how lines are CSV records, where they are.
 
     Raises:
         SourceError: the URL makes no sense.
     """
     address = Address.parse(url)
     spool = Spool(folder, limit)
-    return Intake(spool, _receiver(address, spool, mode, framing, max_line))
+    return Intake(spool, _receiver(address, spool, mode, framing, max_line, quoting))
 
 
-def _receiver(address: Address, spool: Spool, mode: str, framing: Framing, max_line: int) -> Receiver:
+def _receiver(address: Address, spool: Spool, mode: str, framing: Framing, max_line: int, quoting: Quoting | None) -> Receiver:
     if address.scheme in ("tcp", "unix"):
         door = DiallingDoor(address, spool) if mode == "connect" else ListeningDoor(address, spool)
-        return StreamReceiver(spool, door, framing, max_line)
+        return StreamReceiver(spool, door, framing, max_line, quoting=quoting)
     if mode == "connect":
         raise SourceError(f"{address.url}: datagrams have no connection", "Leave mode => 'connect' out.")
-    return DatagramReceiver(spool, address, framing, max_line)
+    return DatagramReceiver(spool, address, framing, max_line, quoting=quoting)

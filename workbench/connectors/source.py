@@ -33,6 +33,10 @@ class Source(Protocol):
     def ended(self) -> bool:
         """Nothing will ever come again."""
 
+    @property
+    def undecided(self) -> bool:
+        """Whether something of what is there is to be read will be known in a moment; who wants all that is there waits for that."""
+
     def rescan(self) -> None:
         """Look at the outside world now."""
 

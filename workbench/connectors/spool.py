@@ -62,6 +62,8 @@ class Spool:
         """Nothing will ever come again."""
         self.opened_at = Place()
         """Its end when it was opened."""
+        self.trouble = ""
+        """Why nothing can be received now, in words; the receiver says so, and takes it back."""
         self._segment_size = max(4096, min(limit // 8, 64 << 20))
         self._clock, self._monotonic = clock, monotonic
         self._boot = boot_id() if boot is None else boot
@@ -134,13 +136,13 @@ class Spool:
     def _find(self, book: Book | None) -> list[Segment]:
         """The segments that are there; all but the last end where the next one begins."""
         segments: list[Segment] = []
-        id, generation, line = (book.id, book.generation, 0) if book else (secrets.token_hex(6), 0, 0)
+        id, generation = (book.id, book.generation) if book else (secrets.token_hex(6), 0)
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            segment = Segment.found(path, id, generation, line)
+            segment = Segment.found(path, id, generation, segments[-1] if segments else None)
             if segments:
                 segments[-1].end = segment.start
             segments.append(segment)
-            id, generation, line = segment.id, segment.generation, segment.start.line
+            id, generation = segment.id, segment.generation
         return segments
 
     # -- for receivers
@@ -174,7 +176,7 @@ class Spool:
     def _publish(self, segment: Segment, size: int, end: Place) -> None:
         """Let readers see what was written."""
         if self._stalled_until:
-            self._stalled_until = 0.0
+            self._stalled_until, self.trouble = 0.0, ""
             self.notices.tell("the spool has room on the disk again", "room", 60.0)
         segment.size, segment.end, self.end = size, end, end
         now = self._monotonic()
@@ -252,7 +254,8 @@ class Spool:
         self._stalled_until = self._monotonic() + RETRY
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         why = "the disk is full" if full else error.strerror or str(error)
-        self.notices.tell(f"the spool cannot be written: {why}; nothing more is received until it can", "stalled", 60.0)
+        self.trouble = f"the spool cannot be written: {why}; nothing more is received until it can"
+        self.notices.tell(self.trouble, "stalled", 60.0)
 
     # -- for readers
 
@@ -304,21 +307,30 @@ class Spool:
             return None
 
     def resume(self, offsets: Mapping[int, Place]) -> Place:
-        """Where a reader goes on that has committed these places, by generation; without any, at the oldest segment."""
+        """Where a reader goes on that has committed these places, by generation; without any, at the oldest segment.
+
+        Who was in a later generation has been past all of those before it: their segments may still be there for others.
+        """
         with self._lock:
-            place = None
-            for generation, place in sorted(offsets.items()):
+            place, places = None, sorted(offsets.items())
+            for number, (generation, place) in enumerate(places, 1):
                 own = any(segment.generation == generation for segment in self._segments)
                 end = next((segment.start for segment in self._segments if segment.generation > generation), self.end)
-                if place.byte <= end.byte and own:
+                passed = any(later.byte > end.byte for _, later in places[number:])
+                if place.byte <= end.byte and own and not passed:
                     return place
             if place is None:
                 return self._segments[0].start if self._segments else self.end
-            if place.byte > self.end.byte and generation == self.book.generation:
+            if generation > self.book.generation or (place.byte > self.end.byte and generation == self.book.generation):
                 self._told("the spool is older than what is committed of it: all that comes from now on is read")
                 self.book = replace(self.book, generation=generation + 1)
                 return self.opened_at
             return min(place, end)
+
+    def ends(self, byte: int) -> dict[int, Place]:
+        """Where each generation ends that has records from `byte` on, oldest first."""
+        with self._lock:
+            return {segment.generation: segment.end for segment in self._segments if segment.end.byte > max(byte, segment.start.byte)}
 
     def file_id(self, generation: int) -> str:
         return f"{self.book.id}-{generation}"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.batch import KEPT_OF_TOO_LONG, ChunkBuffer, Offset, Overlong, RawBatch
-from workbench.connectors.block import OVERLONG, Damaged, Front, Place
+from workbench.connectors.block import CUT, HEADS, Damaged, Front, Place
 from workbench.connectors.segments import HEAD, Segment, SegmentReader
 from workbench.connectors.spool import Spool
 
@@ -61,6 +61,8 @@ class Gathered:
 class SpoolReader:
     """Reads on from a place. What is damaged is passed over with a notice: the offsets move, no record comes of it.
 
+    What cannot be read now (no handle is left, the disk fails) is told and stays where it is: reading goes on when it can.
+
     Args:
         file: what offsets call it.
         tell: takes notices.
@@ -77,11 +79,18 @@ class SpoolReader:
         self._open: SegmentReader | None = None
         self._at = 0
         """Where, in the open segment, a block begins that is not wholly before `place`."""
+        self._failed = False
+        """Its last look met an error."""
 
     def close(self) -> None:
         if self._open is not None:
             self._open.close()
         self._open = self._segment = None
+
+    @property
+    def left(self) -> int:
+        """Nothing that was looked at is kept back."""
+        return 0
 
     def go(self, place: Place) -> None:
         """Read on from another place."""
@@ -89,7 +98,7 @@ class SpoolReader:
         self.place = place
 
     def read(self, buffer: ChunkBuffer, limit: int | None) -> RawBatch | None:
-        """The next whole records; a batch of none where something is passed over; None at the end."""
+        """The next whole records; a batch of none where something is passed over; None at the end, or where nothing can be read now."""
         want = min(limit or buffer.capacity, buffer.capacity)
         memory = buffer.open()
         gathered: Gathered | None = None
@@ -101,23 +110,36 @@ class SpoolReader:
                 front = self._front(segment, stop)
             except (Damaged, FileNotFoundError):
                 return self._batch(buffer, gathered) if gathered else self._pass_over(buffer, segment, segment.end)
+            except OSError as error:
+                return self._later(buffer, gathered, error)
             if front.start.byte > self.place.byte:
                 return self._batch(buffer, gathered) if gathered else self._pass_over(buffer, segment, front.start)
-            if front.kind == OVERLONG and gathered:
+            if front.kind in HEADS and gathered:
                 break
             if front.start.byte == self.place.byte:
                 self.place = front.start  # the count of records before it is only an estimate after damage
             gathered = gathered or Gathered(self.place, segment.generation)
             try:
-                if front.kind == OVERLONG:
+                if front.kind in HEADS:
                     return self._overlong(buffer, segment, front)
                 if not self._take(memory, gathered, front, want, buffer.capacity):
                     break
             except Damaged:
                 return self._batch(buffer, gathered) if gathered.records else self._pass_over(buffer, segment, front.stop)
+            except OSError as error:
+                return self._later(buffer, gathered, error)
             except TooLarge as large:
                 return self._handed(buffer, segment.generation, self.place, large.stop, front.arrived_at, overlong=(large.record,))
         return self._batch(buffer, gathered) if gathered else None
+
+    def _later(self, buffer: ChunkBuffer, gathered: Gathered | None, error: OSError) -> RawBatch | None:
+        """What comes next cannot be read now: what came before it is handed out."""
+        self.close()
+        raw = self._batch(buffer, gathered) if gathered and gathered.records else None
+        self._failed = True
+        text = f"what was received cannot be read now: {error.strerror or error}; it is tried again"
+        self._spool.notice(text, "unreadable", 60.0)
+        return raw
 
     # -- finding
 
@@ -127,6 +149,7 @@ class SpoolReader:
         Raises:
             Damaged: there is none in this segment.
             FileNotFoundError: somebody has deleted it.
+            OSError: it cannot be read now.
         """
         if self._segment is not segment:
             self.close()
@@ -182,11 +205,12 @@ class SpoolReader:
         """
         whole = bytearray(front.payload)
         self._payload(whole, 0, front)
-        skipped, begin = self.place.line - front.start.line, self.place.byte - front.start.byte
+        begin = self.place.byte - front.start.byte
         if front.lengths is None:
             ends = np.flatnonzero(np.frombuffer(whole, np.uint8) == NEWLINE) + 1
         else:
             ends = np.cumsum(front.lengths, dtype=np.int64)
+        skipped = int(np.searchsorted(ends, begin, "right"))  # not by lines: a reader's offsets may count records of several
         last = int(np.searchsorted(ends, begin + room, "right"))
         if last <= skipped and int(ends[skipped]) - begin <= capacity:
             last = skipped + 1
@@ -225,13 +249,17 @@ class SpoolReader:
     def _overlong(self, buffer: ChunkBuffer, segment: Segment, front: Front) -> RawBatch:
         head = bytearray(front.payload)
         self._payload(head, 0, front)
-        record = Overlong(front.start.line, front.start.byte, front.stop.byte - front.start.byte - 1, bytes(head))
+        record = Overlong(front.start.line, front.start.byte, front.stop.byte - front.start.byte - 1, bytes(head), front.kind == CUT)
         return self._handed(buffer, segment.generation, front.start, front.stop, front.arrived_at, overlong=(record,))
 
     def _handed(
         self, buffer: ChunkBuffer, generation: int, start: Place, stop: Place, arrived_at: float, length: int = 0, **fields: Any
     ) -> RawBatch:
         self.place = stop
+        if self._failed and length:
+            self._failed = False
+            self._spool.notices.forget("unreadable")
+            self._spool.notice("what was received can be read again")
         buffer.seal(length)
         file_id = self._spool.file_id(generation)
         return RawBatch(

@@ -10,6 +10,7 @@ import shutil
 import stat
 import struct
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +34,8 @@ class StdinReceiver:
     """Reads a descriptor to its end, cut at newlines; a full spool holds the producer up.
 
     Promises: what was read survives the process, the beginning of an unfinished last line too; only what is between its read
-    and its write when the process is killed is not kept. The last line counts without a newline once the input has ended.
+    and its write when the process is killed is not kept. The last line counts without a newline once the input has ended. A byte
+    order mark at its beginning is taken off.
 
     Args:
         max_line: bytes; longer lines are kept as their head.
@@ -90,6 +92,7 @@ class StdinReceiver:
     def _store(self) -> bool:
         """Put what was read into the spool; False when it is to stop before there is room."""
         if self._kept and self._spool.end.line == 0:
+            self._kept[0] = _unmarked(self._kept[0])
             self._remember(self._kept[0])  # before a reader can see it: with the second read it needs the first record
         while not self._spool.wait_for_room(PAUSE) or not self._spool.append(self._kept):
             if self._thread.stopping.wait(PAUSE):
@@ -108,6 +111,14 @@ class StdinReceiver:
         records = b"".join(bytes(part[:KEPT_OF_TOO_LONG]) for part in piece.parts).lstrip(b"\r\n")
         with suppress(OSError):
             (self._spool.folder / FIRST).write_bytes(records.split(b"\n", 1)[0] + b"\n")
+
+
+def _unmarked(piece: Piece) -> Piece:
+    """The first records of an input without a byte order mark, as files are read."""
+    if not b"".join(bytes(part[: len(BOM_UTF8)]) for part in piece.parts[:2]).startswith(BOM_UTF8):
+        return piece
+    data = b"".join(piece.parts)[len(BOM_UTF8) :]
+    return replace(piece, parts=[data], overlong=piece.overlong and piece.overlong - len(BOM_UTF8))
 
 
 class _Tail:

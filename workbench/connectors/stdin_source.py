@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from workbench.batch import ChunkBuffer, Lag, Offset, RawBatch
 from workbench.connectors.intake import Intake
+from workbench.connectors.records import Records
 from workbench.connectors.spool_source import SpoolSource
 from workbench.connectors.stdin import FIRST, Inputs
 
@@ -22,16 +24,26 @@ class StdinSource:
     Args:
         name: the flow's.
         header: CSV whose inputs begin with a header, each with its own.
+        records: how lines are CSV records; None: each line is one.
     """
 
+    undecided = False
+
     def __init__(
-        self, name: str, inputs: Inputs, *, header: bool = False, offsets: Sequence[Offset] = (), wake: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        inputs: Inputs,
+        *,
+        header: bool = False,
+        records: Records | None = None,
+        offsets: Sequence[Offset] = (),
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._name, self._inputs, self._header = name, inputs, header
         self._parts: list[tuple[Intake, SpoolSource]] = []
         try:
             for intake in inputs.intakes:
-                self._parts.append((intake, SpoolSource(name, intake, FILE, offsets=offsets, wake=wake)))
+                self._parts.append((intake, SpoolSource(name, intake, FILE, offsets=offsets, records=records, wake=wake)))
         except BaseException:
             self.close()
             raise
@@ -49,6 +61,8 @@ class StdinSource:
 
     def _with_header(self, raw: RawBatch, folder: Path) -> RawBatch:
         if raw.start.line == 0:
+            if raw.starts is not None and b"\n" in (first := _first_record(raw))[:-1]:
+                (folder / FIRST).write_bytes(first)  # the receiver keeps the first line only
             return replace(raw, header=bool(raw.length))
         try:
             return replace(raw, header_line=(folder / FIRST).read_bytes())
@@ -116,3 +130,12 @@ class StdinSource:
     def close(self) -> None:
         for _, part in self._parts:
             part.close()
+
+
+def _first_record(raw: RawBatch) -> bytes:
+    """The first record of a batch that is not blank."""
+    assert raw.buffer is not None
+    assert raw.starts is not None
+    with memoryview(raw.buffer.memory) as view:
+        records = (bytes(view[start:stop]) for start, stop in pairwise(raw.starts.tolist()))
+        return next((record for record in records if record.strip()), b"")

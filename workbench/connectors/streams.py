@@ -10,7 +10,8 @@ from collections.abc import Callable
 from workbench.connectors.block import Piece
 from workbench.connectors.connection import Connection
 from workbench.connectors.door import Door
-from workbench.connectors.framing import Framing, framer
+from workbench.connectors.framing import Framing
+from workbench.connectors.quoted_framer import Quoting
 from workbench.connectors.receiver import PAUSE, ReceiverThread
 from workbench.connectors.spool import Spool
 
@@ -48,6 +49,7 @@ class StreamReceiver:
         longest: int,
         monotonic: Callable[[], float] = time.monotonic,
         rests: int = RESTS,
+        quoting: Quoting | None = None,
     ) -> None:
         self._spool = spool
         self._door = door
@@ -55,6 +57,7 @@ class StreamReceiver:
         self._longest = longest
         self._monotonic = monotonic
         self._most_rests = rests
+        self._quoting = quoting or Quoting()
         self._thread = ReceiverThread(spool, "receive-stream", self._serve)
         self._connections: set[Connection] = set()
         self._rests = 0
@@ -116,7 +119,7 @@ class StreamReceiver:
 
     def _welcome(self, selector: selectors.BaseSelector, sock: socket.socket) -> None:
         for client, peer in self._door.come(selector, sock):
-            connection = Connection(client, peer, framer(self._framing, peer, self._longest))
+            connection = Connection(client, peer, self._quoting.framer(self._framing, peer, self._longest))
             self._connections.add(connection)
             selector.register(client, selectors.EVENT_READ, connection)
 
@@ -152,16 +155,17 @@ class StreamReceiver:
         return True
 
     def _end(self, selector: selectors.BaseSelector, connection: Connection, why: str) -> None:
-        """The connection is over; its unfinished rest is a record."""
-        if why:
-            rest = (
-                f"; its last {connection.framer.waiting:,} bytes are no whole record and are judged as one"
-                if connection.framer.waiting
-                else ""
-            )
-            self._spool.notice(f"{connection.peer or 'a peer'} {why}{rest}", "cut off", 1.0)
-        self._rests -= connection.framer.waiting
-        self._pieces += connection.framer.finish()
+        """The connection is over; its unfinished rest is a record, or is rejected where the framing tells that it is not whole."""
+        waiting, rest, last = connection.framer.waiting, "", connection.framer.finish()
+        if cut := sum(piece.overlong for piece in last if piece.cut):
+            rest = f"its last {cut:,} bytes are no whole record and are rejected as _malformed"
+        elif why and waiting:
+            rest = f"its last {waiting:,} bytes are no whole record and are judged as one"
+        if why or rest:
+            told = f"{why}; {rest}" if why and rest else why or f"has ended within a record; {rest}"
+            self._spool.notice(f"{connection.peer or 'a peer'} {told}", "cut off", 1.0)
+        self._rests -= waiting
+        self._pieces += last
         if not connection.held:
             selector.unregister(connection.sock)
         self._ended.append(connection)

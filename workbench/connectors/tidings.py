@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from workbench.connectors.compressed import PACKED
 from workbench.connectors.followed import FollowedFile
-from workbench.connectors.remains import PACKED
 
 
 def sentence(name: str, error: OSError) -> str:

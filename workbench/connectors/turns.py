@@ -31,9 +31,6 @@ class Turns:
                 return file
         return None
 
-    def drop(self, file: FollowedFile) -> None:
-        file.ticket = 0
-
     def __bool__(self) -> bool:
         return any(file.ticket == ticket for _, _, ticket, file in self._heap)
 

@@ -67,6 +67,18 @@ def test_truncated_then_whole(reader: Reader, tmp_path: Path, ending: str, pack:
 
 
 @packed
+def test_cut_off_anywhere(reader: Reader, tmp_path: Path, ending: str, pack: Pack) -> None:
+    """A file that is being written may end at any byte."""
+    file, whole = tmp_path / f"a.{ending}", pack(b"".join(line + b"\n" for line in LINES[:50]))
+    for size in range(len(whole)):
+        file.write_bytes(whole[:size])
+        source = reader.source("a.*", follow=False)
+        records = reader.go_on(source, commit=False)
+        assert records == LINES[: len(records)]
+        source.close()
+
+
+@packed
 def test_truncated_for_good(reader: Reader, tmp_path: Path, ending: str, pack: Pack) -> None:
     whole = pack(DATA)
     (tmp_path / f"a.{ending}").write_bytes(whole[: len(whole) // 2])

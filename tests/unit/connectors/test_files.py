@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -231,10 +232,13 @@ def test_an_empty_file_that_is_filled(reader: Reader, tmp_path: Path) -> None:
 
 
 def test_a_twin_that_is_no_copy_is_read(reader: Reader, tmp_path: Path) -> None:
+    """At once, unless its name is one that a rotation gives."""
     (tmp_path / "a.ndjson").write_bytes(lines(0, 2))
-    source = reader.source()
+    source = reader.source("*.ndjson*")
     reader.take(source)
     (tmp_path / "b.ndjson").write_bytes(lines(0, 2) + b"more\n")
+    assert reader.take(source) == [*numbers(0, 2), b"more"]
+    (tmp_path / "a.ndjson.1").write_bytes(lines(0, 2) + b"more\n")
     assert reader.take(source) == []
     assert reader.later(source) == [*numbers(0, 2), b"more"]
 
@@ -330,12 +334,10 @@ def test_a_glob_that_matches_nothing_waits(reader: Reader, tmp_path: Path) -> No
     assert reader.take(source) == []
     assert source.notices() == ["in/*.ndjson matches no file yet: orders waits for one"]
     assert source.idle
-    assert tmp_path in source.directories()
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.ndjson").write_bytes(lines(0, 1))
     assert reader.take(source) == numbers(0, 1)
     assert reader.batches[0].offset.file == "in/a.ndjson"
-    assert tmp_path / "in" in source.directories()
 
 
 def test_a_name_with_signs_of_a_glob(reader: Reader, tmp_path: Path) -> None:
@@ -397,6 +399,38 @@ def test_start_at_the_end_when_the_first_look_was_not_stored_whole(reader: Reade
     source = reader.restart(source, start="end")
     assert reader.take(source) == []
     assert len(reader.offsets) == 2
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["unreadable", "deleted"])
+def test_start_at_the_end_when_a_file_could_not_be_opened(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    """The first look is over all the same: after a restart a new file is read; what was there at the first look is not."""
+    for name in "ab":
+        (tmp_path / f"{name}.ndjson").write_bytes(lines(0, 3))
+    denied = os.open
+
+    def refuse(path: str, *given: Any, **more: Any) -> int:
+        if str(path).endswith("b.ndjson"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return denied(path, *given, **more)
+
+    source = reader.source(start="end")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        source.rescan()
+        if gone:
+            (tmp_path / "b.ndjson").unlink()
+        assert reader.take(source) == []
+        assert reader.take(source) == []
+        (tmp_path / "c.ndjson").write_bytes(lines(5, 8))
+        source = reader.restart(source, start="end")
+        assert reader.take(source) == numbers(5, 8)
+    if not gone:
+        add(tmp_path / "b.ndjson", lines(3, 4))
+        assert reader.take(source) == numbers(3, 4)
+        source = reader.restart(source, start="end")
+    assert reader.take(source) == []
 
 
 def test_rewind_before_the_end_was_stored(reader: Reader, tmp_path: Path) -> None:
@@ -605,3 +639,49 @@ def test_a_closed_source_opens_nothing_again(reader: Reader, tmp_path: Path) -> 
     source.rewind()
     assert source.read(reader.buffer) is None
     assert before == (len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0)
+
+
+def odd_files(folder: Path) -> dict[bytes, str]:
+    """Three files of which two have the same name once its odd byte is written out; their names as they are shown."""
+    found = {b"x\xff.log": r"x\xff.log", b"x\\xff.log": r"x\\xff.log", b"y\n.log": r"y\x0a.log"}
+    for name in found:
+        (folder / os.fsdecode(name)).write_bytes(name.replace(b"\n", b"") + b"\n")
+    return found
+
+
+def test_names_that_are_no_text_are_shown_as_text_and_found_again(reader: Reader, tmp_path: Path) -> None:
+    names = odd_files(tmp_path)
+    source = reader.source("*.log", "text")
+    assert sorted(reader.take(source)) == sorted(name.replace(b"\n", b"") for name in names)
+    assert {raw.offset.file for raw in reader.batches} == set(names.values())
+    assert all(raw.offset.mark.encode() for raw in reader.batches)
+    for again in range(2):
+        source = reader.restart(source, "*.log", "text")
+        for name in names:
+            add(tmp_path / os.fsdecode(name), b"more %d\n" % again)
+        assert reader.take(source) == [b"more %d" % again] * 3
+    assert len(reader.offsets) == 3
+    assert source.notices() == []
+
+
+def test_a_file_with_an_odd_name_that_was_renamed_meanwhile_is_read_on(reader: Reader, tmp_path: Path) -> None:
+    odd_files(tmp_path)
+    source = reader.source("x*.log", "text")
+    reader.take(source)
+    source.close()
+    (tmp_path / os.fsdecode(b"x\xff.log")).rename(tmp_path / os.fsdecode(b"x\xff.log.1"))
+    add(tmp_path / os.fsdecode(b"x\xff.log.1"), b"rest\n")
+    again = reader.source("x*.log", "text")
+    assert reader.take(again) == [b"rest"]
+    assert any(r"x\xff.log was renamed to x\xff.log.1" in text for text in again.notices())
+
+
+@pytest.mark.parametrize(("glob", "found"), [(r"x\xff.log", b"x\xff.log"), (r"x\\xff.log", rb"x\xff.log"), (r"x\xff*", b"x\xff.log")])
+def test_a_glob_takes_a_name_as_it_is_shown(reader: Reader, tmp_path: Path, glob: str, found: bytes) -> None:
+    odd_files(tmp_path)
+    assert reader.take(reader.source(glob, "text")) == [found]
+
+
+def test_a_backslash_stays_one_where_nothing_else_is_there(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / r"x\xff.log").write_bytes(b"plain\n")
+    assert reader.take(reader.source(r"x\xff.log", "text")) == [b"plain"]

@@ -20,7 +20,7 @@ from workbench.connectors import handles, listing
 from workbench.connectors.files import FileSource
 from workbench.connectors.followed import GRACE
 from workbench.connectors.recognition import LINGER
-from workbench.connectors.roster import SIGHT
+from workbench.connectors.register import SIGHT
 
 RESTARTED = pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -19,9 +20,13 @@ from workbench.connectors import spool as spool_module
 from workbench.connectors.block import Piece
 from workbench.connectors.framing import framer
 from workbench.connectors.intake import Intake
-from workbench.connectors.segments import HEAD, SEGMENT_MAGIC
+from workbench.connectors.segments import HEAD, SEGMENT_MAGIC, SegmentReader
 from workbench.connectors.spool import Spool
+from workbench.connectors.spool_reader import SpoolReader
 from workbench.connectors.spool_source import SpoolSource
+from workbench.errors import SourceError
+
+T = TypeVar("T")
 
 
 class NoReceiver:
@@ -203,6 +208,18 @@ def test_a_record_too_long_keeps_its_head(stand: Stand) -> None:
     assert raws[2].start.byte == 11
 
 
+def test_a_record_that_is_not_whole_stays_one_over_a_restart(stand: Stand) -> None:
+    source = stand.open()
+    one = framer("octet", "p", 100)
+    data = bytearray(b"1 a10 hello")
+    spool_of(source).append([*one.feed(data, 0, len(data)), *one.finish()])
+    source.close()
+    records, raws = read(stand.open())
+    assert records == [b"a"]
+    (cut,) = raws[1].overlong
+    assert (cut.line, cut.length, cut.head, cut.cut) == (1, 8, b"10 hello", True)
+
+
 def test_a_record_larger_than_the_buffer_is_too_long(stand: Stand) -> None:
     source = stand.open()
     put(source, b"a", b"x" * 70_000, b"b")
@@ -242,6 +259,20 @@ def test_a_torn_write_is_cut_at_its_last_whole_record(stand: Stand, newlines: bo
         put(again, b"next")
         assert read(again, commit=False)[0] == [b"next"]
         again.close()
+
+
+@pytest.mark.parametrize("head", [0, 20])
+def test_dying_while_a_segment_is_begun(stand: Stand, head: int) -> None:
+    source = stand.open()
+    put(source, b"one", b"two", b"three")
+    end = spool_of(source).end
+    source.close()
+    (stand.folder / f"{end.byte:020d}.segment").write_bytes(last_segment(stand.folder).read_bytes()[:head])
+    again = stand.open()
+    put(again, b"four")
+    records, raws = read(again)
+    assert records == [b"one", b"two", b"three", b"four"]
+    assert raws[-1].offset.line == 4
 
 
 def test_bytes_that_are_no_block_are_cut_off(stand: Stand) -> None:
@@ -329,6 +360,86 @@ def test_an_old_copy_of_the_folder_hides_nothing_that_comes_later(stand: Stand) 
     assert read(third)[0] == [b"three"]
 
 
+def test_an_old_copy_of_an_earlier_run_hides_nothing_either(stand: Stand, tmp_path: Path) -> None:
+    source = stand.open()
+    put(source, b"one")
+    _, (first,) = read(source)
+    source.close()
+    copy = Stand(tmp_path / "copy")
+    shutil.copytree(stand.folder, copy.folder)
+    source = stand.open([first.offset], boot="b2")
+    put(source, b"two")
+    _, (second,) = read(source)
+    again = copy.open([first.offset, second.offset], boot="b1")
+    put(again, b"three")
+    again.close()
+    third = copy.open([first.offset, second.offset], boot="b1")
+    put(third, b"four")
+    assert read(third)[0] == [b"three", b"four"]
+    copy.close()
+
+
+def backlog_of_two_runs(stand: Stand) -> tuple[SpoolSource, dict[str, Offset]]:
+    """Three records in one run of the machine and two in the next, held by a reader that is paused; `t` has committed the first."""
+    first = opened(stand, {}, "b1")
+    put(first, b"1")
+    _, (raw,) = read(first)
+    put(first, b"2", b"3")
+    first.close()
+    offsets = {raw.offset.file_id: raw.offset}
+    second = opened(stand, offsets)
+    put(second, b"4", b"5")
+    return second, offsets
+
+
+def opened(stand: Stand, offsets: dict[str, Offset], boot: str = "b2") -> SpoolSource:
+    """The reader `t` of two."""
+    spool = Spool(stand.folder, clock=lambda: stand.now, monotonic=lambda: stand.now, boot=boot)
+    spool.expect(("t", "paused"))
+    return stand.open(list(offsets.values()), intake=Intake(spool, NoReceiver()))
+
+
+def test_a_reader_of_a_later_run_does_not_go_back_while_another_holds_the_earlier_one(stand: Stand) -> None:
+    source, offsets = backlog_of_two_runs(stand)
+    records, raws = read(source)
+    assert records == [b"2", b"3", b"4", b"5"]
+    offsets |= {raw.offset.file_id: raw.offset for raw in raws}
+    assert len(offsets) == 2
+    source.close()
+    again = opened(stand, offsets)
+    assert again.idle
+    put(again, b"6")
+    assert read(again)[0] == [b"6"]
+    assert read(stand.open(name="paused", intake=again._intake))[0] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+
+
+def test_the_end_is_after_every_run(stand: Stand) -> None:
+    source, offsets = backlog_of_two_runs(stand)
+    ends = {end.file_id: end for end in source.ends()}
+    assert [(end.byte, end.line) for end in ends.values()] == [(6, 3), (10, 5)]
+    assert ends.keys() > offsets.keys()
+    source.close()
+    again = opened(stand, offsets | ends)
+    assert again.ends() == ()
+    put(again, b"6")
+    assert read(again)[0] == [b"6"]
+
+
+def test_the_end_of_the_later_run_alone_is_beyond_the_earlier_one(stand: Stand) -> None:
+    source, offsets = backlog_of_two_runs(stand)
+    last = source.ends()[-1]
+    source.close()
+    assert read(opened(stand, offsets | {last.file_id: last}))[0] == []
+
+
+def test_a_rewind_into_an_earlier_run_reads_the_later_one_again(stand: Stand) -> None:
+    source, offsets = backlog_of_two_runs(stand)
+    _, raws = read(source)
+    begun = next(raw.start for raw in raws if raw.start.file_id not in offsets)
+    source.close()
+    assert read(opened(stand, offsets | {begun.file_id: begun}))[0] == [b"2", b"3", b"4", b"5"]
+
+
 @pytest.mark.parametrize("damage", [None, b"{"])
 def test_the_identity_survives_the_book(stand: Stand, damage: bytes | None) -> None:
     source = stand.open()
@@ -354,6 +465,139 @@ def test_a_new_folder_begins_anew(stand: Stand, tmp_path: Path) -> None:
     assert read(again)[0] == [b"two"]
     assert again.place(raw.offset.file_id, "x", 0, 0) is None
     other.close()
+
+
+# -- trouble
+
+
+@pytest.mark.parametrize(("method", "number"), [("__init__", errno.EMFILE), ("front", errno.EIO), ("fill", errno.EIO)])
+def test_what_cannot_be_read_now_is_told_and_read_later(stand: Stand, monkeypatch: pytest.MonkeyPatch, method: str, number: int) -> None:
+    source, buffer = stand.open(limit=32 << 10), ChunkBuffer(1 << 16)
+    given = [b"%d" % i * 2000 for i in range(6)]
+    for record in given:
+        put(source, record)
+
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentReader, method, fail)
+        for _ in range(3):
+            assert source.read(buffer) is None
+        assert not source.idle
+        (told,) = source.notices()
+        assert os.strerror(number) in told
+    assert read(source)[0] == given
+    assert [text for text in source.notices() if "again" in text] == ["tcp://here: what was received can be read again"]
+
+
+def test_what_came_before_an_error_is_handed_out(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = stand.open(limit=32 << 10)
+    given = [b"%d" % i * 2000 for i in range(6)]
+    for record in given:
+        put(source, record)
+    opened: list[Path] = []
+    whole = SegmentReader.__init__
+
+    def once(self: SegmentReader, path: Path) -> None:
+        if opened:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        opened.append(path)
+        whole(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentReader, "__init__", once)
+        assert read(source)[0] == given[:2]
+        assert len(source.notices()) == 1
+    assert read(source)[0] == given[2:]
+
+
+def hung(source: SpoolSource, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Thread]:
+    """A read that hangs until the event is set."""
+    begun, go_on, front = threading.Event(), threading.Event(), SegmentReader.front
+
+    def hang(self: SegmentReader, at: int, stop: int) -> Any:
+        begun.set()
+        go_on.wait()
+        return front(self, at, stop)
+
+    monkeypatch.setattr(SegmentReader, "front", hang)
+    thread = threading.Thread(target=source.read, args=(ChunkBuffer(1 << 16),), daemon=True)
+    thread.start()
+    begun.wait()
+    return go_on, thread
+
+
+def meanwhile(work: Callable[[], T]) -> T:
+    """What `work` gives, in another thread; it must not wait."""
+    found: list[T] = []
+    threading.Thread(target=lambda: found.append(work()), daemon=True).start()
+    wait_until(lambda: bool(found), "an answer while a read hangs", 30.0)
+    return found[0]
+
+
+def test_nothing_but_a_rewind_waits_for_a_read_that_hangs(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = stand.open()
+    put(source, b"one", b"two")
+    raw = source.read(ChunkBuffer(1 << 16))
+    assert raw is not None
+    put(source, b"three")
+    spool_of(source).finish()
+    go_on, thread = hung(source, monkeypatch)
+    try:
+        offset = meanwhile(lambda: source.offset_at(raw, 4, 1))
+        assert (offset.byte, offset.line) == (4, 1)
+        meanwhile(lambda: source.committed(offset))
+        assert meanwhile(lambda: source.lag().rows) == 2
+        assert meanwhile(lambda: (source.idle, source.ended)) == (False, False)
+        assert meanwhile(lambda: [end.line for end in source.ends()]) == [3]
+        assert meanwhile(lambda: source.place(offset.file_id, offset.file, 4, 1)) == offset
+        assert meanwhile(source.notices) == []
+    finally:
+        go_on.set()
+        thread.join()
+    assert source.ended
+
+
+def test_a_source_that_is_closed_while_its_read_hangs_gives_its_handles_back_after_it(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = stand.open()
+    put(source, b"one")
+    go_on, thread = hung(source, monkeypatch)
+    reader = source._reader
+    assert isinstance(reader, SpoolReader)
+
+    def is_open() -> bool:
+        return reader._open is not None
+
+    try:
+        meanwhile(source.close)
+        assert is_open()
+    finally:
+        go_on.set()
+        thread.join()
+    assert not is_open()
+    assert source.read(ChunkBuffer(100)) is None
+
+
+def test_what_cannot_begin_to_receive_leaves_nothing_open(stand: Stand) -> None:
+    class NoHandles(NoReceiver):
+        tries = 0
+
+        def start(self) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    spool = Spool(stand.folder, boot="b1")
+    intake = Intake(spool, NoHandles())
+    with pytest.raises(SourceError, match="Too many open files"):
+        stand.open(intake=intake)
+    assert spool._sync is None
+    source = stand.open(intake=intake)
+    put(source, b"one")
+    assert read(source)[0] == [b"one"]
 
 
 # -- bounds
@@ -508,11 +752,12 @@ def test_lag(stand: Stand) -> None:
     assert (lag.peers, lag.waiting, lag.dropped) == (3, 7, 0)
     raw = source.read(ChunkBuffer(1 << 16))
     assert raw is not None
+    assert source.ends() == (raw.offset,)
     source.committed(source.offset_at(raw, 8, 2))
     assert (source.lag().rows, source.lag().seconds) == (1, 2.0)
     source.committed(raw.offset)
     assert (source.lag().bytes, source.lag().rows, source.lag().seconds, source.lag().held) == (0, 0, 0.0, 0)
-    assert source.ends() == (raw.offset,)
+    assert source.ends() == ()
 
 
 def test_drops_are_told_and_remembered(stand: Stand) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import wait_until
 from workbench.batch import ChunkBuffer, Offset, RawBatch
-from workbench.connectors.stdin import TAIL, Inputs
+from workbench.connectors.block import Front
+from workbench.connectors.records import Records
+from workbench.connectors.segments import SegmentReader
+from workbench.connectors.stdin import FIRST, TAIL, Inputs
 from workbench.connectors.stdin_source import StdinSource
 
 
@@ -162,10 +167,47 @@ def test_a_place_is_known_by_the_input_that_has_it(tmp_path: Path, pipe: Pipe, b
     pipe.write(b"x\ny\n")
     pipe.end()
     source = StdinSource("t", Inputs(tmp_path / "in", pipe.reading))
-    wait_until(lambda: bool(source.ends()[0].line), "two records")
+    wait_until(lambda: any(end.line == 2 for end in source.ends()), "two records")
     (end,) = source.ends()
     assert source.place(end.file_id, "stdin", 2, 1) == Offset(end.file_id, "stdin", 2, 1)
     assert source.place("other-0", "stdin", 2, 1) is None
+    source.close()
+
+
+def test_nothing_waits_for_a_read_that_hangs(tmp_path: Path, pipe: Pipe, buffer: ChunkBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = Inputs(tmp_path / "in", pipe.reading)
+    source = StdinSource("t", inputs)
+    pipe.write(b"one\n")
+    received(inputs, 1)
+    raw = source.read(buffer)
+    assert raw is not None
+    pipe.write(b"two\n")
+    received(inputs, 2)
+    begun, go_on, answered, front = threading.Event(), threading.Event(), threading.Event(), SegmentReader.front
+
+    def hang(self: SegmentReader, at: int, stop: int) -> Front:
+        begun.set()
+        go_on.wait()
+        return front(self, at, stop)
+
+    def ask() -> None:
+        source.committed(source.offset_at(raw, 4, 1))
+        assert source.lag().rows == 1
+        assert not source.ended
+        assert not source.idle
+        answered.set()
+
+    monkeypatch.setattr(SegmentReader, "front", hang)
+    reading, asking = (threading.Thread(target=work, daemon=True) for work in (lambda: source.read(buffer), ask))
+    reading.start()
+    begun.wait()
+    asking.start()
+    try:
+        wait_until(answered.is_set, "answers while a read hangs", 30.0)
+    finally:
+        go_on.set()
+        reading.join()
+        asking.join()
     source.close()
 
 
@@ -213,3 +255,117 @@ def test_a_line_that_is_too_long_is_kept_as_its_head(tmp_path: Path, buffer: Chu
     assert (data, found) == (b"a\nb\n", [500])
     source.close()
     os.close(pipe.reading)
+
+
+QUOTED = b'a,b\n"x\ny",4\n"p\n",5\n'
+
+
+def records_of(raw: RawBatch) -> list[bytes]:
+    data = bytes_of(raw)
+    if raw.starts is None:
+        return data.splitlines(keepends=True)
+    return [data[start:stop] for start, stop in pairwise(raw.starts.tolist())]
+
+
+def csv_source(inputs: Inputs, offsets: tuple[Offset, ...] = ()) -> StdinSource:
+    return StdinSource("t", inputs, header=True, records=Records(), offsets=offsets)
+
+
+def read_records(source: StdinSource, buffer: ChunkBuffer, limit: int | None = None) -> tuple[list[RawBatch], list[bytes]]:
+    """All batches up to the end of the stream, and all their records."""
+    found: list[tuple[RawBatch, list[bytes]]] = []
+
+    def over() -> bool:
+        while (raw := source.read(buffer, limit)) is not None:
+            found.append((raw, records_of(raw)))
+        return source.ended
+
+    wait_until(over, "the end of the stream")
+    assert [raw.offset.line - raw.start.line for raw, _ in found] == [len(records) for _, records in found]
+    assert [(a.offset.byte, a.offset.line) for (a, _), _ in pairwise(found)] == [
+        (b.start.byte, b.start.line) for _, (b, _) in pairwise(found)
+    ]
+    return [raw for raw, _ in found], [record for _, records in found for record in records]
+
+
+@pytest.mark.parametrize("limit", [None, 1, 9])
+def test_a_csv_record_may_span_lines(tmp_path: Path, pipe: Pipe, buffer: ChunkBuffer, limit: int | None) -> None:
+    source = csv_source(Inputs(tmp_path / "in", pipe.reading))
+    pipe.write(QUOTED)
+    pipe.end()
+    _, records = read_records(source, buffer, limit)
+    assert records == [b"a,b\n", b'"x\ny",4\n', b'"p\n",5\n']
+    source.close()
+
+
+def test_an_open_quote_waits_for_its_end_and_gives_no_record_before(tmp_path: Path, pipe: Pipe, buffer: ChunkBuffer) -> None:
+    inputs = Inputs(tmp_path / "in", pipe.reading)
+    source = csv_source(inputs)
+    pipe.write(b'a,b\n1,2\n"x\n')
+    received(inputs, 3)
+    raw = source.read(buffer)
+    assert raw is not None
+    assert records_of(raw) == [b"a,b\n", b"1,2\n"]
+    assert source.read(buffer) is None
+    assert source.idle
+    source.committed(raw.offset)
+    source.close()
+    again = csv_source(Inputs(tmp_path / "in", pipe.reading), (raw.offset,))
+    pipe.write(b'y",4\n3,4\n')
+    pipe.end()
+    (rest,), records = read_records(again, buffer)
+    assert again.lag().rows > 0
+    again.committed(rest.offset)
+    assert again.lag().rows == again.lag().bytes == 0
+    assert (rest.start.line, rest.header, rest.header_line) == (2, False, b"a,b\n")
+    assert records == [b'"x\ny",4\n', b"3,4\n"]
+    again.close()
+
+
+def test_a_quote_that_nobody_closes_is_a_line_of_its_own_at_the_end(tmp_path: Path, pipe: Pipe, buffer: ChunkBuffer) -> None:
+    source = csv_source(Inputs(tmp_path / "in", pipe.reading))
+    pipe.write(b'a,b\n"x\n1,2')
+    pipe.end()
+    _, records = read_records(source, buffer)
+    assert records == [b"a,b\n", b'"x\n', b"1,2\n"]
+    assert source.idle
+    source.close()
+
+
+def test_what_is_read_from_any_record_on_is_the_same(tmp_path: Path, pipe: Pipe, buffer: ChunkBuffer) -> None:
+    inputs = Inputs(tmp_path / "in", pipe.reading)
+    source = csv_source(inputs)
+    pipe.write(QUOTED)
+    pipe.end()
+    wait_until(lambda: inputs.intakes[0].spool.finished, "the end")
+    raw = source.read(buffer)
+    assert raw is not None
+    starts = [0, 4, 12, 19]
+    for line, byte in enumerate(starts):
+        place = source.place(raw.start.file_id, "stdin", byte, line)
+        assert place is not None
+        other = csv_source(inputs, (place,))
+        _, records = read_records(other, buffer, 1)
+        assert b"".join(records) == QUOTED[byte:]
+        other.close()
+    source.close()
+
+
+def test_a_header_may_span_lines(tmp_path: Path, pipe: Pipe, buffer: ChunkBuffer) -> None:
+    source = csv_source(Inputs(tmp_path / "in", pipe.reading))
+    pipe.write(b'"a\nb",c\n1,2\n')
+    pipe.end()
+    (head, rest), _ = read_records(source, buffer, 1)
+    assert (head.header, rest.header, rest.header_line) == (True, False, b'"a\nb",c\n')
+    source.close()
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_byte_order_mark_is_no_part_of_the_first_record(tmp_path: Path, pipe: Pipe, buffer: ChunkBuffer, end: bytes) -> None:
+    source = StdinSource("t", Inputs(tmp_path / "in", pipe.reading), header=True)
+    for piece in (b"\xef", b"\xbb\xbfid\n\xef\xbb\xbf1", end):
+        pipe.write(piece)
+    pipe.end()
+    assert read_all(source, buffer) == b"id\n\xef\xbb\xbf1\n"
+    assert (tmp_path / "in" / "000001" / FIRST).read_bytes() == b"id\n"
+    source.close()
