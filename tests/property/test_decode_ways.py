@@ -18,13 +18,18 @@ from workbench.stream.decode import Decoder
 TYPES = [
     *("BIGINT", "UTINYINT", "HUGEINT", "DOUBLE", "FLOAT", "BOOLEAN", "VARCHAR", "JSON", "DECIMAL(10,2)", "INTEGER[]", "STRUCT(x INTEGER)"),
     *("TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "DATE", "TIME", "UUID", "BLOB", "INTERVAL"),
+    *("BIGINT[][]", "STRUCT(x DECIMAL(20,4), y DATE[])", "MAP(VARCHAR, DOUBLE)", "MAP(BIGINT, BOOLEAN[2])", "UNION(x BIGINT, y VARCHAR)"),
 ]
 VALUES = [
     *(b"0 1 2 -1 10.7 10.0 1e3 true false null 127 128 255 256 -0 -0.0 0.0 1.0 1e400 -1e400 1e308 NaN -Infinity nan").split(),
     *(b"9007199254740991 9007199254740992 9007199254740993 9223372036854775807 9223372036854775808 18446744073709551616 1e18").split(),
     *(b"9007199254740992.5 12345678901.5 3.5e38 1e-400 5e-324 123456789012345678901234567890 12.345").split(),
     *(b'"abc" "12" "1_000" "0x1F" "1e3" "" "nan" "inf" "-5" "+5" "5-" "true" "t" "9007199254740993.0"').split(),
-    *(b'[] [1] [1,"b"] {} {"x":1} {"x":"q","y":null}').split(),
+    *(b'[] [1] [1,"b"] {} {"x":1} {"x":"q","y":null} [1,] [[1.5]] [[7,null],null] {"x":1.5,"y":["2026-01-01"]} {"1":[true,null]}').split(),
+    *(b'{"x":1,"x":2} {"1":[true,false],"01":[true]} {"x":7.00000000000000001} [[7.0000000000000000001]] {"y":5}').split(),
+    *(b"7.0000000000000000001 6.99999999999999999999 1.0000000000000000001 4503599627370497.5 12345678901234567.8912 7e0 1e1").split(),
+    *(b'123456789012.00001 1200000000000000000000e-20 12.34000000000000000001 -7.0000000000000000001e2 "7.0000000000000000001"').split(),
+    *(b'1234567890123456 "5\\t" "5 " " 5" "2026-01-01T23:00:00Z" "2026-01-01T02:00:00+02:00" "2026-01-01T12:30:00"').split(b" "),
     *(b'"2026-01-01" "2026-01-01T00:00:00Z" "2026-01-01T00:00:00+02:00" "infinity" "epoch" "12:30" "now" "294248-01-01"').split(),
     *(
         b'"6f1d1b0e-0000-4000-8000-000000000000" "2026-01-01T00:00:00.123456789Z" "2026-13-01" "\\u0031" "a\\nb" "\\ud83d" "\\u0000"'
@@ -35,7 +40,18 @@ PIECES = [
     *(b'{ } [ ] , : " \\ / // e - . 0 null "a": "b" {"a":7} a n').split(),
     *(b" ", b"\t", b"\r", b"\x0b", b"\x0c", b"\x00", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\xa8"),
 ]
-SHAPES = [b'{"a":%s}', b'{"a":%s,"b":"x"}', b'{"b":"y", "a" : %s , "zz":{"a":5}}\r', b'{"b":null,"q":1,"a":%s,"a":3}', b"%s", b"  %s "]
+SHAPES = [
+    b'{"a":%s}',
+    b'{"a":%s,}',
+    b'{"a":%s , }\t',
+    b'\x0c{"a":%s}',
+    b'{"q":1767225600000000,"a":%s,"e":1}',
+    b'{"a":%s,"b":"x"}',
+    b'{"b":"y", "a" : %s , "zz":{"a":5}}\r',
+    b'{"b":null,"q":1,"a":%s,"a":3}',
+    b"%s",
+    b"  %s ",
+]
 
 values = st.sampled_from(VALUES)
 lines = st.builds(lambda shape, value: shape % value, st.sampled_from(SHAPES), values)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from workbench.connectors.block import Piece
 from workbench.connectors.framing import Framing, framer
+from workbench.connectors.quoted_framer import Quoting
+from workbench.connectors.records import Records
 
 LONGEST = 12
 
@@ -101,3 +103,22 @@ def test_a_head_has_64_kilobytes(parts: list[bytes], cuts: list[int]) -> None:
     edges = [cut * 700 for cut in cuts]
     heads = [record for record in fed("newline", data, edges)[0] if record[1]]
     assert heads == [(line[: 64 << 10], len(line)) for line in data[:-1].split(b"\n") if len(line) > LONGEST]
+
+
+CSV = [b"1,2\n", b'"x\ny",4\n', b'"p\n",5\n', b'"q', b'"', b",", b"\n", b'""', b"\r\n", b"a" * 13, b'z,"\n"\n']
+
+
+@given(st.lists(st.sampled_from(CSV), max_size=30), cuts)
+def test_csv_records_are_those_of_the_same_bytes_in_a_file(parts: list[bytes], cuts: list[int]) -> None:
+    data = b"".join([*parts, b"\n"])
+    one, longest = Quoting(Records()).framer("newline", "p", 100), 100
+    found: list[Record] = []
+    for start, stop in pairwise(sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})):
+        buffer = bytearray(b'"\n' + data[start:stop] + b'"\n')
+        found += records_of(one.feed(buffer, 2, 2 + stop - start))
+    found += records_of(one.finish())
+    assert one.waiting == 0
+    assert b"".join(record + b"\n" for record, _ in found) == data
+    if max(map(len, data.split(b"\n"))) <= longest:
+        ends = Records().whole(data, final=True).tolist()
+        assert found == [(data[start : stop - 1], 0) for start, stop in pairwise([0, *ends])]

@@ -21,8 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.language import graph_of
 from workbench.language.definitions import Graph, MaterializedView, RunningState
-from workbench.language.project import load
 from workbench.store.binder import bind
 from workbench.store.session import Session, scratch
 
@@ -81,7 +81,7 @@ SELECT CASE WHEN n > 1 THEN 'many' ELSE 'few' END AS kind, max(n) - min(n) AS sp
 
 @cache
 def state_of(query: str) -> tuple[RunningState, Graph]:
-    graph = load({"p.sql": PROJECT + query}).checked()
+    graph = graph_of({"p.sql": PROJECT + query})
     view = graph.get("v")
     assert isinstance(view, MaterializedView)
     assert view.running is not None

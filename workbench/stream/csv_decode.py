@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from workbench.stream.judge import Judge, Judged, Reading
 
 FIRST = 20
 """Records of a chunk by which the type of a new column is told."""
+SOME = 5
+"""Fields that a notice names."""
 Flags = npt.NDArray[np.bool_]
 Header = tuple[str, ...]
 
@@ -30,16 +32,27 @@ class CsvDecoder:
     """Fields become columns by the header's names, letter case aside, or by position where there is no header.
 
     A declared column that the header lacks is NULL; a field that is empty is NULL, unless it is a quoted text. A record with
-    too few or too many fields, with quotes that do not fit or with bad UTF-8 is `_malformed`.
+    too few or too many fields, with quotes that do not fit or with bad UTF-8 is `_malformed`; so is every record under a header
+    that names no column at all: nothing of it can be read.
+
+    Args:
+        first: whether something is to be told, for nobody has told it before.
     """
 
     def __init__(
-        self, session: Session, columns: Sequence[Typed], options: Sequence[tuple[str, str]], rules: Sequence[Expectation], stream: str
+        self,
+        session: Session,
+        columns: Sequence[Typed],
+        options: Sequence[tuple[str, str]],
+        rules: Sequence[Expectation],
+        stream: str,
+        first: Callable[[str], bool] = lambda what: True,
     ) -> None:
         self._session = session
         self._columns = columns
         self._rules = rules
         self._stream = stream
+        self._first = first
         self._dialect = Dialect.of(options)
         self._fields = Fields(self._dialect)
         self._records = Records(self._dialect.quote, self._dialect.delimiter)
@@ -52,12 +65,16 @@ class CsvDecoder:
         return self._dialect.header and file_id not in self._headers
 
     def set_header(self, file_id: str, header: bytes) -> None:
-        fields = self._fields.cut(header.rstrip(b"\r\n")) or []
-        self._headers[file_id] = tuple((field or b"").decode(errors="replace").strip() for field in fields)
+        self._headers[file_id] = self._fields.names(header)
 
     def header_of(self, file_id: str) -> Header | None:
-        """The names in a file's header, once it is known."""
-        return self._headers.get(file_id) if self._dialect.header else None
+        """The names in a file's header, once it is known and when anything can be read by it."""
+        names = self._headers.get(file_id) if self._dialect.header else None
+        return names if names and self._wanted(names) else None
+
+    def told(self, header: Header, kinds: dict[str, set[str]]) -> Header:
+        """The header's names; empty where a field without a name has no value either, as behind a delimiter at the end of each line."""
+        return tuple("" if name == f"column{place}" and not kinds.get(name, name) else name for place, name in enumerate(header))
 
     def kinds(self, lines: Lines, header: Header) -> dict[str, set[str]]:
         """The types of the first values that no declared column takes, by their names."""
@@ -87,18 +104,16 @@ class CsvDecoder:
         blank = lines.blank()
         if raw.header:
             first = int(np.flatnonzero(~blank)[0]) if not blank.all() else 0
-            self.set_header(raw.start.file_id, lines.line(first))
+            self._meet(raw, lines.line(first))
             blank[first] = True
         elif raw.header_line and self.needs_header(raw.start.file_id):
             self.set_header(raw.start.file_id, raw.header_line)
         names = self._names(raw)
-        if raw.header and not self._wanted(names):
-            self.notices.append(self._strange(raw, names))
-        table, malformed = self._cut(lines, names)
+        table = self._cut(lines, names) if self._wanted(names) else pa.table({"bad": np.ones(len(lines), np.bool_)})
         if names not in self._judges:
             self._judges[names] = self._judge(names)
         feed, judge = self._judges[names]
-        judged = judge.judge_feed(feed, table.append_column("bad", pa.array(malformed)))
+        judged = judge.judge_feed(feed, table)
         judged.mask[blank] = 0
         return judged, blank
 
@@ -112,13 +127,33 @@ class CsvDecoder:
             )
         return self._headers[raw.start.file_id]
 
-    def _strange(self, raw: RawBatch, names: Header) -> str:
+    def _meet(self, raw: RawBatch, header: bytes) -> None:
+        """The header of a file, and what is to be said of it."""
+        self.set_header(raw.start.file_id, header)
+        names = self._headers[raw.start.file_id]
+        if not self._wanted(names):
+            self.notices.append(self._strange(raw, header))
+        wanted = {place for _, place in self._wanted(names)}
+        given = [(field or b"").decode(errors="replace").strip() for field in self._fields.cut(header) or []]
+        called = [
+            f"field {place + 1}, {f'again `{old}`' if old else 'without a name'}, is called {new}"
+            for place, (old, new) in enumerate(zip(given, names, strict=True))
+            if old != new and (old or place in wanted)
+        ]
+        if called and self._first(f"header {names}"):
+            more = f" and {len(called) - SOME:,} more" if len(called) > SOME else ""
+            self.notices.append(
+                f"the header of {raw.start.file} does not give every field a name of its own: {', '.join(called[:SOME])}{more};"
+                " of equal names the first field has it"
+            )
+
+    def _strange(self, raw: RawBatch, header: bytes) -> str:
         """A header that fits nothing is nearly always read with the wrong delimiter."""
-        shown = self._dialect.delimiter.join(names)[:80]
+        shown = header.decode(errors="replace").strip()[:80]
         wanted = ", ".join(column.name for column in self._columns)
         return (
-            f"no column of the header `{shown}` of {raw.start.file} is declared ({wanted}); the delimiter is"
-            f" {self._dialect.delimiter!r}: write delimiter => '…' if it is another, or header => 'false' if there is none"
+            f"no column of the header `{shown}` of {raw.start.file} is declared ({wanted}): its records are rejected as _malformed;"
+            f" the delimiter is {self._dialect.delimiter!r}: write delimiter => '…' if it is another, or header => 'false' if there is none"
         )
 
     def _wanted(self, names: Header) -> list[tuple[Typed, int]]:
@@ -126,8 +161,8 @@ class CsvDecoder:
         places = {name.lower(): place for place, name in reversed(list(enumerate(names)))}
         return [(column, places[column.name.lower()]) for column in self._columns if column.name.lower() in places]
 
-    def _cut(self, lines: Lines, names: Header) -> tuple[pa.Table, Flags]:
-        """The wanted fields of every record as text, and which records are malformed."""
+    def _cut(self, lines: Lines, names: Header) -> pa.Table:
+        """The wanted fields of every record as text, and (`bad`) which records are malformed."""
         wanted = sorted({place for _, place in self._wanted(names)})
         irregular = self._fields.irregular(lines)
         regular = np.flatnonzero(~irregular)
@@ -143,7 +178,7 @@ class CsvDecoder:
             text, bad = texts(table.column(name).combine_chunks())
             malformed[bad] = True
             table = table.set_column(place, name, text)
-        return table, malformed
+        return table.append_column("bad", pa.array(malformed))
 
     def _joined(
         self, lines: Lines, cut: tuple[pa.Table, list[int]], regular: npt.NDArray[np.int64], names: Header, wanted: Sequence[int]

@@ -63,6 +63,11 @@ class Fields:
         self._record = re.compile(rb"(?:%b|%b)(?:%b(?:%b|%b))*+" % (quoted, plain, delimiter, quoted, plain))
         self._field = re.compile(rb"%b|%b" % (quoted, plain))
 
+    def names(self, header: bytes) -> tuple[str, ...]:
+        """The names in a header record, each once: see `distinct`; none when it is malformed."""
+        fields = self.cut(header.rstrip(b"\r\n")) or []
+        return distinct([(field or b"").decode(errors="replace").strip() for field in fields])
+
     def irregular(self, lines: Lines) -> Flags:
         """Which records the reader below would cut otherwise than this grammar: bad quotes, and a carriage return of its own."""
         found = np.zeros(len(lines), np.bool_)
@@ -156,3 +161,20 @@ class Fields:
 
 def _ended(record: bytes) -> bytes:
     return record[:-1] if record.endswith(b"\r") else record
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of which no two are equal, letter case aside, as DuckDB makes them: a repeated `a` is `a_1`, then `a_2`; a name that is
+    empty is `column` and its place from 0 on. The first of equal names keeps it, and no other name of the header is taken away."""
+    taken = {name.lower() for name in names}
+    met: set[str] = set()
+    found: list[str] = []
+    for place, name in enumerate(names):
+        wanted = name or f"column{place}"
+        free, count = wanted, 0
+        while free.lower() in (met if name and not count else taken | met):
+            count += 1
+            free = f"{wanted}_{count}"
+        met.add(free.lower())
+        found.append(free)
+    return tuple(found)

@@ -17,7 +17,7 @@ from workbench.stream.drift import Drift
 from workbench.stream.drift_lines import DriftLines
 from workbench.stream.json_decode import JsonDecoder
 from workbench.stream.json_exact import RESCUED
-from workbench.stream.validate import TOO_LONG_BIT, reject_bits
+from workbench.stream.validate import MALFORMED_BIT, TOO_LONG_BIT, reject_bits
 
 if TYPE_CHECKING:
     from workbench.stream.csv_decode import CsvDecoder
@@ -38,6 +38,7 @@ class Decoder:
         inferred: the columns were inferred: fields beyond them go to `_rescued_data` (JSON).
         exact: take the exact way only (it is the only one where there is no memfd).
         drift: what is known of fields that do not fit; threads that decode one stream share it.
+        stored: `_rescued_data` comes into the table.
     """
 
     def __init__(
@@ -51,13 +52,15 @@ class Decoder:
         exact: bool = False,
         stream: str = "",
         drift: Drift | None = None,
+        stored: bool = True,
     ) -> None:
         self._session = session
         self._stream = stream
         self._reject = np.uint64(reject_bits(rules))
         self._rescue = inferred and format == "json"
         kinds = typed(session, columns)
-        self._drift = DriftLines(session, kinds, drift or Drift(), stream, self._rescue)
+        drift = drift or Drift()
+        self._drift = DriftLines(session, kinds, drift, stream, self._rescue, stored)
         empty = ", ".join(f"CAST(NULL AS {kind.type}) AS {kind.sql}" for kind in kinds)
         self._schema = session.arrow(f"SELECT {empty}{f', NULL::VARCHAR AS {RESCUED}' if self._rescue else ''} LIMIT 0").schema
         self._json = JsonDecoder(session, kinds, rules, stream, self._rescue, exact) if format == "json" else None
@@ -68,7 +71,7 @@ class Decoder:
         if format == "csv":
             from workbench.stream.csv_decode import CsvDecoder
 
-            self._csv = CsvDecoder(session, kinds, options, rules, stream)
+            self._csv = CsvDecoder(session, kinds, options, rules, stream, drift.first)
         elif format == "text":
             from workbench.stream.text_decode import TextDecoder
 
@@ -105,7 +108,7 @@ class Decoder:
         if self._csv:
             header = self._csv.header_of(raw.start.file_id) if raw.header else None
             kinds = self._csv.kinds(lines, header) if header else {}
-            batch.notices = self._csv.notices + self._drift.of_csv(batch, lines, header, kinds)
+            batch.notices = self._csv.notices + self._drift.of_csv(batch, lines, header and self._csv.told(header, kinds), kinds)
             self._csv.notices = []
         return batch
 
@@ -113,7 +116,8 @@ class Decoder:
         count = len(raw.overlong)
         table = pa.table([pa.nulls(count, field.type) for field in self._schema], schema=self._schema)
         starts = np.array([line.offset - raw.start.byte for line in raw.overlong] + [raw.offset.byte - raw.start.byte], np.int64)
-        verdict, mask = np.full(count, REJECTED, np.uint8), np.full(count, TOO_LONG_BIT, np.uint64)
+        verdict = np.full(count, REJECTED, np.uint8)
+        mask = np.array([MALFORMED_BIT if line.cut else TOO_LONG_BIT for line in raw.overlong], np.uint64)
         heads = pa.array([line.head for line in raw.overlong], pa.binary())
         return Batch(raw, table, verdict, mask, starts, np.arange(count), heads)
 

@@ -16,6 +16,11 @@ Flags = npt.NDArray[np.bool_]
 
 NEWLINE = 10
 BLANKS = b" \t\r\n"
+SPACE = np.isin(np.arange(256), np.frombuffer(BLANKS, np.uint8))
+SPACES = 16
+"""White space at a record's ends that is looked past."""
+FRAME = int.from_bytes(b"}\n{", "little")
+"""What stands between two records of JSON, as a number in memory (of a machine that is little-endian)."""
 
 
 class Lines:
@@ -63,6 +68,25 @@ class Lines:
         """Copies of all records."""
         return self.take(np.arange(len(self)))
 
+    def odd(self) -> Positions:
+        """The records that may not be one brace, fields and another brace: another begin or end, or a comma behind the last field."""
+        if len(self) < 2 or self.length < 4:
+            return self._odd(np.arange(len(self)))
+        around = np.ndarray(self.length - 3, "<u4", self.memory, 0, (1,))[np.maximum(self.starts[1:-1] - 3, 0)]
+        before = around & np.uint32(0xFF)
+        unlike = np.ones(len(self), np.bool_)  # the first and the last have one neighbour only
+        unlike[:-1] = (around >> 8 != FRAME) | (before <= ord(" ")) | (before == ord(","))
+        unlike[1:] |= unlike[:-1]
+        unlike[0] = True
+        return self._odd(np.flatnonzero(unlike))
+
+    def _odd(self, rows: Positions) -> Positions:
+        """Those of some records: looked at one end after the other, with a little white space about."""
+        first = _past_spaces(self.bytes, self.starts[rows], 1)
+        last, behind = last_two(self.bytes, self.starts[rows + 1] - 1)
+        odd = (self.bytes[first] != ord("{")) | (last != ord("}")) | (behind == ord(",")) | (behind <= ord(" "))
+        return np.asarray(rows[odd])
+
     def blank(self) -> Flags:
         """Which records hold nothing but spaces, tabs and carriage returns."""
         first = self.bytes[self.starts[:-1]]
@@ -70,6 +94,22 @@ class Lines:
         for index in np.flatnonzero(np.isin(first, np.frombuffer(BLANKS, np.uint8))):
             found[index] = not bytes(self.memory[self.starts[index] : self.starts[index + 1]]).strip(BLANKS)
         return found
+
+
+def last_two(data: npt.NDArray[np.uint8], ends: Positions) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """The last byte of each record that is no white space, and the one before it; a space where there is too much of that."""
+    last = _past_spaces(data, np.maximum(ends - 1, 0), -1)
+    return data[last], data[_past_spaces(data, np.maximum(last - 1, 0), -1)]
+
+
+def _past_spaces(data: npt.NDArray[np.uint8], places: Positions, step: int) -> Positions:
+    if not len(data):
+        return places
+    rows = np.flatnonzero(SPACE[data[places]])
+    for _ in range(SPACES if len(rows) else 0):
+        places[rows] = np.clip(places[rows] + step, 0, len(data) - 1)
+        rows = rows[SPACE[data[places[rows]]]]
+    return places
 
 
 def texts(raw: Any) -> tuple[Any, Positions]:

@@ -9,6 +9,7 @@ from typing import Literal
 from workbench.language.definitions import Column
 from workbench.store.names import quote
 from workbench.store.session import Session
+from workbench.stream.nesting import is_nested, nested_sql
 
 Family = Literal["whole", "real", "boolean", "text", "time", "string", "json", "nested", "number", "other"]
 
@@ -30,6 +31,14 @@ WHOLE = {
 """Whole types, with the range in which a DOUBLE vouches for them."""
 
 TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+TIMES = ("TIME", "TIME WITH TIME ZONE")
+DAY = 86_400_000_000
+"""Microseconds."""
+
+NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+"""How a number is written, but for the underscores between its digits: not as `0x` and the like, which casts take too."""
+DIGITS = r"^\s*[+-]?0*([0-9]*?)(0*)\.?([0-9]*?)0*(?:[eE]([+-]?[0-9]+))?\s*$"
+"""The same with its digits apart, without the noughts that tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Typed:
             return "string"
         if self.type == "JSON":
             return "json"
-        if self.type.endswith("]") or self.type.startswith(("STRUCT(", "MAP(", "UNION(")):
+        if is_nested(self.type):
             return "nested"
         return "number" if self.type.startswith("DECIMAL(") else "other"
 
@@ -76,6 +85,9 @@ def typed(session: Session, columns: Sequence[Column]) -> tuple[Typed, ...]:
 def value_sql(column: Typed, text: str, quoted: str = "true", json: str | None = None) -> str:
     """A column's value off its text, NULL where the text is NULL or no such value.
 
+    Nothing is bent to fit: of a number that a whole or decimal type cannot hold exactly, of a time in a DATE and of a date in a
+    TIME nothing is taken. DOUBLE and FLOAT take their nearest number; times lose what is finer than their type.
+
     Args:
         text: SQL of the text; for JSON the content of a string, or any other value as written.
         quoted: SQL that is TRUE where the text was a JSON string; times, UUIDs and the like must be strings.
@@ -86,9 +98,10 @@ def value_sql(column: Typed, text: str, quoted: str = "true", json: str | None =
             return text
         case "whole":
             return _whole(column.type, text)
+        case "number":
+            return _decimal(column.type, text, int(column.type.rstrip(")").rpartition(",")[2]))
         case "real":
-            number = f"try_cast(try_cast({text} AS DOUBLE) AS {column.type})"
-            return f"CASE WHEN isfinite({number}) THEN {number} END"
+            return _real(column.type, text)
         case "boolean" if json is not None:
             return f"CASE WHEN NOT {quoted} AND {text} IN ('true', 'false') THEN {text} = 'true' END"
         case "time":
@@ -96,31 +109,68 @@ def value_sql(column: Typed, text: str, quoted: str = "true", json: str | None =
         case "json":
             return f"try_cast({text} AS JSON)" if json is None else json
         case "nested" if json is not None:
-            return f"try_cast({json} AS {column.type})"
-        case "boolean" | "number" | "nested":
+            return nested_sql(column.type, json, _scalar)
+        case "boolean" | "nested":
             return f"try_cast({text} AS {column.type})"
         case _:
-            return f"CASE WHEN {quoted} THEN try_cast({text} AS {column.type}) END"
+            dated = f" AND NOT regexp_matches({text}, '^[^:]*[-/]')" if column.type in TIMES else ""
+            return f"CASE WHEN {quoted}{dated} THEN try_cast({text} AS {column.type}) END"
 
 
 def instant_sql(kind: str, instant: str) -> str:
-    """A TIMESTAMPTZ as one of the TIMESTAMP types in UTC; infinity gives NULL. A plain cast would go through ICU."""
+    """A TIMESTAMPTZ in UTC as one of the TIMESTAMP types, or at midnight a DATE; infinity gives NULL. A cast would go through ICU."""
     utc = f"make_timestamp(epoch_us({instant}))"
+    if kind == "DATE":
+        return f"CASE WHEN epoch_us({instant}) % {DAY} = 0 THEN {utc}::DATE END"
     return utc if kind == "TIMESTAMP" else f"try_cast({utc} AS {kind})"
 
 
+def _scalar(kind: str, text: str, quoted: str, json: str) -> str:
+    """A value in a nested one."""
+    return value_sql(Typed("", kind, False), text, quoted, json)
+
+
 def _whole(kind: str, text: str) -> str:
-    """Digits are taken as they are; a fraction or an exponent only where a DOUBLE shows that it is whole."""
-    number = f"try_cast({text} AS DOUBLE)"
+    """A whole number; one with a fraction or an exponent is its DOUBLE. As the type itself writes it, it is taken at once."""
+    value = f"try_cast({text} AS {kind})"
+    plain = f"regexp_full_match(replace({text}, '_', ''), '{NUMBER}')"
+    return f"CASE WHEN {value}::VARCHAR = {text} OR ({value}::DOUBLE = try_cast({text} AS DOUBLE) AND {plain}) THEN {value} END"
+
+
+def _decimal(kind: str, text: str, places: int) -> str:
+    """A decimal number that the type holds exactly. As the type itself writes it, it is taken at once; else its digits are counted.
+
+    A number of up to fifteen digits is told from all its like by its DOUBLE, which is quicker to compare."""
+    value = f"try_cast({text} AS {kind})"
+    bare = f"replace({text}, '_', '')"
+    parts = f"regexp_extract({bare}, '{DIGITS}', ['whole', 'zeros', 'fraction', 'exponent'])"
+    behind = f"CASE WHEN {parts}.fraction <> '' THEN length({parts}.fraction) ELSE -length({parts}.zeros) END"
+    power = f"CASE WHEN {parts}.exponent = '' THEN 0 ELSE try_cast({parts}.exponent AS INTEGER) END"
+    nought = f"{parts}.whole = '' AND {parts}.fraction = ''"
+    plain = f"regexp_full_match({bare}, '{NUMBER}')"
     return (
-        f"CASE WHEN abs({number}) <= {EXACT_DOUBLE} THEN CASE WHEN {number} = trunc({number}) THEN try_cast({number} AS {kind}) END"
-        f" WHEN NOT regexp_matches({text}, '[^0-9-]') THEN try_cast({text} AS {kind}) END"
+        f"CASE WHEN {value}::VARCHAR = {text} THEN {value}"
+        f" WHEN length({text}) <= 15 THEN CASE WHEN {value}::DOUBLE = try_cast({text} AS DOUBLE) AND {plain} THEN {value} END"
+        f" WHEN {plain} AND (({nought}) OR {behind} - {power} <= {places}) THEN {value} END"
     )
+
+
+def _real(kind: str, text: str) -> str:
+    number = f"try_cast(try_cast({text} AS DOUBLE) AS {kind})"
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
 def _time(kind: str, text: str) -> str:
     """An offset is honoured; without one the time is UTC; `infinity` is no time."""
-    if kind in TIMESTAMPS:
-        return instant_sql(kind, f"try_cast({text} AS TIMESTAMPTZ)")
+    instant = f"try_cast({text} AS TIMESTAMPTZ)"
     cast = f"try_cast({text} AS {kind})"
+    if kind == "TIMESTAMP_NS":
+        return (
+            f"CASE WHEN {cast} IS NOT NULL AND {instant_sql(kind, instant)} IS NOT NULL"
+            f" THEN make_timestamp_ns(epoch_us({instant}) * 1000 + (epoch_ns({cast}) % 1000 + 1000) % 1000) END"
+        )
+    if kind in TIMESTAMPS:
+        return instant_sql(kind, instant)
+    if kind == "DATE":
+        return f"CASE WHEN contains({text}, ':') THEN {instant_sql(kind, instant)} WHEN isfinite({cast}) THEN {cast} END"
     return f"CASE WHEN isfinite({cast}) THEN {cast} END"

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from workbench.language.definitions import StreamingTable
-from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, StreamDelta
 from workbench.store.session import Session
 from workbench.stream.arrival import Arrival
@@ -43,9 +42,6 @@ class Derivation(Protocol):
 
     def advance(self, delta: StreamDelta) -> None:
         """Take over what a commit has stored."""
-
-    def status(self) -> ViewStatus | None:
-        """What it keeps to go on; None when nothing."""
 
 
 @dataclass(slots=True)
@@ -117,9 +113,6 @@ class Derived:
         self.totals = delta.totals
         if self.distinct is not None and self._kept is not None:
             self.distinct.advance(self._kept)
-
-    def status(self) -> ViewStatus | None:
-        return self.distinct.status() if self.distinct else None
 
     def _counts(self, selected: Selected, records: int) -> Counts:
         fates = np.bincount(selected.verdict, minlength=4)

@@ -22,9 +22,9 @@ from workbench.language.definitions import Column, Distinct
 from workbench.protocol import ViewStatus
 from workbench.store.commit import LateRows, StateDelta
 from workbench.store.names import stored
-from workbench.store.owned import PROGRESS, fold_progress, last_progress, owned, progress_rows, signed
+from workbench.store.owned import PROGRESS, forget_progress, last_progress, owned, progress_rows, signed
 from workbench.store.session import Session
-from workbench.stream.side import Judged, Side, Times, times_of
+from workbench.stream.side import Side, Timed, Times, times_of
 from workbench.stream.window import NEVER
 
 Flags = npt.NDArray[np.bool_]
@@ -45,7 +45,7 @@ class Kept:
     left_out: Flags
     late: tuple[LateRows, ...]
     states: tuple[StateDelta, ...]
-    judged: Judged
+    judged: Timed
     remembered: int
     bytes: int
 
@@ -137,7 +137,7 @@ class Deduplication:
 
     def prune(self, session: Session) -> None:
         """Forget what no row on time can be a duplicate of; between commits."""
-        fold_progress(session, owned(self.table, self.name, "progress"))
+        forget_progress(session, owned(self.table, self.name, "progress"))
         if self.side.watermark is not None:
             session.execute(f"DELETE FROM {stored(self._keys)} WHERE time < {self.side.watermark - 2 * self.distinct.within}")
         left = int(session.execute(f"SELECT count(*) FROM {stored(self._keys)}")[0][0])

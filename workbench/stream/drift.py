@@ -25,19 +25,26 @@ SAMPLE = 300
 
 @dataclass(slots=True)
 class Drifted:
-    """One field that no longer fits; `kinds` are the types of its values, `count` the records seen with it (without it: vanished)."""
+    """One field that no longer fits; `kinds` are the types of its values with their records and a sample each, `count` the records
+    seen with it (without it: vanished)."""
 
     kind: DriftKind
     field: str
-    sample: bytes
     at: float
     count: int = 0
-    kinds: set[str] = dataclasses.field(default_factory=set)
+    kinds: dict[str, tuple[int, bytes]] = dataclasses.field(default_factory=dict)
 
     @property
     def type(self) -> str:
-        """The column that would hold its values."""
-        return common_type(self.kinds - {""})
+        """The column that would hold its values; of a retyped field the type that most of them have."""
+        if self.kind == "retyped" and self.kinds:
+            return max(self.kinds, key=lambda kind: self.kinds[kind][0])
+        return common_type(set(self.kinds) - {""})
+
+    @property
+    def sample(self) -> bytes:
+        """A record with it, of the type that it is said to be if there is one."""
+        return self.kinds.get(self.type, next(iter(self.kinds.values()), (0, b"")))[1]
 
 
 @dataclass(slots=True)
@@ -60,6 +67,14 @@ class Drift:
         self._headed: set[str] = set()
         self._sorts: dict[str, tuple[frozenset[str], int]] = {}
         self._full = False
+        self._asked: set[str] = set()
+
+    def first(self, what: str) -> bool:
+        """Whether this was not asked before, by any thread: what concerns a whole source is told once."""
+        with self._lock:
+            new = what not in self._asked and len(self._asked) < MOST
+            self._asked.add(what)
+            return new
 
     def seen(self, kind: DriftKind, field: str, count: int, kinds: Iterable[str], sample: bytes) -> bool:
         """Count records with a field that does not fit; whether it is the first time, and is to be told."""
@@ -67,9 +82,11 @@ class Drift:
             known = self._found.get((kind, field))
             if known is None and len(self._found) >= MOST:
                 return False
-            drifted = known or Drifted(kind, field, bytes(sample[:SAMPLE]), self._clock())
+            drifted = known or Drifted(kind, field, self._clock())
             drifted.count += count
-            drifted.kinds.update(kinds)
+            for one in set(kinds) or {""}:
+                had, first = drifted.kinds.get(one, (0, bytes(sample[:SAMPLE])))
+                drifted.kinds[one] = (had + count, first)
             self._found[(kind, field)] = drifted
             return known is None
 

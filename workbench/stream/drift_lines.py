@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,21 +10,28 @@ import pyarrow as pa
 
 from workbench.batch import ACCEPTED, Batch
 from workbench.store.session import Session
-from workbench.stream.decode_lines import Lines
+from workbench.stream.decode_lines import Lines, Positions
 from workbench.stream.decode_types import Family, Typed
 from workbench.stream.drift import MOST, SETTLED, STEADY, Drift
-from workbench.stream.infer import json_kind
-from workbench.stream.json_exact import RESCUED
+from workbench.stream.infer import json_kind, json_object
+from workbench.stream.json_exact import RESCUED, rescued_sql, trimmed_sql
+from workbench.stream.json_fast import unknown_fields
 from workbench.stream.validate import TYPE_BIT
 
 LOOKS = 16
-"""Lines of a chunk that are looked at, of a small one fewer: one in `SPACING`, since each costs 3 µs."""
+"""Lines of a chunk whose values' sorts are looked at, of a small one fewer: one in `SPACING`, since each costs 3 µs."""
 SPACING = 256
+COUNTED = 256
+"""Lines up to which those of another sort are counted one by one; of more as many are taken for all."""
+WHOLE = 3_000
+"""Lines up to which every one is asked for fields without a column; of a larger chunk as many in a row, but for a decoder's first."""
 SHAPES = 256
 """Sets of fields with their types that a decoder remembers."""
+KINDS = 16
+"""Values of a new field by which the type is told, of each chunk."""
 GOLDEN = 0.6180339887498949
 """Its multiples, modulo 1, are spread evenly and meet no rhythm of the lines."""
-WRONG_LOOKS = 8
+WRONG_LOOKS = 64
 """Lines with a type error that are looked at, of each chunk."""
 SHOWN = 160
 """Characters of a sample line in a notice."""
@@ -47,13 +53,16 @@ class DriftLines:
     A field that the source's columns lack is news, declared or inferred as they are; which of them a SELECT chooses is not.
 
     Args:
-        rescue: fields without a column are kept in `_rescued_data`.
+        rescue: the rows have a column `_rescued_data` with the fields that no column is declared for.
+        stored: and the table keeps it.
     """
 
-    def __init__(self, session: Session, columns: Sequence[Typed], drift: Drift, stream: str, rescue: bool) -> None:
+    def __init__(self, session: Session, columns: Sequence[Typed], drift: Drift, stream: str, rescue: bool, stored: bool = True) -> None:
         self._session, self._columns, self._drift = session, tuple(columns), drift
         self._where = f"{stream}: " if stream else ""
         self._rescue = rescue
+        self._kept = rescue and stored
+        self._chunks = 0
         self._names = {column.name for column in columns}
         self._takes = {c.name: TAKES[c.family] for c in columns if c.family in TAKES}
         self._shapes: dict[Any, int] = {}
@@ -61,8 +70,7 @@ class DriftLines:
 
     def of_json(self, batch: Batch, lines: Lines) -> list[str]:
         """Notices about a chunk of JSON lines."""
-        if self._rescue:
-            self._rescued(batch, lines)
+        self._unnamed(batch, lines)
         self._looked_at(batch, lines)
         self._mistyped(batch, lines)
         self._missing(batch, lambda: lines.line(len(lines) - 1))
@@ -87,72 +95,112 @@ class DriftLines:
 
     def _told(self) -> list[str]:
         if self._drift.overflows():
-            kept = f"all are kept in {RESCUED}, " if self._rescue else ""
+            kept = f"all are kept in {RESCUED}, " if self._kept else ""
             self._said.append(f"{self._where}{MOST} fields do not fit the columns: {kept}no more are told")
         said, self._said = self._said, []
         return said
 
-    def _rescued(self, batch: Batch, lines: Lines) -> None:
-        """Every field that `_rescued_data` holds."""
-        rescued = batch.table.column(RESCUED)
-        if rescued.null_count == len(rescued):
+    def _unnamed(self, batch: Batch, lines: Lines) -> None:
+        """Every field without a column."""
+        if self._rescue:
+            rescued = batch.table.column(RESCUED)
+            rows, rest, asked = np.arange(len(rescued)), rescued, 1.0
+            if rescued.null_count == len(rescued):
+                return
+        else:
+            rows, rest, asked = self._beyond(batch, lines)
+        if not len(rows):
             return
-        rows = pa.table({"row": np.arange(len(rescued)), "rest": rescued, "known": batch.verdict == ACCEPTED})
-        with self._session.relation("_rescued", rows):
+        table = pa.table({"row": rows, "rest": rest, "known": batch.verdict[rows] == ACCEPTED})
+        with self._session.relation("_rescued", table):
             found = self._session.execute(
-                "SELECT field, min(row), count(*) FROM"
-                " (SELECT row, unnest(json_keys(rest)) AS field FROM _rescued WHERE known AND rest IS NOT NULL)"
+                f"SELECT field, min(row), count(*), list(row ORDER BY row)[:{KINDS}] FROM"
+                f" (SELECT row, unnest(json_keys(rest)) AS field FROM _rescued WHERE known AND rest IS NOT NULL)"
                 " GROUP BY field ORDER BY min(row), field"
             )
-        for field, row, count in found:
-            value = _object(str(rescued[row])).get(field)
-            self._new(batch, str(field), int(row), int(count), {json_kind(value)}, lines.line(row))
+        place = {int(row): i for i, row in enumerate(rows)} if len(rows) < len(batch.verdict) else None
+        for field, row, count, some in found:
+            values = [json_object(str(rest[place[one] if place else one])).get(field) for one in some]
+            if self._rescue or any(value is not None for value in values):
+                kinds = {json_kind(value) for value in values if self._rescue or value is not None}
+                self._new(batch, str(field), int(row), round(int(count) * asked), kinds, lines.line(row))
+
+    def _beyond(self, batch: Batch, lines: Lines) -> tuple[Positions, Any, float]:
+        """Rows that may have fields without a column, with these as JSON, and for how many rows each of the rows asked stands."""
+        count, self._chunks = len(lines), self._chunks + 1
+        begin, end = 0, count
+        if count > WHOLE and self._chunks > 1:
+            begin = int(self._chunks * GOLDEN % 1 * (count - WHOLE))
+            end = begin + WHOLE
+        starts = lines.starts[begin : end + 1]
+        suspects = unknown_fields(lines.bytes[starts[0] : starts[-1]], starts - starts[0], batch.table.slice(begin, end - begin))
+        rows = begin + np.flatnonzero(suspects & (batch.verdict[begin:end] == ACCEPTED))
+        if not len(rows):
+            return rows, None, 1.0
+        share = len(rows) / max(1, int((batch.verdict[begin:end] == ACCEPTED).sum())) if end - begin < count else 0.0
+        if share:
+            rows = rows[:: 1 + len(rows) // COUNTED]
+        asked = share * int((batch.verdict == ACCEPTED).sum()) / len(rows) if share else 1.0
+        with self._session.relation("_lines", pa.table({"raw": lines.take(rows).cast(pa.string())})):
+            sql = f"SELECT {rescued_sql(trimmed_sql('raw'), [column.name for column in self._columns])} AS rest FROM _lines"
+            rest = self._session.arrow(sql).column(0)
+        return rows, rest, asked
 
     def _new(self, batch: Batch, field: str, row: int, count: int, kinds: Iterable[str], sample: bytes) -> None:
         if self._drift.seen("new", field, count, kinds, sample):
-            fate = f"is kept in {RESCUED}" if self._rescue else "has no column and is not stored"
+            fate = f"is kept in {RESCUED}" if self._kept else "has no column and is not stored"
             self._say(f"new field `{field}` at line {batch.raw.start.line + 1 + row:,} {fate}", sample)
 
     def _looked_at(self, batch: Batch, lines: Lines) -> None:
-        """Lines spread over the chunk: fields without a column, and columns whose values are of another sort than before."""
+        """Lines spread over the chunk: columns whose values are of another sort than before."""
         count = len(lines)
         looks = min(LOOKS, 1 + count // SPACING)
+        unusual: dict[str, tuple[int, Any]] = {}
         for look in range(looks if count else 0):
             row = int(look * GOLDEN % 1 * count)
             if batch.verdict[row] != ACCEPTED:
                 continue
-            line = lines.line(row)
-            found = _object(line)
+            found = json_object(lines.line(row))
             shape = (tuple(found), tuple(map(type, found.values())))
             if self._shapes.get(shape, 0) < SETTLED:
-                self._compared(batch, row, _share(count, look, looks), found, shape, line)
+                for name in self._compared(found, shape):
+                    unusual.setdefault(name, (row, found[name]))
+        if unusual:
+            self._counted(batch, lines, unusual)
 
-    def _compared(self, batch: Batch, row: int, count: int, found: dict[str, Any], shape: Any, line: bytes) -> None:
-        """One line; the shape of a line that fits, often enough to be usual, is not looked into any more."""
+    def _compared(self, found: dict[str, Any], shape: Any) -> list[str]:
+        """What is unusual in a line; the shape of one that fits, often enough to be usual, is not looked into any more."""
         known = {name: value for name, value in found.items() if value is not None and name in self._names}
-        fits = True
-        if not self._rescue:
-            others = [name for name in found if name not in self._names and found[name] is not None]
-            for name in others:
-                self._new(batch, name, row, count, {json_kind(found[name])}, line)
-            fits = not others
         unusual = self._drift.unusual({name: sort_of(value) for name, value in known.items()})
-        for name in unusual:
-            self._retyped(batch, name, row, count, found[name], line, "it is taken, as far as it can be")
-        if fits and not unusual and (shape in self._shapes or len(self._shapes) < SHAPES):
+        if not unusual and (shape in self._shapes or len(self._shapes) < SHAPES):
             self._shapes[shape] = self._shapes.get(shape, 0) + 1
+        return unusual
+
+    def _counted(self, batch: Batch, lines: Lines, unusual: dict[str, tuple[int, Any]]) -> None:
+        """The lines of a chunk in which columns have an unusual sort."""
+        accepted = np.flatnonzero(batch.verdict == ACCEPTED)
+        some = accepted[np.unique(np.linspace(0, len(accepted) - 1, COUNTED).astype(np.int64))]
+        objects = [json_object(lines.line(int(row))) for row in some]
+        for name, (row, value) in unusual.items():
+            alike = sum(one.get(name) is not None and sort_of(one[name]) == sort_of(value) for one in objects)
+            count = max(1, round(alike * len(accepted) / len(some)))
+            self._retyped(batch, name, row, count, value, lines.line(row), "it is taken, as far as it can be")
 
     def _mistyped(self, batch: Batch, lines: Lines) -> None:
         """Fields of lines that were rejected as `_type` because their values are of another sort than the columns."""
         rows = np.flatnonzero(batch.mask & np.uint64(TYPE_BIT)) if len(batch.rejected) else ()
         looks = min(WRONG_LOOKS, len(rows))
-        for look, row in enumerate(rows[:looks]):
-            line = lines.line(int(row))
-            found = _object(line)
+        found: dict[tuple[str, str], tuple[int, int, Any]] = {}
+        for look in range(looks):
+            row = int(rows[look * len(rows) // looks])
+            fields = json_object(lines.line(row))
             for name, takes in self._takes.items():
-                value = found.get(name)
+                value = fields.get(name)
                 if value is not None and sort_of(value) not in takes:
-                    self._retyped(batch, name, int(row), _share(len(rows), look, looks), value, line, "such lines are rejected as _type")
+                    count, first, sample = found.get((name, json_kind(value)), (0, row, value))
+                    found[name, json_kind(value)] = (count + _share(len(rows), look, looks), first, sample)
+        for (name, _), (count, row, value) in found.items():
+            self._retyped(batch, name, row, count, value, lines.line(row), "such lines are rejected as _type")
 
     def _retyped(self, batch: Batch, field: str, row: int, count: int, value: Any, line: bytes, fate: str) -> None:
         if self._drift.seen("retyped", field, count, {json_kind(value)}, line):
@@ -204,11 +252,3 @@ def sort_of(value: Any) -> str:
 def shown_line(line: bytes) -> str:
     """A line as text on one line."""
     return "".join(c if c.isprintable() else "�" for c in line.decode(errors="replace").replace("\t", " ").strip())
-
-
-def _object(line: bytes | str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -16,11 +16,14 @@ from workbench.protocol import RuleVerdict
 from workbench.store.names import quote
 from workbench.store.session import Session
 from workbench.stream.decode import Decoder
-from workbench.stream.field_spans import Place, csv_places, error_place, json_places, shown
+from workbench.stream.field_spans import Place, csv_places, error_place, headless, json_places, shown
 from workbench.stream.select import METADATA
 from workbench.stream.validate import MALFORMED_BIT, broken_sql
 
 WORD = re.compile(r"'(?:[^']|'')*'|\"((?:[^\"]|\"\")+)\"|([A-Za-z_]\w*)")
+
+COUNT = re.compile(rb"\d{1,10}(?: |$)")
+"""Of bytes, before a record in the framing that has it: only a record that is not whole is kept with it."""
 
 
 class Explanation(NamedTuple):
@@ -52,7 +55,7 @@ def explain(
     if TOO_LONG in rules:
         kept = RuleVerdict(TOO_LONG, True, "drop", f"its first {len(raw):,} bytes were kept")
         return Explanation((kept, *_unknown(table.expectations)), (), shown(raw)[0])
-    return _Record(session, raw, table, columns, header).explained()
+    return _Record(session, raw, table, columns, header, MALFORMED in rules).explained()
 
 
 class _Record:
@@ -65,6 +68,7 @@ class _Record:
         table: StreamingTable,
         columns: tuple[Column, ...],
         header: bytes | None,
+        rejected: bool,
     ) -> None:
         source = table.source
         kind: Format = "parquet"
@@ -77,17 +81,22 @@ class _Record:
         self.format: Format = kind
         self.query = table.query
         self.expectations = table.expectations
+        self.headless = headless([column.name for column in columns], options, header) if kind == "csv" else ""
         self.places = _places(raw, columns, kind, options, header)
         self.table, mask = _decoded(session, raw, columns, kind, options, header)
         self.malformed = bool(mask & MALFORMED_BIT)
+        self.cut = rejected and isinstance(source, ReadSocket) and source.framing == "octet" and bool(COUNT.match(raw))
         row = self.table.to_pylist()[0]
         self.wrong = [c for c in columns if row[c.name] is None and self.places.get(c.name, Place(0, 0, None)).value is not None]
         self.missing = [c for c in columns if c.not_null and row[c.name] is None and c not in self.wrong]
 
     def explained(self) -> Explanation:
         text, characters = shown(self.raw[:KEPT_OF_TOO_LONG])
+        if self.cut:
+            verdict = RuleVerdict(MALFORMED, True, "drop", "its sender did not send all of it")
+            return Explanation((verdict, *_unknown(self.expectations)), (), text)
         if self.malformed:
-            message, place = error_place(self.raw, self.format)
+            message, place = (self.headless, None) if self.headless else error_place(self.raw, self.format)
             verdict = RuleVerdict(MALFORMED, True, "drop", message)
             spans = [(place.start, place.stop, "drop")] if place else []
             return Explanation((verdict, *_unknown(self.expectations)), _in_characters(spans, characters), text)

@@ -60,11 +60,7 @@ def json_places(raw: bytes) -> dict[str, Place]:
 def csv_places(raw: bytes, names: Sequence[str], options: Sequence[tuple[str, str]], header: bytes | None) -> dict[str, Place]:
     """The fields of a CSV record under the names of the columns; by position without a header."""
     fields = Fields(Dialect.of(options))
-    given = (
-        list(names)
-        if header is None
-        else [(name or b"").decode(errors="replace").strip() for name in fields.cut(header.rstrip(b"\n")) or []]
-    )
+    given = list(names) if header is None else fields.names(header)
     declared = {name.lower(): name for name in names}
     places: dict[str, Place] = {}
     for name, (start, stop) in zip(given, fields.spans(raw), strict=False):
@@ -72,6 +68,13 @@ def csv_places(raw: bytes, names: Sequence[str], options: Sequence[tuple[str, st
             text = raw[start:stop].decode(errors="replace")
             places.setdefault(declared[name.lower()], Place(start, stop, text or None))
     return places
+
+
+def headless(names: Sequence[str], options: Sequence[tuple[str, str]], header: bytes | None) -> str:
+    """Why no record under a CSV's header can be read, in words; empty when they can."""
+    if header is None or {name.lower() for name in Fields(Dialect.of(options)).names(header)} & {name.lower() for name in names}:
+        return ""
+    return f"the header of its file, `{header.decode(errors='replace').strip()[:80]}`, names none of the columns"
 
 
 def error_place(raw: bytes, format: Format) -> tuple[str, Place | None]:
@@ -86,7 +89,7 @@ def error_place(raw: bytes, format: Format) -> tuple[str, Place | None]:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         start = min(len(text[: error.pos].encode()), max(len(raw) - 1, 0))
-        return f"{error.msg} at character {error.pos + 1}", Place(start, min(start + 1, len(raw)), None)
+        return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}", Place(start, min(start + 1, len(raw)), None)
     except (ValueError, RecursionError) as error:
         return str(error), None
     return ("not JSON" if isinstance(value, dict) else "not a JSON object"), None

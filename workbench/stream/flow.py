@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from workbench.batch import Batch, RawBatch
+from workbench.batch import Batch, Offset, RawBatch
 from workbench.connectors.source import Source
 from workbench.errors import WorkbenchError
 from workbench.store.session import Session
@@ -22,6 +22,8 @@ from workbench.stream.pending import Cut, PendingRead
 LARGE, FILLED = 1 << 20, 0.75
 """Bytes of a read, and the share of a chunk that it fills, when there is a backlog: then whole row groups are committed. A read of another
 file than before need not fill it, where more is unread."""
+PATIENCE = 2.0
+"""Seconds that a source's end waits for its read."""
 
 
 class Steps(Protocol):
@@ -37,6 +39,9 @@ class Flow:
     of their reads. Everything here is guarded by the pump's lock, but for `steps`, which belong to one thread each, and
     for the source, which has a lock of its own. `epoch` counts the times that uncommitted work was thrown away: what was
     begun in an earlier epoch is not handed in any more.
+
+    A read may hang, on a mount that does not answer: nothing but what needs the source's answer waits for its lock. What the source
+    is to know meanwhile (`stored`, `rewind`, `close`) it is told when it can listen, by `settle`.
     """
 
     def __init__(
@@ -83,6 +88,10 @@ class Flow:
         self._read = 0
         self._merged = 0
         self._failing: WorkbenchError | None = None
+        self._cut_in = 0
+        """The epoch of what is being committed."""
+        self._stored: deque[Offset] = deque()
+        self._rewinds = self._closes = False
         self._whole = any(output.as_of_commit for output in self.outputs)
         self.epoch = 0
 
@@ -157,6 +166,10 @@ class Flow:
             self._steps[key] = self._make_steps(session)
         return self._steps[key]
 
+    def forget_thread(self) -> None:
+        """This thread ends."""
+        self._steps.pop(threading.get_ident(), None)
+
     def begin(self, raw: RawBatch, more: bool = False) -> int:
         """Number a read, for `finish`. Args: more: something was left unread."""
         number = self._read
@@ -189,13 +202,19 @@ class Flow:
             if pending.exhausted:
                 self._ready.popleft()
                 self.queued -= pending.raw.length
-        self.committing = bool(cuts)
+        self.committing, self._cut_in = bool(cuts), self.epoch
         return cuts
 
     def committed(self) -> None:
-        """What was cut is stored."""
+        """What was cut is stored. A failure in the meantime sent the source back to before that: what was read since is read again."""
         self.committing = False
+        if self._cut_in != self.epoch:
+            self.reset()
         self._stop_if_failing()
+
+    def stored(self, offset: Offset) -> None:
+        """An offset of the source is durable."""
+        self._stored.append(offset)
 
     def fail(self, error: WorkbenchError) -> None:
         """Stop here: forget what is not committed, so that a resume reads it again."""
@@ -221,8 +240,40 @@ class Flow:
 
     def rewind(self) -> None:
         """Read on from what is committed; also after a read that began before a `reset` and ended after it."""
-        with self.source_lock:
+        self._rewinds = True
+        self.settle()
+
+    def close(self) -> None:
+        """Close the source; one whose read hangs is closed when that comes back, and nobody waits for it for long."""
+        self._closes = True
+        if self.source_lock.acquire(timeout=PATIENCE):
+            try:
+                self.tell()
+            finally:
+                self.source_lock.release()
+        self.settle()
+
+    def settle(self) -> None:
+        """Tell the source what it is to know, unless it is at work: then it is told before its next read, or after this one.
+
+        Who has had the source's lock calls this after it.
+        """
+        while (self._stored or self._rewinds or self._closes) and self.source_lock.acquire(blocking=False):
+            try:
+                self.tell()
+            finally:
+                self.source_lock.release()
+
+    def tell(self) -> None:
+        """The same, with the source's lock held."""
+        while self._stored:
+            self.source.committed(self._stored.popleft())
+        if self._rewinds:
+            self._rewinds = False
             self.source.rewind()
+        if self._closes:
+            self._closes = False
+            self.source.close()
 
     def _stop_if_failing(self) -> None:
         """Once all that came before the failure is committed."""

@@ -18,6 +18,10 @@ class Goals:
         self._left: dict[str, int] | None = None
 
     @property
+    def known(self) -> bool:
+        return self._left is not None
+
+    @property
     def met(self) -> bool:
         return self._left is not None and not self._left
 

@@ -7,12 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.connectors.records import Records
 from workbench.language.definitions import Column, Format
 from workbench.store.session import Session
 from workbench.stream.json_exact import RESCUED
+
+if TYPE_CHECKING:
+    from workbench.stream.csv_fields import Dialect
 
 Options = Sequence[tuple[str, str]]
 
@@ -52,7 +55,7 @@ def infer_options(sample: bytes, format: Format, options: Options, path: str = "
     if not given & {"delimiter", "delim", "sep"}:
         found.append(("delimiter", _delimiter(sample, options, path)))
     if "header" not in given:
-        first = next(iter(_records(sample, found)), [])
+        first = next(iter(_records(sample, _dialect(found))), [])
         found.append(("header", "false" if any(text_kind(field) not in ("", "VARCHAR") for field in first) else "true"))
     return tuple(found)
 
@@ -84,13 +87,13 @@ def infer_columns(session: Session, sample: bytes, format: Format, options: Opti
 def _json_columns(sample: bytes) -> tuple[Column, ...]:
     kinds: dict[str, set[str]] = {}
     for line in sample.split(b"\n"):
-        for name, value in _object(line).items():
+        for name, value in json_object(line).items():
             if name and name != RESCUED:
                 kinds.setdefault(name, set()).add(json_kind(value))
     return _columns(kinds)
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def json_object(line: bytes | str) -> dict[str, Any]:
     """A line's object; nothing for a line that is none."""
     try:
         value = json.loads(line)
@@ -155,27 +158,31 @@ def common_type(kinds: set[str]) -> str:
 
 
 def _csv_columns(sample: bytes, options: Options) -> tuple[Column, ...]:
-    from workbench.stream.csv_fields import Dialect
+    from workbench.stream.csv_fields import distinct
 
-    dialect = Dialect.of(options)
-    records = list(_records(sample, options))
+    dialect = _dialect(options)
+    records = list(_records(sample, dialect))
     if not records:
         return ()
-    names = records[0] if dialect.header else [f"column{index}" for index in range(len(records[0]))]
-    kinds: dict[str, set[str]] = {name.strip(): set() for name in names if name.strip()}
+    names = distinct([name.strip() if dialect.header else "" for name in records[0]])
+    kinds: dict[str, set[str]] = {name: set() for name in names}
     for record in records[1 if dialect.header else 0 :]:
         if len(record) == len(names):
             for name, field in zip(names, record, strict=True):
-                if name.strip():
-                    kinds[name.strip()].add(text_kind(field.strip()))
+                kinds[name].add(text_kind(field.strip()))
     return _columns(kinds)
 
 
-def _records(sample: bytes, options: Options) -> Iterable[list[str]]:
-    """The fields of a CSV's records that are neither blank nor malformed; NULL is empty."""
-    from workbench.stream.csv_fields import Dialect, Fields
+def _dialect(options: Options) -> Dialect:
+    from workbench.stream.csv_fields import Dialect  # only when there is a CSV
 
-    dialect = Dialect.of(options)
+    return Dialect.of(options)
+
+
+def _records(sample: bytes, dialect: Dialect) -> Iterable[list[str]]:
+    """The fields of a CSV's records that are neither blank nor malformed; NULL is empty."""
+    from workbench.stream.csv_fields import Fields
+
     fields = Fields(dialect)
     start = 0
     for end in Records(dialect.quote, dialect.delimiter).ends(sample, len(sample)).tolist():
@@ -191,7 +198,7 @@ def _delimiter(sample: bytes, options: Options, path: str) -> str:
     head = b"".join(sample.splitlines(keepends=True)[:SNIFFED])
     best, best_score = "\t" if path.lower().split(".gz")[0].split(".zst")[0].endswith(".tsv") else ",", (0, 0)
     for delimiter in DELIMITERS:
-        widths = Counter(len(record) for record in _records(head, [*options, ("delimiter", delimiter)]))
+        widths = Counter(len(record) for record in _records(head, _dialect([*options, ("delimiter", delimiter)])))
         width, count = widths.most_common(1)[0] if widths else (0, 0)
         if width > 1 and (count, width) > best_score:
             best, best_score = delimiter, (count, width)

@@ -22,7 +22,7 @@ from workbench.language.definitions import Column, IntervalJoin, StreamingTable
 from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts, LateRows, StateDelta, StreamDelta
 from workbench.store.names import quote, stored
-from workbench.store.owned import PROGRESS, fold_progress, last_progress, owned, progress_rows
+from workbench.store.owned import PROGRESS, forget_progress, last_progress, owned, progress_rows
 from workbench.store.session import Session
 from workbench.stream.arrival import Arrival
 from workbench.stream.buffer import Buffer
@@ -30,7 +30,7 @@ from workbench.stream.derived import accepted, spread
 from workbench.stream.pairs import Pairs, pairs
 from workbench.stream.rejections import RuleBook, derived_rejections, stop_on_fail
 from workbench.stream.select import Selector
-from workbench.stream.side import Judged, Side, Times, times_of
+from workbench.stream.side import Side, Timed, Times, times_of
 from workbench.stream.window import NEVER
 
 MANY = 20_000
@@ -43,7 +43,7 @@ LATE = (Column("side", "BIGINT"), Column("place", "BIGINT"), Column("time", "BIG
 class _Came:
     """What one commit brings to one input; `rows` are those on time, with their `times`."""
 
-    judged: Judged
+    judged: Timed
     rows: pa.Table | None = None
     times: Times = field(default_factory=lambda: np.zeros(0, np.int64))
     listed: pa.Table | None = None
@@ -144,7 +144,7 @@ class JoinFlow:
 
     def prune(self, session: Session) -> None:
         """Let go of what no start will ask for; between commits."""
-        fold_progress(session, self._owned("progress"))
+        forget_progress(session, self._owned("progress"))
         for place in (0, 1):
             if (floor := self._floor(place)) is not None:
                 session.execute(f"DELETE FROM {stored(self._owned('late'))} WHERE side = {place} AND time < {floor}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from workbench.stream.decode_types import Typed
 from workbench.stream.json_exact import RESCUED, JsonExact, rescued_sql, trimmed_sql
 from workbench.stream.json_fast import DOUBT, JsonFast, unknown_fields
 from workbench.stream.judge import Judged
+from workbench.stream.long_numbers import exact_names, long_numbers, rows_of
 from workbench.stream.picked import picked
 from workbench.stream.validate import MALFORMED_BIT, TYPE_BIT
 
@@ -44,6 +45,7 @@ class JsonDecoder:
         self.rescue = rescue
         self._fast = None if exact else JsonFast(session, columns, rules)
         self._exact = JsonExact(session, columns, rules, stream, rescue)
+        self._decimal = bool(exact_names(columns))
         self._pause = 0
 
     def decode(self, lines: Lines, path: str | None) -> tuple[Judged, Flags]:
@@ -66,7 +68,15 @@ class JsonDecoder:
             return self._all_exact(lines)
         if blank.any():
             judged = _spread(judged, blank)
+        for rows in self._strange(lines):
+            judged.mask[rows[~blank[rows]]] = DOUBT
         return self._settled(self._fast, judged, lines), blank
+
+    def _strange(self, lines: Lines) -> Iterator[Positions]:
+        """Rows that DuckDB's reader takes although they are not JSON, or whose numbers it takes for others."""
+        yield lines.odd()
+        if self._decimal:
+            yield rows_of(long_numbers(lines.bytes), lines.starts)
 
     def _all_exact(self, lines: Lines) -> tuple[Judged, Flags]:
         blank = lines.blank()

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.language.definitions import Expectation
 from workbench.store.feed import Feed
 from workbench.store.names import literal
 from workbench.store.session import Session
-from workbench.stream.decode_lines import texts
+from workbench.stream.decode_lines import last_two, texts
 from workbench.stream.decode_types import Typed, value_sql
 from workbench.stream.judge import Judge, Judged, Reading
+from workbench.stream.long_numbers import exact_names, long_numbers, rows_of, spelled_out
+from workbench.stream.nesting import pointer
 
 RESCUED = "_rescued_data"
-SPACE = literal(" \t\r\n\v\f")
+SPACE = literal(" \t\r\n")
+TRAILING_COMMA = re.compile(rb",[ \t\r\n]*\}[ \t\r\n]*$")
 NOTHING_BUT_NULLS = '^\\{("(\\\\.|[^"\\\\])*":null,?)*\\}$'
 
 
 class JsonExact:
     """Every line is parsed by itself, every column judged on its JSON type: no cast can hide anything.
 
-    A line that is no JSON object is `_malformed` (a byte order mark and any white space around it are allowed); a value
-    that is none of its column's type is `_type`; a missing key and a JSON null are NULL; of duplicate keys the first counts.
+    A line that is no JSON object is `_malformed` (a byte order mark and JSON's white space around it are allowed), and so is one
+    with a comma behind its last field; a value that is none of its column's type is `_type`; a missing key and a JSON null are
+    NULL; of duplicate keys the first counts.
     """
 
     def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation], stream: str, rescue: bool = False) -> None:
         self._feed = Feed(session)
+        self._exact = exact_names(columns)
         rescued = [f"{rescued_sql('_line', [column.name for column in columns])} AS {RESCUED}"] if rescue else []
         self._judge = Judge(session, _readings(columns), rules, stream, "_line IS NULL", _parsed_sql(columns, self._feed.name), rescued)
 
@@ -40,7 +48,32 @@ class JsonExact:
             FlowError: an expectation cannot be judged.
         """
         text, _ = texts(raw)
-        return self._judge.judge_feed(self._feed, pa.table({"raw": text}))
+        return self._judge.judge_feed(self._feed, pa.table({"raw": self._strict(text)}))
+
+    def _strict(self, lines: Any) -> Any:
+        """Lines as DuckDB must read them: those with a comma behind their last field, which it takes, as NULL; numbers that it would
+        take for others in quotes, which keep all their digits.
+        """
+        _, offsets, data = lines.buffers()
+        if not len(lines) or not data:
+            return lines
+        starts = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1].astype(np.int64)
+        bytes_ = np.frombuffer(data, np.uint8)[: starts[-1]]
+        if not len(bytes_):
+            return lines
+        changed: dict[int, str | None] = {}
+        if self._exact:
+            found = long_numbers(bytes_[starts[0] :]) + starts[0]
+            changed = {row: spelled_out(lines[row].as_py(), self._exact) for row in rows_of(found, starts).tolist() if lines[row].is_valid}
+        _, behind = last_two(bytes_, starts[1:].copy())
+        for row in np.flatnonzero((behind == ord(",")) | (behind <= ord(" "))).tolist():
+            if TRAILING_COMMA.search(bytes_[starts[row] : starts[row + 1]].tobytes()):
+                changed[row] = None
+        if not changed:
+            return lines
+        mask = np.zeros(len(lines), np.bool_)
+        mask[list(changed)] = True
+        return pc.replace_with_mask(lines, pa.array(mask), pa.array([changed[row] for row in sorted(changed)], pa.string()))
 
 
 def rescued_sql(line: str, names: Sequence[str]) -> str:
@@ -50,14 +83,9 @@ def rescued_sql(line: str, names: Sequence[str]) -> str:
 
 
 def trimmed_sql(line: str) -> str:
-    """A line without a byte order mark and the white space around it, form feeds among it, as the reader takes it."""
+    """A line without a byte order mark and the white space around it."""
     trimmed = f"trim(CASE WHEN starts_with({line}, chr(65279)) THEN substr({line}, 2) ELSE {line} END, {SPACE})"
     return f"CASE WHEN starts_with({line}, '{{') AND ends_with({line}, '}}') THEN {line} ELSE {trimmed} END"
-
-
-def pointer(name: str) -> str:
-    """The JSON pointer to a top-level field."""
-    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def _readings(columns: Sequence[Typed]) -> list[Reading]:

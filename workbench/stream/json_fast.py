@@ -25,6 +25,9 @@ DOUBT = (1 << 64) - 1
 NATIVE = ("whole", "real", "time", "string")
 """Families that the reader types by itself; NULL is then doubtful, and of numbers 0 and 1 (they may be false and true)."""
 
+DATED = ("TIME", "TIME WITH TIME ZONE", "TIMESTAMP_NS")
+"""Types of those families that the reader bends: it drops a date, or nanoseconds. They are read as text."""
+
 NUMBERS = count(1)
 """For the names of prepared statements: planning the query at every chunk would cost 2 ms."""
 
@@ -95,7 +98,7 @@ class JsonFast:
         if right.num_rows <= OFTEN * lines:
             return False
         for column in self.columns:
-            if column.name in self.as_text or column.family not in NATIVE:
+            if not self._is_native(column):
                 continue
             values = right.column(column.name)
             doubted = values.null_count
@@ -130,7 +133,7 @@ class JsonFast:
         )
 
     def _is_native(self, column: Typed) -> bool:
-        return column.family in NATIVE and column.name not in self.as_text
+        return column.family in NATIVE and column.type not in DATED and column.name not in self.as_text
 
     def _read(self, column: Typed, read: str) -> Read:
         name = column.sql
@@ -148,12 +151,10 @@ class JsonFast:
             return Read("DOUBLE", name, check=vouched.real)
         if column.type == "FLOAT":
             return Read("DOUBLE", f"try_cast({name} AS FLOAT)", f"{read} <> 0 AND {read} <> 1 AND abs({read}) < 3e38")
-        if column.type in TIMESTAMPS:
+        if column.type in (*TIMESTAMPS, "DATE"):
             return Read("TIMESTAMPTZ", instant_sql(column.type, name), check=vouched.present)
         if column.type == "TIMESTAMP WITH TIME ZONE":
             return Read(column.type, name, check=vouched.moment)
-        if column.family == "time":
-            return Read(column.type, name, f"isfinite({name})")
         return Read(column.type, name, check=vouched.present)
 
 

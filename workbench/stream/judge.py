@@ -67,12 +67,17 @@ class Judge:
         self._rules = rules
         self._stream = stream
         self._prepared = ""
-        cast = [reading for reading in readings if reading.column.family != "text" and reading.value != reading.column.sql]
-        wrong = " OR ".join(f"({reading.given} AND ({reading.value}) IS NULL)" for reading in cast)
+        cast = {i: one for i, one in enumerate(readings) if one.column.family != "text" and one.value != one.column.sql}
+        wrong = " OR ".join(f'("_given {i}" AND {one.column.sql} IS NULL)' for i, one in cast.items())
         missing = " OR ".join(f"NOT {reading.given}" for reading in readings if reading.column.not_null)
         values = [f"{reading.value} AS {reading.column.sql}" for reading in readings] + list(others)
-        values += [f"{malformed} AS _bad", f"({wrong or 'false'}) AS _wrong", f"({missing or 'false'}) AS _missing"]
-        self._values = f"SELECT {', '.join(values)} FROM {source}"
+        values += [f"{malformed} AS _bad", f"({missing or 'false'}) AS _missing"]
+        values += [f'{one.given} AS "_given {i}"' for i, one in cast.items()]
+        given = "".join(f', "_given {i}"' for i in cast)
+        # Two steps: in one, every value that is a CASE would be made twice.
+        self._values = (
+            f"SELECT * EXCLUDE (_missing{given}), _missing, ({wrong or 'false'}) AS _wrong FROM (SELECT {', '.join(values)} FROM {source})"
+        )
         null = f"(CASE WHEN _missing THEN {NOT_NULL_BIT} ELSE 0 END)::UBIGINT"
         mask = f"CASE WHEN _bad THEN {MALFORMED_BIT} WHEN _wrong THEN {TYPE_BIT}::UBIGINT | {null} ELSE {null} | {rule_mask_sql(rules)} END"
         self._sql = f"SELECT * EXCLUDE (_bad, _wrong, _missing), ({mask})::UBIGINT AS _mask FROM ({self._values})"

@@ -10,7 +10,6 @@ import numpy as np
 from workbench.batch import RESERVED_RULES, Batch
 from workbench.errors import ExpectationFailed
 from workbench.language.definitions import StreamingTable
-from workbench.protocol import ViewStatus
 from workbench.store.commit import Counts
 from workbench.stream.distinct import Deduplication
 from workbench.stream.drift import Drift
@@ -59,10 +58,6 @@ class Output:
             f"{self.table.name} stopped: {place} broke {rule.name} ({rule.predicate}), ON VIOLATION FAIL UPDATE",
             f"{stored} Mend the data or the rule, then resume; the flow goes on {'with them' if held_back else 'at that line'}.",
         )
-
-    def status(self) -> ViewStatus | None:
-        """What it keeps to go on; None when nothing."""
-        return self.distinct.status() if self.distinct else None
 
     @property
     def _fail_bits(self) -> np.uint64:

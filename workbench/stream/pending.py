@@ -87,15 +87,13 @@ class Pending:
         self.exhausted = limit == 0
         self._row = 0
         self._accepted = np.cumsum(batch.verdict == ACCEPTED)
+        self.accepted = self.bytes = 0
+        """Accepted rows, and bytes, that are not cut yet."""
+        self._count()
 
-    @property
-    def accepted(self) -> int:
-        """Accepted rows that are not cut yet."""
-        return self._accepted_before(self._rows_of(self.records)) - self._accepted_before(self._row)
-
-    @property
-    def bytes(self) -> int:
-        return int(self.batch.line_start[self.records] - self.batch.line_start[self.first])
+    def _count(self) -> None:
+        self.accepted = self._accepted_before(self._rows_of(self.records)) - self._accepted_before(self._row)
+        self.bytes = int(self.batch.line_start[self.records] - self.batch.line_start[self.first])
 
     def cut(self, want: int) -> Cut:
         """The next records: with at most `want` accepted rows if there are more, else all that are left."""
@@ -115,6 +113,7 @@ class Pending:
         low, high = np.searchsorted(batch.rejected, [row, end])
         record = np.arange(row, end) if batch.record is None else np.asarray(batch.record[row:end], dtype=np.int64)
         self.first, self._row, self.exhausted = stop, end, stop >= self.records
+        self._count()
         return Cut(
             raw=batch.raw,
             first=first,

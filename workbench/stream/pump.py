@@ -18,6 +18,7 @@ from workbench.store.commit import Probe, write
 from workbench.store.database import Database
 from workbench.store.inserts import Inserts
 from workbench.store.session import Session
+from workbench.stream.crew import Crew
 from workbench.stream.flow import Flow
 from workbench.stream.goals import Goals, stored_bytes
 from workbench.stream.load import Load
@@ -78,7 +79,7 @@ class Pump:
         """Why windows could not be closed, so that it is said once."""
         self.load = Load()
         """Where the time goes, lately; guarded by the lock."""
-        self._threads = [threading.Thread(target=self._work, name=f"pump-{i}", daemon=True) for i in range(threads)]
+        self._crew = Crew(threads, self._work)
 
     @property
     def flows(self) -> list[Flow]:
@@ -96,7 +97,7 @@ class Pump:
 
     @property
     def threads(self) -> int:
-        return len(self._threads)
+        return self._crew.count
 
     @property
     def lock(self) -> threading.Condition:
@@ -104,8 +105,7 @@ class Pump:
         return self._lock
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._crew.start()
 
     def stop(self) -> None:
         """Finish the commit that is under way, forget what is only read, end the threads."""
@@ -113,9 +113,7 @@ class Pump:
             self._stopped = True
             self._cancel_controls()
             self._lock.notify_all()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+        self._crew.stop()
 
     def wake(self) -> None:
         """Look at all sources now."""
@@ -160,7 +158,7 @@ class Pump:
                 if not self._busy and not self._controls and all(flow.drained for flow in self.flows):
                     break
                 if time.monotonic() >= measured_at:
-                    measured_at = math.inf
+                    measured_at = time.monotonic() + ENOUGH_AFTER if any(flow.source.undecided for flow in self.flows) else math.inf
                     self._controls.append((self._set_goals, Future()))
                     self._lock.notify_all()
                 self._lock.wait(0.1)
@@ -188,10 +186,11 @@ class Pump:
     def _set_goals(self, session: Session) -> None:
         """In the writer's turn: what must be read of each source that is not drained."""
         for flow in self.flows:
-            if flow.goals is None or flow.dry or flow.closes_windows or not flow.runs:
+            if flow.goals is None or flow.goals.known or flow.dry or flow.closes_windows or not flow.runs or flow.source.undecided:
                 continue
             with flow.source_lock:
                 ends = flow.source.ends()
+            flow.settle()
             stored = stored_bytes(session, flow.name)
             with self._lock:
                 if flow.goals is not None:
@@ -201,7 +200,7 @@ class Pump:
         session = self._database.session()
         buffer = ChunkBuffer(self._chunk)
         try:
-            while True:
+            while not self._crew.dismissed():
                 with self._lock:
                     due = self._due()
                 if due is None:
@@ -219,6 +218,8 @@ class Pump:
             self._on_change()
             raise
         finally:
+            for flow in self.flows:
+                flow.forget_thread()
             session.close()
             buffer.close()
 
@@ -376,16 +377,18 @@ class Pump:
             epoch, hungry = flow.epoch, flow.hungry
             began, used = time.monotonic(), time.thread_time()
             allowed = flow.allowance.bytes(began)
-        raw, error, more, said = None, None, False, list[str]()
+        raw, error, more, undecided, said = None, None, False, False, list[str]()
         try:
-            with flow.source_lock:
+            with self._crew.asking(flow.name), flow.source_lock:
+                flow.tell()
                 if not hungry:
                     flow.source.rescan()
                 raw = flow.source.read(buffer, allowed)
-                more = not flow.source.idle
+                more, undecided = not flow.source.idle, flow.source.undecided
                 said = flow.source.notices()
         except Exception as caught:
             error = _stopped(flow, caught)
+        flow.settle()
         with self._lock:
             flow.reading = False
             flow.notices += said
@@ -398,7 +401,7 @@ class Pump:
             if error:
                 flow.fail(error)
             elif raw is None:
-                self._schedule.rest(flow, hungry)
+                self._schedule.rest(flow, hungry or undecided)
             else:
                 number = flow.begin(raw, more)
                 self._schedule.came(flow, raw, more)

@@ -10,6 +10,7 @@ import numpy as np
 from workbench.language.definitions import MaterializedView, RunningState
 from workbench.store import running as stored_running
 from workbench.store import state as stored_state
+from workbench.store.ids import keep_ids
 from workbench.store.inserts import Inserts
 from workbench.store.names import quote, stored
 from workbench.store.running import Step, clear_progress, clear_view, publish_windows, write_view
@@ -51,6 +52,7 @@ def rebuild(
     """
     history = stored_running.steps(session, view.name) if state.window is not None else []
     session.execute(f"DELETE FROM {stored(view.name)}")
+    keep_ids(session)
     clear_view(session, view.name)
     clear_progress(session, view.name)
     publish_windows(session, view.name, stored_state.windows_sql(view.name, state))

@@ -88,7 +88,7 @@ class Schedule:
 
     def read(self, now: float) -> Flow | None:
         """A flow that is to be read now."""
-        if now < self._held_until or sum(flow.queued for flow in self._flows) > self.queue_limit:
+        if now < self._held_until or self._is_full:
             return None
         due = [flow for flow in self._flows if self._wanted(flow) and (flow.hungry or flow.due_at <= now)]
         for flow in sorted(due, key=lambda flow: flow.queued):
@@ -111,7 +111,7 @@ class Schedule:
         """A read found nothing: look again at the next tick while the source is active, else at the poll's pace.
 
         Args:
-            hungry: it was read on, without a look at what there is.
+            hungry: it was read on, without a look at what there is; or the source cannot tell yet whether there is more.
         """
         now = time.monotonic()
         flow.hungry = False
@@ -121,7 +121,7 @@ class Schedule:
     def wait(self, now: float, committing: bool) -> float:
         """Seconds until something is due by the clock; all else (a read, a decoding, a commit that ends) wakes the threads by itself."""
         times = [self._poll]
-        if sum(flow.queued for flow in self._flows) <= self.queue_limit:
+        if not self._is_full:
             times += [flow.due_at - now for flow in self._flows if self._wanted(flow)]
         if not committing:
             times.append(self._commit_at() - now)
@@ -138,7 +138,7 @@ class Schedule:
         ready = [flow for flow in self._flows if flow.has_ready]
         if not ready:
             return math.inf
-        if any(self._is_much(flow) for flow in ready):
+        if any(self._is_much(flow) for flow in ready) or self._is_full:
             return 0.0
         drained = math.isinf(self.patience) and self.pace.tick > 0
         if any((flow.behind or drained) and ((flow.hungry and not flow.enough) or flow.in_flight) and flow.runs for flow in ready):
@@ -146,6 +146,11 @@ class Schedule:
         coming = any(flow.in_flight for flow in self._flows)
         pace = self.pace.seconds
         return self._committed_at + (2 * pace if coming else pace / 2)
+
+    @property
+    def _is_full(self) -> bool:
+        """Nothing more is read until something is committed."""
+        return sum(flow.queued for flow in self._flows) > self.queue_limit
 
     def _is_much(self, flow: Flow) -> bool:
         """More would make no better commit."""

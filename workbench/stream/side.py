@@ -42,7 +42,7 @@ class Side:
         """Sources that hold the watermark, for they gave nothing yet."""
         return tuple(s for s, time in self.progress.event_times if time is None and s not in self.progress.idle)
 
-    def judge(self, times: Times, runs: Sequence[tuple[str, int]], idle: frozenset[str]) -> Judged:
+    def judge(self, times: Times, runs: Sequence[tuple[str, int]], idle: frozenset[str]) -> Timed:
         """Judge the next rows; every one against the watermark that the rows before it have set.
 
         Args:
@@ -53,14 +53,14 @@ class Side:
         seen = event_time.move(times, runs)
         late = (times != NEVER) & (seen != NEVER) & (times < seen - self.slack)
         progress = event_time.progress(self.progress.late + int(np.count_nonzero(late)), 0)
-        return Judged(times, seen, late, self.rows + len(times), progress)
+        return Timed(times, seen, late, self.rows + len(times), progress)
 
-    def advance(self, judged: Judged) -> None:
+    def advance(self, judged: Timed) -> None:
         self.rows, self.progress = judged.after, judged.progress
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Timed:
     """`times`, `seen` (the watermark before each row) int64[n]; `late` bool[n]; `after`, `progress`: of the side after them."""
 
     times: Times

@@ -10,6 +10,7 @@ from workbench.language.definitions import Column, FlowQuery, ReadRate, SourceSp
 from workbench.store.session import Session
 from workbench.stream.decode import Decoder
 from workbench.stream.drift import Drift
+from workbench.stream.json_exact import RESCUED
 from workbench.stream.rejections import RuleBook
 from workbench.stream.select import Selector
 
@@ -52,8 +53,10 @@ class Recipe:
         """Args: judging: the table's expectations are judged in the same pass."""
         format = "parquet" if isinstance(self.source, ReadRate) else self.source.format
         rules = self.table.expectations if judging else ()
+        stored = any(column.name == RESCUED for column in self.columns)
         return Decoder(
-            session, self.reads, format, self.options, rules, inferred=self.inferred, stream=self.table.name, drift=self.drift
+            session, self.reads, format, self.options, rules,
+            inferred=self.inferred, stream=self.table.name, drift=self.drift, stored=stored,
         )  # fmt: skip
 
     def selector(self, session: Session) -> Selector:

@@ -104,7 +104,8 @@ class Assembler:
             offsets = _offsets(flow, [pieces[0] for pieces in reads])
             tick.offsets += [(flow, offset) for offset in offsets]
             for place, output in enumerate(flow.outputs):
-                cuts = [_selected(output, pieces[place], [one[place] for one in reads[:n]]) for n, pieces in enumerate(reads)]
+                mine = [pieces[place] for pieces in reads]
+                cuts = [_selected(output, mine, n) for n in range(len(mine))]
                 if output.distinct is not None:
                     cuts, tick.kept[output.name] = _distinct(session, output.distinct, output.name, cuts, tick.idle)
                 tick.pieces[output.name] = cuts
@@ -130,14 +131,14 @@ class Assembler:
         self.quarantine_id += sum(delta.counts.rejected for delta in commit.streams)
         by_name = {delta.flow: delta for delta in commit.streams}
         for flow, offset in tick.offsets:
-            with flow.source_lock:
-                flow.source.committed(offset)
+            flow.stored(offset)
         for flow in tick.flows:
             for output in flow.outputs:
                 output.totals, output.offset = by_name[output.name].totals, by_name[output.name].offset
                 if output.distinct is not None:
                     output.distinct.advance(tick.kept[output.name])
             flow.committed()
+            flow.settle()
         for derived in self.plan.derived:
             if derived.name in by_name:
                 derived.advance(by_name[derived.name])
@@ -215,19 +216,19 @@ def _span(cut: Cut) -> Span:
 def _offsets(flow: Flow, cuts: Sequence[Cut]) -> tuple[Offset, ...]:
     """The offset after the last piece of each file."""
     last = {cut.raw.start.file_id: cut for cut in cuts}
-    with flow.source_lock:
-        return tuple(flow.source.offset_at(cut.raw, cut.stop_byte, cut.stop_line) for cut in last.values())
+    return tuple(flow.source.offset_at(cut.raw, cut.stop_byte, cut.stop_line) for cut in last.values())
 
 
-def _selected(output: Output, cut: Cut, earlier: Sequence[Cut]) -> Cut:
-    """The piece after the output's SELECT, where that reads tables and had to wait for the commit.
+def _selected(output: Output, cuts: Sequence[Cut], n: int) -> Cut:
+    """Piece n after the output's SELECT, where that reads tables and had to wait for the commit.
 
     Args:
-        earlier: pieces of the same commit that are not stored either when this one fails.
+        cuts: all of the commit; those before are not stored either when this one fails.
 
     Raises:
         ExpectationFailed: a row breaks a FAIL rule.
     """
+    cut = cuts[n]
     if output.select is None or cut.first == cut.stop:
         return cut
     decoded = Batch(
@@ -237,6 +238,6 @@ def _selected(output: Output, cut: Cut, earlier: Sequence[Cut]) -> Cut:
     if failed := output.first_failed(batch):
         record, bits = failed
         place = f"{cut.raw.start.file} line {cut.raw.start.line + record + 1}"
-        raise output.failure(bits, place, sum(one.stop - one.first for one in earlier) + record)
+        raise output.failure(bits, place, sum(one.stop - one.first for one in cuts[:n]) + record)
     (piece,) = PendingRead((batch,), whole=True).cut(0)
     return piece

@@ -43,7 +43,9 @@ class Upkeep:
             self._try("the log was not folded", self._database.checkpoint)
         if self._untidy >= TIDY_AFTER:
             self._untidy = 0
-            self._try("outdated offsets were not folded", lambda: self._tidy(plan))
+            self._try("outdated offsets were not folded", partial(tidy, self._database.writer))
+            for keeper in plan.remembering:
+                self._try(f"{keeper.name} forgot nothing", partial(keeper.prune, self._database.writer))
 
     def after(self, commit: Commit, plan: Plan) -> None:
         """What a commit made due at once: states with too many partial rows, memories with too many keys."""
@@ -54,7 +56,7 @@ class Upkeep:
                 self._try(f"{view.name} was not compacted", partial(self._compact, view, commit.id))
         for distinct in plan.deduplications:
             if distinct.prune_due:
-                distinct.prune(self._database.writer)
+                self._try(f"{distinct.name} forgot no keys", partial(distinct.prune, self._database.writer))
 
     def _log_may_be_folded(self) -> bool:
         """Whether it has grown, and nothing is in the way; what is, is said when it changes."""
@@ -70,11 +72,6 @@ class Upkeep:
             self._say(text)
         self._obstacle = obstacle
         return not obstacle
-
-    def _tidy(self, plan: Plan) -> None:
-        tidy(self._database.writer)
-        for keeper in plan.remembering:
-            keeper.prune(self._database.writer)
 
     def _compact(self, view: RunningView, commit: int) -> None:
         view.groups = groups(self._database.writer, view.name, view.state)

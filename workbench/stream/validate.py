@@ -8,15 +8,13 @@ import pyarrow as pa
 
 from workbench.batch import MALFORMED, NOT_NULL, RESERVED_RULES, TOO_LONG, TYPE
 from workbench.errors import FlowError, QueryError
+from workbench.language.columns import MAX_EXPECTATIONS
 from workbench.language.definitions import Expectation
 from workbench.store.names import quote
 from workbench.store.session import Session
 
 RESERVED = {name: 1 << index for index, name in enumerate(RESERVED_RULES)}
 MALFORMED_BIT, TYPE_BIT, NOT_NULL_BIT, TOO_LONG_BIT = (RESERVED[name] for name in (MALFORMED, TYPE, NOT_NULL, TOO_LONG))
-
-MOST_RULES = 63 - len(RESERVED_RULES)
-"""Expectations that one table can have: the mask has 64 bits, and all of them together mean "not judged yet"."""
 
 
 def rule_bit(index: int) -> int:
@@ -51,8 +49,10 @@ def rule_mask_sql(rules: Sequence[Expectation], not_null: Sequence[str] = ()) ->
     Raises:
         FlowError: more rules than a mask has bits.
     """
-    if len(rules) > MOST_RULES:
-        raise FlowError(f"{len(rules)} expectations on one table are too many.", f"A table can have {MOST_RULES}; join some with AND.")
+    if len(rules) > MAX_EXPECTATIONS:
+        raise FlowError(
+            f"{len(rules)} expectations on one table are too many.", f"A table can have {MAX_EXPECTATIONS}; join some with AND."
+        )
     bits = [not_null_sql(not_null)] if not_null else []
     bits += [f"(CASE WHEN {broken_sql(rule)} THEN {rule_bit(index)} ELSE 0 END)::UBIGINT" for index, rule in enumerate(rules)]
     return "(" + " | ".join(bits) + ")" if bits else "0::UBIGINT"

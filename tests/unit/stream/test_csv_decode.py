@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,10 @@ from tests.unit.stream.raws import ORDERS, outcome, raw_batch
 from workbench.errors import FlowError
 from workbench.language.definitions import Column
 from workbench.store.session import Session, scratch
-from workbench.stream.csv_fields import Dialect, Fields
+from workbench.stream.csv_fields import Dialect, Fields, distinct
 from workbench.stream.decode import Decoder
+from workbench.stream.drift import Drift
+from workbench.stream.infer import infer_columns
 
 MALFORMED, TYPE, NOT_NULL = ("_malformed",), ("_type",), ("_not_null",)
 
@@ -104,3 +107,58 @@ def test_fields_stand_where_they_were_cut() -> None:
     assert fields.cut(b'a,"b') is None
     assert fields.cut(b"a,") == [b"a", None]
     assert fields.cut(b"") == [None]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "a", 'b"q', "select", "", ""], ("a", "a_1", 'b"q', "select", "column4", "column5")),
+        (["a", "A", "a"], ("a", "A_1", "a_2")),
+        (["a", "a", "a_1"], ("a", "a_2", "a_1")),
+        (["", "column0", ""], ("column0_1", "column0", "column2")),
+        ([], ()),
+    ],
+)
+def test_every_field_has_a_name_of_its_own(names: list[str], expected: tuple[str, ...]) -> None:
+    assert distinct(names) == expected
+
+
+REPEATED = b'a,a,"b""q",select,,\n1,2,3,4,5,6\n'
+
+
+def test_no_value_under_a_repeated_or_an_empty_name_is_lost(session: Session) -> None:
+    columns = infer_columns(session, REPEATED, "csv", ())
+    assert [column.name for column in columns] == ["a", "a_1", 'b"q', "select", "column4", "column5"]
+    drift = Drift()
+    decoders = [Decoder(session, columns, "csv", stream="t", inferred=True, drift=drift) for _ in range(2)]
+    batch = decoders[0].decode(raw_batch(REPEATED, header=True))
+    assert outcome(batch) == [None, (1, 2, 3, 4, 5, 6)]
+    (notice,) = batch.notices
+    assert "field 2, again `a`, is called a_1, field 5, without a name, is called column4" in notice
+    assert [made.decode(raw_batch(REPEATED, header=True)).notices for made in decoders] == [[], []]
+
+
+def test_of_equal_names_the_first_counts_where_columns_are_declared(session: Session) -> None:
+    batch = Decoder(session, (Column("a", "BIGINT"),), "csv").decode(raw_batch(b"a,A,a\n1,2,3\n", header=True))
+    assert outcome(batch) == [None, (1,)]
+    assert "of equal names the first field has it" in batch.notices[0]
+    assert ["new column `A_1`" in batch.notices[1], "new column `a_2`" in batch.notices[2]] == [True, True]
+    named = Decoder(session, (Column("a", "BIGINT"), Column("a_1", "BIGINT")), "csv").decode(raw_batch(b"a,a\n1,2\n", header=True))
+    assert outcome(named) == [None, (1, 2)]
+
+
+def test_a_delimiter_at_the_end_of_each_line_is_no_news_of_a_column(session: Session) -> None:
+    batch = Decoder(session, (Column("a", "BIGINT"),), "csv").decode(raw_batch(b"a,\n1,\n", header=True))
+    assert outcome(batch) == [None, (1,)]
+    assert batch.notices == []
+
+
+@pytest.mark.parametrize("where", [{"header": True}, {"header_line": b"a;b\n"}])
+def test_records_under_a_header_that_names_no_column_are_rejected_with_their_bytes(session: Session, where: dict[str, Any]) -> None:
+    columns = (Column("id", "BIGINT"), Column("name", "VARCHAR"))
+    data = b"1;x\n\n2;y\n"
+    batch = Decoder(session, columns, "csv").decode(raw_batch((b"a;b\n" if "header" in where else b"") + data, **where))
+    assert outcome(batch) == [None, MALFORMED, None, MALFORMED][0 if "header" in where else 1 :]
+    assert batch.rejected_raw.to_pylist() == [b"1;x", b"2;y"]
+    told = [notice for notice in batch.notices if "rejected as _malformed" in notice]
+    assert len(told) == len(batch.notices) == ("header" in where)

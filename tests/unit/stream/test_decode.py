@@ -145,3 +145,27 @@ def test_parquet_columns_are_cast_by_name(session: Session) -> None:
     assert outcome(batch) == [(1, None, 1.5), ("_type",), ("_type",)]
     assert batch.rejected_raw.to_pylist() == [b'{"AMOUNT":"x","id":2.0}', b'{"AMOUNT":"3","id":10.7}']
     assert np.array_equal(batch.line_start, [0, 0, 0, 1])
+
+
+def test_a_large_chunk_is_judged_like_a_small_one(session: Session) -> None:
+    """Of what the fast reader takes for a number, every odd one is found."""
+    odd = [b'"0x1F"', b"7.5", b'"7.5"', b'"x"', b"true", b"[1]", b'"_1"', b'""', b"1e19"]
+    right = [
+        b"7",
+        b'"12"',
+        b"1e3",
+        b"7.00000000000000000000",
+        b"1767225600000000",
+        b'" 5"',
+        b'"1_000"',
+        b'"5\\t"',
+        b"7.0000000000000000001",
+    ]
+    values = [odd[n // 7 % len(odd)] if n % 7 == 0 else right[n % len(right)] for n in range(12_000)]
+    data = b"".join(b'{"pad":"%s","id":%s}\n' % (b"p_1 " * (n % 23), value) for n, value in enumerate(values))
+    columns = (Column("id", "BIGINT"), Column("pad", "VARCHAR"))
+    batches = [Decoder(session, columns, "json", exact=exact).decode(raw_batch(data)) for exact in (False, True)]
+    assert [batch.rejected.tolist() for batch in batches] == [list(range(0, 12_000, 7))] * 2
+    assert batches[0].table.take(np.flatnonzero(batches[0].verdict == ACCEPTED)) == batches[1].table.take(
+        np.flatnonzero(batches[1].verdict == ACCEPTED)
+    )

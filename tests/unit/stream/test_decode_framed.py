@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.unit.stream.raws import ORDERS, RULES, outcome, raw_batch
-from workbench.batch import RawBatch
+from workbench.batch import Overlong, RawBatch
 from workbench.language.definitions import Column
 from workbench.store.session import Session, scratch
 from workbench.stream import json_decode
@@ -56,3 +56,10 @@ def test_records_without_newlines_inside_go_the_same_way_as_lines(session: Sessi
 def test_a_text_keeps_its_newlines(session: Session) -> None:
     batch = Decoder(session, (Column("line", "VARCHAR"),), "text").decode(framed([b"one\ntwo", b"three"]))
     assert batch.table["line"].to_pylist() == ["one\ntwo", "three"]
+
+
+def test_a_record_that_its_sender_did_not_end_is_malformed_whatever_it_looks_like(session: Session) -> None:
+    lost = (Overlong(2, 20, 7, b'20 {"id', cut=True), Overlong(3, 28, 9, b"x", cut=False))
+    batch = Decoder(session, (Column("line", "VARCHAR"),), "text").decode(replace(framed([]), overlong=lost))
+    assert outcome(batch) == [("_malformed",), ("_too_long",)]
+    assert batch.rejected_raw.to_pylist() == [b'20 {"id', b"x"]

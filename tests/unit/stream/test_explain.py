@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.stream.raws import NOWHERE, ORDERS, RULES
-from workbench.language.definitions import Column, FlowQuery, Format, ReadFiles, StreamingTable
+from workbench.language.definitions import Column, FlowQuery, Format, ReadFiles, ReadSocket, StreamingTable
 from workbench.store.session import scratch
 from workbench.stream.explain import Explanation, explain, mentioned
 
@@ -48,6 +48,8 @@ def test_malformed_records_say_where_they_break() -> None:
     assert found.text == '{"id":1,\\x01'
     assert marked(found) == [("\\x01", "drop")]
     assert broken(explained(b'{"id":\xff}'))[0] == ("_malformed", True, "not UTF-8 at byte 6: 0xff")
+    assert broken(explained(b'{"id":"x'))[0] == ("_malformed", True, "Unterminated string starting at character 7")
+    assert broken(explained(b'{"id":1,}'))[0][:2] == ("_malformed", True)
     assert broken(explained(b"[1]"))[0] == ("_malformed", True, "not a JSON object")
 
 
@@ -63,6 +65,18 @@ def test_csv_fields() -> None:
     assert broken(found) == [("positive", True, "-1.0"), ("german", True, "FR")]
     assert marked(found) == [("-1", "drop"), ('"FR"', "mark")]
     assert broken(explained(b"1,2", "csv", header=b"amount,country,id\n"))[0][:2] == ("_malformed", True)
+    (verdict, *_) = explained(b"1;2", "csv", header=b"a;b\n").verdicts
+    assert (verdict.rule, verdict.value) == ("_malformed", "the header of its file, `a;b`, names none of the columns")
+
+
+def test_a_record_that_was_not_sent_whole() -> None:
+    source = ReadSocket("tcp://localhost:1", "text", framing="octet")
+    line = (Column("line", "VARCHAR"),)
+    table = StreamingTable("t", line, (), "", source, IDENTITY, "", "", NOWHERE, NOWHERE)
+    session = scratch()
+    found = explain(session, b"10 hello", table, line, ("_malformed",))
+    session.close()
+    assert broken(found) == [("_malformed", True, "its sender did not send all of it")]
 
 
 def test_a_too_long_record_is_not_judged_again() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -32,8 +32,24 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("BIGINT", b'""', TYPE),
     ("BIGINT", b"[1]", TYPE),
     ("BIGINT", b"null", None),
+    ("BIGINT", b"1e1", 10),
+    ("BIGINT", b"1e18", 10**18),
+    ("BIGINT", b"1e19", TYPE),
+    ("BIGINT", b"1200e-2", 12),
+    ("BIGINT", b"12e-1", TYPE),
+    ("BIGINT", b"1.0000000000000000001", 1),
+    ("BIGINT", b"7.0000000000000000001", 7),
+    ("BIGINT", b"6.99999999999999999999", 7),
+    ("BIGINT", b"4503599627370497.3", 4503599627370497),
+    ("BIGINT", b"70000000000000000001e-19", 7),
+    ("BIGINT", b"7.00000000000000000000", 7),
+    ("BIGINT", b'"1_000"', 1000),
+    ("BIGINT", b'" 5 "', 5),
+    ("BIGINT", b'"5\\t"', 5),
+    ("BIGINT", b'"0x1F"', TYPE),
+    ("BIGINT", b'"1.0"', 1),
     ("BIGINT", b"9007199254740993", 9007199254740993),
-    ("BIGINT", b"9007199254740993.5", TYPE),
+    ("BIGINT", b"9007199254740993.5", 9007199254740994),
     ("BIGINT", b"9223372036854775807", 9223372036854775807),
     ("BIGINT", b"9223372036854775808", TYPE),
     ("TINYINT", b"127", 127),
@@ -44,9 +60,14 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("DOUBLE", b"1", 1.0),
     ("DOUBLE", b"true", TYPE),
     ("DOUBLE", b'"2.5"', 2.5),
+    ("DOUBLE", b'"1_0.5"', 10.5),
+    ("DOUBLE", b'" 1.5"', 1.5),
+    ("DOUBLE", b'"1.5 "', 1.5),
+    ("DOUBLE", b"9007199254740993", 9007199254740992.0),
     ("DOUBLE", b"1e400", TYPE),
     ("DOUBLE", b"NaN", TYPE),
     ("FLOAT", b"1e39", TYPE),
+    ("FLOAT", b"16777217", 16777216.0),
     ("BOOLEAN", b"true", True),
     ("BOOLEAN", b"1", TYPE),
     ("BOOLEAN", b'"true"', TYPE),
@@ -60,6 +81,16 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("JSON", b"[1, null]", "[1,null]"),
     ("DECIMAL(10,2)", b"12.34", Decimal("12.34")),
     ("DECIMAL(10,2)", b"true", TYPE),
+    ("DECIMAL(10,2)", b"1.10", Decimal("1.10")),
+    ("DECIMAL(10,2)", b"1.1", Decimal("1.10")),
+    ("DECIMAL(10,2)", b"1e3", Decimal("1000.00")),
+    ("DECIMAL(10,2)", b"1.005", TYPE),
+    ("DECIMAL(10,2)", b'"1.005"', TYPE),
+    ("DECIMAL(10,2)", b"1.10000000000000000001", TYPE),
+    ("DECIMAL(10,2)", b"123456789", TYPE),
+    ("DECIMAL(10,2)", b'"1_0"', Decimal("10.00")),
+    ("DECIMAL(38,10)", b"12345678901234567.8912345", Decimal("12345678901234567.8912345000")),
+    ("DECIMAL(18,0)", b"1e17", Decimal(10**17)),
     ("TIMESTAMP", b'"2026-01-01T14:00:00+02:00"', NOON),
     ("TIMESTAMP", b'"2026-01-01 12:00"', NOON),
     ("TIMESTAMP", b"1767225600", TYPE),
@@ -68,9 +99,53 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("TIMESTAMPTZ", b'"soon"', TYPE),
     ("DATE", b'"2026-01-01"', date(2026, 1, 1)),
     ("DATE", b"20260101", TYPE),
+    ("DATE", b'"2026-01-01T23:00:00Z"', TYPE),
+    ("DATE", b'"2026-01-01T00:00:00Z"', date(2026, 1, 1)),
+    ("DATE", b'"2026-01-01T02:00:00+02:00"', date(2026, 1, 1)),
+    ("DATE", b'"2026-01-01T00:00:00+02:00"', TYPE),
+    ("TIME", b'"12:30"', time(12, 30)),
+    ("TIME", b'"2026-01-01T12:30:00"', TYPE),
+    ("TIME", b'"2026-01-01"', TYPE),
     ("INTEGER[]", b"[1,2]", [1, 2]),
     ("INTEGER[]", b"3", TYPE),
     ("STRUCT(x INTEGER)", b'{"x":1,"y":2}', {"x": 1}),
+    ("BIGINT[]", b'[7,"8",null,1e1]', [7, 8, None, 10]),
+    ("BIGINT[]", b'[7,"oops",null]', TYPE),
+    ("BIGINT[]", b"[7,2.6]", TYPE),
+    ("BIGINT[]", b"[true]", TYPE),
+    ("BIGINT[]", b"[7.0000000000000000001]", [7]),
+    ("BIGINT[]", b"[]", []),
+    ("DOUBLE[]", b"[NaN]", TYPE),
+    ("DOUBLE[]", b"[1,2.5]", [1.0, 2.5]),
+    ("INTEGER[2]", b"[1,2]", [1, 2]),
+    ("INTEGER[2]", b"[1,2,3]", TYPE),
+    ("BIGINT[][]", b"[[1],null,[]]", [[1], None, []]),
+    ("BIGINT[][]", b'[[1],["x"]]', TYPE),
+    ("BIGINT[][]", b"[[1],2]", TYPE),
+    ("VARCHAR[]", b'["a",1.5,{"b":2},null]', ["a", "1.5", '{"b":2}', None]),
+    ("JSON[]", b'["a",1,null]', ['"a"', "1", None]),
+    ("DATE[]", b'["2026-01-01"]', [date(2026, 1, 1)]),
+    ("DATE[]", b'["2026-01-01T23:00:00Z"]', TYPE),
+    ("STRUCT(x BIGINT)", b"{}", {"x": None}),
+    ("STRUCT(x BIGINT)", b'{"x":null}', {"x": None}),
+    ("STRUCT(x BIGINT)", b'{"X":5}', {"x": None}),
+    ("STRUCT(x BIGINT)", b'{"x":"oops"}', TYPE),
+    ("STRUCT(x BIGINT)", b"[1,2]", TYPE),
+    ("STRUCT(x BIGINT)", b'{"x":1.7}', TYPE),
+    ("STRUCT(x BIGINT)", b'{"x":true}', TYPE),
+    ("STRUCT(x BIGINT, y STRUCT(z DOUBLE[]))", b'{"y":{"z":[1.5]},"x":1}', {"x": 1, "y": {"z": [1.5]}}),
+    ("STRUCT(x BIGINT, y STRUCT(z DOUBLE[]))", b'{"y":{"z":["a"]},"x":1}', TYPE),
+    ('STRUCT("a b" DECIMAL(4,1), "q""," VARCHAR)', b'{"a b":1.5,"q\\",":"x"}', {"a b": Decimal("1.5"), 'q",': "x"}),
+    ("MAP(VARCHAR, BIGINT)", b'{"a":1,"b":null}', [("a", 1), ("b", None)]),
+    ("MAP(VARCHAR, BIGINT)", b'{"a":1,"a":2}', [("a", 1)]),
+    ("MAP(VARCHAR, BIGINT)", b'{"a":"x"}', TYPE),
+    ("MAP(VARCHAR, BIGINT)", b"[]", TYPE),
+    ("MAP(BIGINT, BOOLEAN)", b'{"1":true,"01":false}', [(1, True)]),
+    ("MAP(BIGINT, BOOLEAN)", b'{"x":true}', TYPE),
+    ("STRUCT(m MAP(VARCHAR, DATE))[]", b'[{"m":{"a":"2026-01-01"}}]', [{"m": [("a", date(2026, 1, 1))]}]),
+    ("UNION(n BIGINT, s VARCHAR)", b'{"s":"x"}', "x"),
+    ("UNION(n BIGINT, s VARCHAR)", b'{"n":"x"}', TYPE),
+    ("UNION(n BIGINT, s VARCHAR)", b"5", TYPE),
 ]
 
 LINES: list[tuple[bytes, Any]] = [
@@ -92,7 +167,13 @@ LINES: list[tuple[bytes, Any]] = [
     (b'{"a":5,"b":"\\ud800"}', MALFORMED),
     (b"\xef\xbb\xbf", MALFORMED),
     (b"\x0b", MALFORMED),
-    (b'\x0c{"a":5}\x0b', 5),
+    (b'\x0c{"a":5}', MALFORMED),
+    (b'{"a":5}\x0b', MALFORMED),
+    (b'{"a":5,}', MALFORMED),
+    (b'{"a":5 , }\t\r', MALFORMED),
+    (b"{" + b" " * 40 + b'"a":5,' + b" " * 40 + b"}", MALFORMED),
+    (b" " * 40 + b'{"a":5' + b" " * 40 + b"}" + b" " * 40, 5),
+    (b'{"a":5,"b":",}"}', 5),
     (b'{"a":5,"b":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 5),
     (b"[" * 100_000, MALFORMED),
     (b"", None),
@@ -124,6 +205,16 @@ def test_lines(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         found = outcome(decoder.decode(raw_batch(b'{"a":2}\n' + line + b'\n{"a":3}\n')))
         blank = not line.strip(b" \t\r")
         assert found == [(2,), None if blank else expected if isinstance(expected, tuple) else (expected,), (3,)], line[:40]
+    session.close()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_nanoseconds_are_kept_where_the_type_has_them(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_decode, "SMALL", 0)
+    session = scratch()
+    for text, expected in (("2026-01-01T02:00:00.123456789+02:00", 1767225600123456789), ("1969-12-31T23:59:59.999999999Z", -1)):
+        batch = Decoder(session, (Column("a", "TIMESTAMP_NS"),), "json", exact=exact).decode(raw_batch(b'{"a":"%s"}\n' % text.encode()))
+        assert batch.table.column("a").cast("int64").to_pylist() == [expected]
     session.close()
 
 

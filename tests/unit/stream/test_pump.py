@@ -55,7 +55,7 @@ class Numbers:
     def lag(self) -> Lag:
         return Lag()
 
-    idle = ended = False
+    idle = ended = undecided = False
 
     def rescan(self) -> None:
         pass
@@ -80,6 +80,12 @@ class LateLock:
         self.lock.acquire()
 
     def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self, blocking: bool = True) -> bool:
+        return self.lock.acquire(blocking)
+
+    def release(self) -> None:
         self.lock.release()
 
 
@@ -105,6 +111,45 @@ def test_a_read_that_a_failure_overtook_is_read_again(pump: Pump, flow: Flow) ->
     assert flow.error is not None
     assert not flow.reading
     assert cast(Numbers, flow.source).position == 0
+
+
+class Deaf:
+    """Somebody has the source's lock, and keeps it."""
+
+    def acquire(self, blocking: bool = True) -> bool:
+        assert not blocking, "nobody waits for a source under the pump's lock"
+        return False
+
+
+def test_what_is_stored_and_a_way_back_are_told_once_the_source_listens(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(Numbers, "committed", lambda self, offset: told.append(offset.byte))
+    monkeypatch.setattr(Numbers, "rewind", lambda self: told.append("back"))
+    lock, flow.source_lock = flow.source_lock, cast(threading.Lock, Deaf())
+    flow.stored(Offset("n", "n", 1))
+    flow.rewind()
+    flow.stored(Offset("n", "n", 2))
+    assert told == []
+    flow.source_lock = lock
+    flow.settle()
+    assert told == [1, 2, "back"], "it goes back to what is stored, not to before that"
+    flow.settle()
+    assert len(told) == 3
+
+
+def test_a_failure_during_a_commit_does_not_read_its_records_again(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = [0]
+    monkeypatch.setattr(Numbers, "committed", lambda self, offset: stored.__setitem__(0, offset.byte))
+    monkeypatch.setattr(Numbers, "rewind", lambda self: setattr(self, "position", stored[0]))
+    numbers = cast(Numbers, flow.source)
+    numbers.position = 3
+    flow.cut(1)
+    flow.fail(FlowError("the source failed"))
+    assert numbers.position == 0
+    flow.stored(Offset("n", "n", 3))
+    flow.committed()
+    flow.resume()
+    assert numbers.position == 3
 
 
 def test_a_source_that_fails_in_an_unknown_way_stops_its_flow_alone(pump: Pump, flow: Flow) -> None:

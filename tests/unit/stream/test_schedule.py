@@ -119,6 +119,16 @@ def test_a_full_queue_stops_all_reads() -> None:
     assert plan.read(1000.0) is cast(Flow, other), "who has least waiting is read first"
 
 
+def test_a_full_queue_is_committed_though_no_flow_alone_has_much() -> None:
+    flows = [Stream(str(n)) for n in range(4)]
+    plan = schedule(*flows)
+    plan.patience = math.inf
+    for flow in flows:
+        flow.ready, flow.queued = 1, plan.queue_limit // 3
+    assert plan.read(1000.0) is None
+    assert plan.commit(1000.0) is not None, "or nothing would ever be read or committed again"
+
+
 @pytest.mark.parametrize("why", ["runs", "reading", "enough", "due"])
 def test_who_is_not_read(why: str) -> None:
     flow = Stream()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from workbench.errors import DatabaseStopped, QueryError, WorkbenchError
 from workbench.store.commit import Commit
 from workbench.store.database import Database, open_database
+from workbench.store.session import Session
 from workbench.stream import upkeep
+from workbench.stream.flow import Flow
 from workbench.stream.tick import Plan
 from workbench.stream.upkeep import TIDY_AFTER, Upkeep
 
@@ -68,6 +74,33 @@ def test_outdated_rows_are_folded_after_many_commits(database: Database) -> None
         keeper.after(Commit(number, 0.0, ()), Plan())
     keeper.run(Plan())
     assert database.writer.execute(kept) == [(2,)]
+
+
+@dataclass
+class Keeper:
+    """A deduplication that has to forget keys."""
+
+    name: str
+    obstacle: WorkbenchError | None = None
+    prune_due: bool = True
+    pruned: int = 0
+
+    def prune(self, session: Session) -> None:
+        if self.obstacle:
+            raise self.obstacle
+        self.pruned += 1
+
+
+def test_a_memory_that_cannot_be_pruned_is_in_no_ones_way(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    keepers = [Keeper("first", QueryError("no room")), Keeper("second")]
+    plan = Plan(flows=[cast(Flow, SimpleNamespace(outputs=[SimpleNamespace(distinct=keeper) for keeper in keepers]))])
+    upkept = Upkeep(database, lambda text: None)
+    upkept.after(Commit(1, 0.0, ()), plan)
+    assert [keeper.pruned for keeper in keepers] == [0, 1]
+    assert caplog.messages == ["first forgot no keys: no room"]
+    keepers[0].obstacle = DatabaseStopped("it is over")
+    with pytest.raises(DatabaseStopped):
+        upkept.after(Commit(2, 0.0, ()), plan)
 
 
 def test_a_checkpoint_leaves_little_room_unused(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from tests.unit.stream.raws import NOWHERE, RULES, names_of
 from workbench.errors import FlowError
+from workbench.language.columns import MAX_EXPECTATIONS
 from workbench.language.definitions import Expectation
 from workbench.store.session import scratch
-from workbench.stream.validate import MOST_RULES, reject_bits, rule_bit, rule_mask_sql
+from workbench.stream.validate import reject_bits, rule_bit, rule_mask_sql
 
 
 @pytest.mark.parametrize(
@@ -30,10 +31,11 @@ def test_a_predicate_that_is_null_is_broken(amount: str, country: str, id: str, 
 
 
 def test_a_mask_has_room_for_so_many_rules() -> None:
-    rules = [Expectation(f"r{i}", "false", "drop", NOWHERE) for i in range(MOST_RULES)]
+    rules = [Expectation(f"r{i}", "false", "drop", NOWHERE) for i in range(MAX_EXPECTATIONS)]
     session = scratch()
     mask = session.execute(f"SELECT {rule_mask_sql(rules)}")[0][0]
     session.close()
-    assert mask == sum(rule_bit(i) for i in range(MOST_RULES))
+    assert mask == sum(rule_bit(i) for i in range(MAX_EXPECTATIONS))
+    assert rule_bit(MAX_EXPECTATIONS - 1) == 1 << 62
     with pytest.raises(FlowError, match="too many"):
         rule_mask_sql([*rules, rules[0]])

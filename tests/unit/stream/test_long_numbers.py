@@ -1,0 +1,64 @@
+"""A number that a DOUBLE takes for another is found, and keeps its digits."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from workbench.stream.decode_types import Typed
+from workbench.stream.long_numbers import exact_names, long_numbers, rows_of, spelled_out
+
+
+def found(data: bytes) -> bool:
+    return len(long_numbers(np.frombuffer(data, np.uint8))) > 0
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "7.0000000000000000001",
+        "6.9999999999999999999",
+        "4503599627370497.3",
+        "12345678901.00000001",
+        "7.0000000000000001e0",
+        "84.442185152504811",
+    ],
+)
+@pytest.mark.parametrize("shift", range(16))
+def test_a_long_number_is_found_wherever_it_stands(number: str, shift: int) -> None:
+    line = b'{"%s":%s,"b":1.5}\n' % (b"x" * shift, number.encode())
+    assert found(line)
+
+
+@pytest.mark.parametrize("shift", range(16))
+def test_others_are_not(shift: int) -> None:
+    assert not found(b'{"%s":1767225600000000,"e":12.5,"at":"2026-01-01T10:11:12.123456Z","f":1767.5}\n' % (b"x" * shift))
+
+
+def test_every_number_with_a_fraction_that_a_double_bends_is_found() -> None:
+    dice = random.Random(7)
+    for _ in range(3000):
+        whole = dice.randrange(2, 10 ** dice.randint(1, 16))
+        behind = "".join(dice.choice(("0", "9", str(dice.randint(0, 9)))) for _ in range(dice.randint(1, 24)))
+        text = f"{whole}.{behind}"
+        if Decimal(repr(float(text))) != Decimal(text):
+            assert found(b'{"%s":%s}\n' % (b"k" * dice.randint(0, 9), text.encode())), text
+
+
+def test_they_matter_to_decimals_alone() -> None:
+    kinds = ("DOUBLE", "BIGINT", "VARCHAR[]", "STRUCT(a DOUBLE, b UINTEGER[])", "MAP(VARCHAR, DECIMAL(9,2))", "DECIMAL(18,3)")
+    assert exact_names(Typed(kind, kind, False) for kind in kinds) == set(kinds[-2:])
+
+
+def test_numbers_are_put_in_quotes_in_the_fields_that_need_it() -> None:
+    line = '{"s":"a:7.0000000000000000001","é":[1, 7.0000000000000000001, 0.84442185152504811], "b":7.0000000000000000001,"é":2}'
+    wanted = line.replace("[1, 7.0000000000000000001, 0.84442185152504811]", '[1, "7.0000000000000000001", "0.84442185152504811"]')
+    assert spelled_out(line, {"é", "s"}) == wanted
+    assert spelled_out("[7.0000000000000000001", {"a"}) == "[7.0000000000000000001"
+
+
+def test_rows_are_told_once() -> None:
+    assert rows_of(np.array([5, 0, 6, 30]), np.array([0, 5, 20, 40])).tolist() == [0, 1, 2]

@@ -1,0 +1,116 @@
+"""Numbers of so many digits that JSON's reader, which takes a number with a fraction for a DOUBLE, does not tell them from others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.stream.decode_types import Typed
+from workbench.stream.nesting import leaves
+
+Positions = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint64]
+
+LONG = 16
+"""Digits, and a point: a shorter number is told from all others by its DOUBLE."""
+STEP = 8
+"""A number as long as that covers two bytes in this distance, one of every eighth."""
+FIRST, SIZE = np.uint8(ord(".")), np.uint8(12)
+"""The bytes of a number: `.`, `/` (which is none, but lies between) and ten digits."""
+ONES = np.uint64(0x0101010101010101)
+HIGH, FIRSTS, ROOM, POINTS = ONES * np.uint64(0x80), ONES * np.uint64(0x2E), ONES * np.uint64(0x46), ONES * np.uint64(ord("."))
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
+
+
+def exact_names(columns: Iterable[Typed]) -> set[str]:
+    """The columns to which long numbers matter: those that hold a DECIMAL. To all others a number is its DOUBLE."""
+    return {column.name for column in columns if any(leaf.startswith("DECIMAL(") for leaf in leaves(column.type))}
+
+
+def long_numbers(data: npt.NDArray[np.uint8]) -> Positions:
+    """A place in or beside every long number; never too few, seldom too many."""
+    if len(data) < LONG:
+        return np.zeros(0, np.int64)
+    some = data[::STEP] - FIRST < SIZE
+    found: Positions = np.flatnonzero(some[:-1] & some[1:]) * STEP
+    words = np.ndarray(len(data) - STEP + 1, "<u8", data.data, 0, (1,))
+    found = found[_strange(words[found]) == 0]
+    if not len(found):
+        return found
+    exponents, points = _marks(data, words, found)
+    before, behind = words[np.maximum(points - STEP, 0)], words[np.minimum(points + 1, len(words) - 1)]
+    points = points[(_strange(before) == 0) | (_strange(behind) == 0)]
+    return np.concatenate([exponents, points])
+
+
+def _marks(data: npt.NDArray[np.uint8], words: Words, found: Positions) -> tuple[Positions, Positions]:
+    """The exponents that end these numbers, and their points: those within reach of eight of their bytes, and some point will be."""
+    before, end = np.maximum(found - STEP, 0), np.minimum(found + STEP, len(words) - 1)
+    after = np.minimum(end + 1, len(words) - 1)
+    exponents = np.concatenate([_places(words, after, ONES * np.uint64(ord(e)), _lowest) for e in "eE"])
+    points = [_places(words, before, POINTS, _highest), _places(words, found, POINTS, _lowest), _places(words, end, POINTS, _lowest)]
+    return exponents[data[exponents - 1] - FIRST < SIZE], np.concatenate(points)
+
+
+def _places(words: Words, begin: Positions, bytes_: np.uint64, which: Callable[[Words], Positions]) -> Positions:
+    marks = _equal(words[begin], bytes_)
+    rows = np.flatnonzero(marks)
+    return begin[rows] + which(marks[rows])
+
+
+def _strange(words: Words) -> Words:
+    """The high bits of the bytes that no number has; above the lowest some more."""
+    return np.asarray(((words - FIRSTS) | (words + ROOM) | words) & HIGH)
+
+
+def _equal(words: Words, bytes_: np.uint64) -> Words:
+    """The high bits of the bytes that are the same; above the lowest some more."""
+    unlike = words ^ bytes_
+    return np.asarray((unlike - ONES) & ~unlike & HIGH)
+
+
+def _lowest(bits: Words) -> Positions:
+    """The byte of the lowest high bit."""
+    return _highest(bits & (~bits + np.uint64(1)))
+
+
+def _highest(bits: Words) -> Positions:
+    """The byte of the highest high bit."""
+    return np.asarray(np.frexp(bits.astype(np.float64))[1] // 8 - 1, np.int64)
+
+
+def spelled_out(line: str, names: Collection[str]) -> str:
+    """A line with the numbers in these of its fields in quotes that would be other numbers as DOUBLEs."""
+    from workbench.stream.field_spans import json_places  # brings what reads CSV along
+
+    raw = line.encode()
+    out, at = b"", 0
+    for name, place in sorted(json_places(raw).items(), key=lambda item: item[1].start):
+        if name in names and place.value is not None:
+            value = place.value.encode()
+            start = place.stop - len(value)
+            out += raw[at:start] + TOKEN.sub(_quoted, place.value).encode()
+            at = place.stop
+    return (out + raw[at:]).decode()
+
+
+def _quoted(token: re.Match[str]) -> str:
+    text = token[0]
+    if text[0] == '"' or len(text) < LONG or not set(text) & set(".eE"):
+        return text
+    try:
+        number = float(text)
+        return text if Decimal(repr(number)) == Decimal(text) else f'"{text}"'
+    except (ArithmeticError, ValueError):
+        return text
+
+
+def rows_of(found: Positions, starts: Any) -> Positions:
+    """The rows, each once, in which places lie; row i begins at `starts[i]`."""
+    return np.unique(np.searchsorted(starts, found, "right") - 1)
