@@ -11,8 +11,8 @@ from workbench.language.tokens import Text, Token, closing, split
 from workbench.language.types import type_name
 from workbench.language.words import VOLATILE, reserved_column
 
-MAX_EXPECTATIONS = 60
-"""Bits that a rule mask has left beside the reserved rules."""
+MAX_EXPECTATIONS = 59
+"""Bits that a rule mask has left beside the reserved rules: of 64, and all of them together mean "not judged yet"."""
 _AFTER_TYPE = (
     "NOT",
     "NULL",

@@ -40,6 +40,11 @@ def take_distinct(text: Text, tokens: list[Token]) -> tuple[list[Token], Distinc
     if ends[-1] + 2 >= len(tokens):
         raise text.mistake(tokens[-1], "WITHIN INTERVAL needs a length of time", "Write WITHIN INTERVAL 10 MINUTES.")
     within, used = interval(text, tokens[ends[-1] + 1 : ends[-1] + 4])
+    if not within:
+        wrong = tokens[ends[-1] : ends[-1] + 1 + used]
+        raise text.between(
+            wrong, "WITHIN no time at all, every row is a first one", "Write WITHIN INTERVAL 10 MINUTES, or leave out DISTINCT ON."
+        )
     stop = closing(tokens, on + 2)
     keys = split(tokens[on + 3 : stop])
     if not tokens[on + 2].symbol("(") or not keys or not all(keys):

@@ -34,12 +34,12 @@ def duration(text: str) -> int | None:
     parts = re.findall(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text)
     if not parts or re.sub(r"\s*\d+(?:\.\d+)?\s*[A-Za-z]+\s*", "", text):
         return None
-    total = 0
+    total = 0.0
     for count, word in parts:
         micros = unit(word)
         if micros is None:
             return None
-        total += round(float(count) * micros)
+        total += float(count) * micros
     return fixed(total)
 
 

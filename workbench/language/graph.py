@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 from workbench.errors import Problem
-from workbench.language.definitions import Definition, Drop, Graph, InsertFlow, Refresh, StreamingTable, StreamRef, TemporaryView
+from workbench.language.definitions import (
+    Definition,
+    Drop,
+    Graph,
+    InsertFlow,
+    ReadSocket,
+    Refresh,
+    StreamingTable,
+    StreamRef,
+    TemporaryView,
+)
 from workbench.language.references import Reference
 from workbench.language.spelling import respelled
 from workbench.language.statements import Parsed
@@ -35,7 +45,7 @@ def build(found: list[Parsed]) -> tuple[Graph, list[Problem]]:
         problems += wrong
         if wrong:
             unsound.add(name)
-    problems += _cycles(named, unsound)
+    problems += _cycles(named, unsound) + _sockets(named, unsound)
     return Graph(_ordered(named, unsound)), sorted(problems, key=lambda p: (p.file, p.line, p.column))
 
 
@@ -75,6 +85,39 @@ def _reads(parsed: Parsed) -> list[Reference]:
 def _writers(named: dict[str, Parsed], name: str) -> list[str]:
     """The flows (CREATE FLOW) that write into a table."""
     return [key for key, parsed in named.items() if parsed.target is not None and parsed.target.name.lower() == name]
+
+
+def _sockets(named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
+    """What is sent to an address is received once for all that read it: they cannot say different things of it."""
+    out: list[Problem] = []
+    first: dict[str, tuple[str, ReadSocket]] = {}
+    for name, parsed in named.items():
+        source = parsed.statement.source if isinstance(parsed.statement, StreamingTable | InsertFlow) else None
+        if not isinstance(source, ReadSocket) or name in unsound:
+            continue
+        other, known = first.setdefault(source.url, (name, source))
+        different = [option for option in _RECEIVED if getattr(known, option) != getattr(source, option)]
+        if different or _quotes(known) != _quotes(source):
+            word = next(token for token in parsed.tokens if token.kind == "stream" or token.key == "read_socket")
+            message = f"{source.url} is received once, and {_spelled(named, other)} says another {' and '.join(different)} of it"
+            hint = f"Give {' and '.join(different)} the same value in both, or read two addresses."
+            if not different:
+                message = f"{source.url} is received once, and {_spelled(named, other)} says otherwise where a record of it ends"
+                hint = "CSV may have newlines in quotes. Give both the same format, delimiter and quote, or, to have none, quote => ''."
+            out.append(parsed.text.problem(word.start, word.stop, message, hint))
+            unsound.add(name)
+    return out
+
+
+_RECEIVED = ("mode", "framing", "max_line", "spool")
+"""Options that say how an address is received, not what becomes of its records."""
+
+
+def _quotes(source: ReadSocket) -> tuple[str, str] | None:
+    """What newlines that end no record are told by; None where every line is one, or the framing tells."""
+    given = dict(source.options)
+    quote = given.get("quote", '"') if source.format == "csv" and source.framing == "newline" else ""
+    return (quote, given.get("delimiter", ",")) if quote else None
 
 
 def _command(parsed: Parsed) -> Problem:
@@ -117,10 +160,7 @@ def _references(parsed: Parsed, named: dict[str, Parsed], unsound: set[str]) -> 
 def _written(found: list[Parsed]) -> Callable[[str], bool]:
     """Whether a flow names a table; a flow that cannot be read may name any."""
     targets = {parsed.target.name.lower() for parsed in found if parsed.target}
-    unread = any(
-        parsed.name and not parsed.target and parsed.problems and parsed.tokens[parsed.tokens.index(parsed.name) - 1].word("FLOW")
-        for parsed in found
-    )
+    unread = any(parsed.flow and not parsed.target and parsed.problems for parsed in found)
     return lambda name: unread or name.lower() in targets
 
 
@@ -147,14 +187,14 @@ def _targets(parsed: Parsed, named: dict[str, Parsed], unsound: set[str], writte
 
 
 def _unknown(parsed: Parsed, reference: Reference, named: dict[str, Parsed]) -> Problem:
-    names = {key: target.name.text for key, target in named.items() if target.name}
+    names = {key: target.name.text for key, target in named.items() if target.name and not target.flow and target is not parsed}
     near = get_close_matches(reference.name.lower(), list(names), 1)
     if near:
         hint = f"Did you mean {names[near[0]]}?"
     elif names:
-        hint = f"The project defines {', '.join(list(names.values())[:8])}{', …' if len(names) > 8 else ''}."
+        hint = f"The project's tables: {', '.join(list(names.values())[:8])}{', …' if len(names) > 8 else ''}."
     else:
-        hint = "The project defines nothing else."
+        hint = "The project has no other table."
     return _at(parsed, reference, f"there is no table {reference.name}", hint)
 
 
@@ -166,12 +206,16 @@ def _cycles(named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
     """A problem for each cycle, at the reference that closes it; everything on it becomes unsound."""
     out: list[Problem] = []
     done: set[str] = set()
+    told: list[list[str]] = []
 
     def visit(name: str, path: list[str]) -> None:
         for parsed, reference, target in _needs(named, name):
             if target in path:
                 around = path[path.index(target) :]
                 unsound.update(around)
+                if around in told:
+                    continue
+                told.append(around)
                 names = " → ".join(_spelled(named, key) for key in (*around, target))
                 hint = "A definition cannot read itself, not even through others: break the circle."
                 out.append(_at(parsed, reference, f"these definitions read each other in a circle: {names}", hint))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from workbench.language.definitions import IntervalJoin, StreamRef
-from workbench.language.durations import duration, unit
+from workbench.language.durations import LONGEST, duration, unit
 from workbench.language.sources import Stream
 from workbench.language.tokens import Text, Token
 from workbench.language.words import PLAIN
@@ -59,7 +59,11 @@ def interval_join(text: Text, tree: exp.Expr, left: Stream, right: Stream, times
     assert isinstance(right.source, StreamRef)
     assert left.watermark is not None
     assert right.watermark is not None
-    found = _Reader(left, right, times).read(_conditions(tree))
+    try:
+        found = _Reader(left, right, times).read(_conditions(tree))
+    except OverflowError:
+        message = f"an interval between {left.alias} and {right.alias} is longer than any event time is away"
+        raise text.mistake(right.token, message, "Write one of less than 36,000 years.") from None
     low, high = _bounds(text, found, left, right, times)
     if not found.equal:
         hint = f"Add an equality between them, such as ON {left.alias}.id = {right.alias}.id AND …."
@@ -221,6 +225,11 @@ class _Reader:
 
 
 def _micros(node: exp.Interval) -> int | None:
+    """Microseconds of an interval, None when that is not one of fixed length.
+
+    Raises:
+        OverflowError: it is longer than any event time is away.
+    """
     value, size = node.this, node.args.get("unit")
     if not isinstance(value, exp.Literal):
         return None
@@ -230,7 +239,10 @@ def _micros(node: exp.Interval) -> int | None:
     number = value.name.removeprefix("-")
     if micros is None or not number.replace(".", "", 1).isdigit():
         return None
-    return round(float(value.name) * micros)
+    length = float(value.name) * micros
+    if abs(length) > LONGEST:
+        raise OverflowError(value.name)
+    return round(length)
 
 
 def _used(tokens: list[Token], stream: Stream, other: Stream, time: Token) -> tuple[str, ...]:

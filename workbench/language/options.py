@@ -24,6 +24,7 @@ CSV = {
 }
 """Spellings of the options of format => 'csv'."""
 
+_EXAMPLES = {"delimiter": ";", "quote": '"', "nullstr": "NULL"}
 _FORMATS = {"ndjson": "json", "jsonl": "json", "tsv": "csv", "line": "text", "lines": "text"}
 _SIZES = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
@@ -106,7 +107,7 @@ class Options:
     def _character(self, option: str, token: Token) -> str:
         value = "\t" if token.text == "\\t" else token.text
         if token.kind != "string" or (option == "delimiter" and not value) or (option != "nullstr" and len(value) > 1):
-            self.wrong(token, f"{option} is one character in quotes, not {token.sql}", f"Write {option} => ';'.")
+            self.wrong(token, f"{option} is one character in quotes, not {token.sql}", f"Write {option} => '{_EXAMPLES[option]}'.")
         return value
 
     def truth(self, option: str, default: bool, hint: str = "") -> bool:

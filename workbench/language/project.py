@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import PipelineError, Problem, SourceError
+from workbench.errors import Problem, SourceError
 from workbench.language.definitions import Graph
 from workbench.language.graph import build
 from workbench.language.script import compile_script
@@ -22,26 +22,11 @@ class Loaded:
     graph: Graph
     problems: tuple[Problem, ...]
 
-    def checked(self) -> Graph:
-        """The graph, when there is no mistake.
-
-        Raises:
-            PipelineError: with all of them.
-        """
-        if self.problems:
-            raise PipelineError(self.problems)
-        return self.graph
-
 
 def load(files: Mapping[str, str]) -> Loaded:
     """Definitions of these texts (name → text), whatever their order."""
     graph, problems = build([parsed for file in sorted(files) for parsed in compile_script(Text(file, files[file]))])
     return Loaded(graph, tuple(problems))
-
-
-def parse_project(root: Path) -> Loaded:
-    """Definitions of a project's folder."""
-    return load(read_pipelines(root))
 
 
 def read_pipelines(root: Path) -> dict[str, str]:

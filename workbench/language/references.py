@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlglot
@@ -73,26 +72,33 @@ def references(tree: exp.Expr, draft: Draft) -> list[Reference]:
         if schema is not None and schema.name.lower() != "main":
             continue
         token = draft.token_at(int(name.meta.get("start", 0)))
-        if token is None or token.kind in ("stream", "string") or (schema is None and name.name.lower() in set(_visible(table))):
+        if token is None or token.kind in ("stream", "string") or (schema is None and name.name.lower() in in_sight(table)):
             continue
         found.append(Reference(name.name, token))
     return sorted(found, key=lambda reference: reference.token.start)
 
 
-def _visible(table: exp.Expr) -> Iterator[str]:
-    """Lower-case names of the CTEs that a table may mean."""
-    child: exp.Expr = table
-    node = table.parent
-    while node is not None:
+def in_sight(table: exp.Table) -> set[str]:
+    """Lower-case names of the CTEs that a table may mean: those written before it, and in the second part of a recursive one itself."""
+    found: set[str] = set()
+    inside: list[exp.Expr] = [table]
+    while (node := inside[-1].parent) is not None:
         with_ = node if isinstance(node, exp.With) else node.args.get("with_")
-        if isinstance(with_, exp.With) and child is not with_:
+        if isinstance(with_, exp.With) and inside[-1] is not with_:
             for cte in with_.expressions:
-                if cte is child and not with_.args.get("recursive"):
+                itself = cte is inside[-1]
+                if itself and not (with_.args.get("recursive") and any(one is _second(cte) for one in inside)):
                     break
-                yield cte.alias.lower()
-                if cte is child:
+                found.add(cte.alias.lower())
+                if itself:
                     break
-        child, node = node, node.parent
+        inside.append(node)
+    return found
+
+
+def _second(cte: exp.CTE) -> exp.Expr | None:
+    """What a recursive CTE repeats."""
+    return cte.this.expression if isinstance(cte.this, exp.SetOperation) else None
 
 
 def _arrows(tokens: list[Token]) -> list[Token]:

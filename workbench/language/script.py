@@ -31,20 +31,6 @@ def parse_script(text: str, file: str = "console") -> list[Statement]:
     return [parsed.statement for parsed in found if parsed.statement is not None]
 
 
-def parse_statement(text: str, file: str = "console") -> Statement:
-    """The one statement of a text.
-
-    Raises:
-        PipelineError: mistakes, no statement, or several.
-    """
-    found = parse_script(text, file)
-    if len(found) != 1:
-        source = Text(file, text)
-        start = found[1].span.start if found else 0
-        raise PipelineError((source.problem(start, start + 1, f"expected one statement, found {len(found)}", "Run them one by one."),))
-    return found[0]
-
-
 def compile_script(text: Text) -> list[Parsed]:
     """Every statement of a text, compiled; mistakes are in their `problems`."""
     try:

@@ -121,6 +121,10 @@ def socket_url(text: Text, address: Token, mode: str = "listen") -> str:
 
 def _internet(text: Text, address: Token, scheme: str, rest: str, mode: str) -> str:
     host, colon, port = rest.rpartition(":")
+    if rest.startswith("[") and "]" not in rest:
+        inner, _, last = rest[1:].rpartition(":")
+        where = f"[{inner}]:{last}" if len(last) > 3 and last.isdigit() and _is_v6(inner) else f"[{rest[1:]}]:5140"
+        raise text.mistake(address, "the bracket of the IPv6 address is never closed", f"Write {scheme}://{where}.")
     if not colon or host.count("[") != host.count("]"):
         raise text.mistake(address, "the address has no port", f"Write {scheme}://{rest.rstrip('/') or LOCALHOST}:5140.")
     if ":" in host and not host.startswith("["):

@@ -12,7 +12,8 @@ from workbench.language.definitions import Drop, Refresh, Statement, Trigger
 from workbench.language.draft import Draft
 from workbench.language.references import Reference
 from workbench.language.sources import interval
-from workbench.language.tokens import Text, Token
+from workbench.language.tokens import Text, Token, quote
+from workbench.language.words import OWN_TABLE
 
 Kind = Literal["streaming table", "flow", "materialized view", "temporary view"]
 
@@ -63,6 +64,11 @@ class Parsed:
     times: tuple[Token, ...] = ()
     """Of a flow: the event times of its streams, where they matter."""
     body: list[Token] = field(default_factory=list)
+
+    @property
+    def flow(self) -> bool:
+        """Whether it is a CREATE FLOW, sound or not: no table that could be read."""
+        return self.name is not None and any(token.word("FLOW") for token in self.tokens[: self.tokens.index(self.name)])
 
 
 _NOT_HERE = {
@@ -151,8 +157,14 @@ def _kind(cursor: Cursor) -> Kind:
 
 def _name(cursor: Cursor, kind: Kind) -> Token:
     name = cursor.take_name(kind, f"CREATE {kind.upper()} orders")
-    if name.text.startswith("_") or not name.text.strip():
+    if not name.text.strip():
+        raise cursor.text.mistake(name, "the name is empty", f"Write CREATE {kind.upper()} orders.")
+    if name.text.startswith("_"):
         raise cursor.text.mistake(name, "names that begin with _ belong to the workbench", "Choose another name.")
+    if OWN_TABLE in name.text:
+        other = quote(name.text.replace(OWN_TABLE, "_").strip("_") or "orders")
+        hint = f"Choose another name, such as {other}. What is stored under this one stays until a DROP."
+        raise cursor.text.mistake(name, f"names with {OWN_TABLE} belong to the workbench", hint)
     return name
 
 

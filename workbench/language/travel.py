@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sqlglot
@@ -13,6 +13,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from workbench.errors import QueryError
 from workbench.language.gate import body_of
+from workbench.language.labels import labels
+from workbench.language.references import in_sight
 
 COMMIT = "_commit"
 """The commit of a row: a column of streaming tables that only queries which name it see."""
@@ -44,6 +46,8 @@ class Travel:
     """The query names `_commit`."""
     stars: tuple[tuple[int, int, str], ...] = ()
     """What is put into the text, so that a star beside a `_commit` does not give that again; see `Edited.parts`."""
+    label: tuple[tuple[int, int, str], ...] = ()
+    """Likewise, so that the column that it stands in has the name that was written."""
 
 
 def travels(sql: str) -> tuple[Travel, ...]:
@@ -60,17 +64,25 @@ def travels(sql: str) -> tuple[Travel, ...]:
     if tree is None:
         return ()
     tokens = sqlglot.tokenize(text, dialect="duckdb")
-    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     commits = any(column.name.lower() == COMMIT for column in tree.find_all(exp.Column))
-    found = [_travel(table, text, tokens, begin, commits, ctes) for table in tree.find_all(exp.Table)]
-    return tuple(sorted((travel for travel in found if travel is not None), key=lambda travel: travel.start))
+    found = [_travel(table, text, tokens, begin, commits) for table in tree.find_all(exp.Table)]
+    labelled = [_labelled(travel, labels(tree, text, tokens), begin) for travel in found if travel is not None]
+    return tuple(sorted(labelled, key=lambda travel: travel.start))
+
+
+def _labelled(travel: Travel, names: dict[tuple[int, int], str], begin: int) -> Travel:
+    """With the name of the column whose text is about to change."""
+    for (start, stop), name in names.items():
+        if begin + start <= travel.start < begin + stop:
+            return replace(travel, label=((begin + stop, begin + stop, name),))
+    return travel
 
 
 def _selects(text: str) -> bool:
     return not re.match(r"\s*SHOW\b", text, re.IGNORECASE)
 
 
-def _travel(table: exp.Table, text: str, tokens: list[Token], begin: int, commits: bool, ctes: set[str]) -> Travel | None:
+def _travel(table: exp.Table, text: str, tokens: list[Token], begin: int, commits: bool) -> Travel | None:
     when = table.args.get("when")
     if when is None and not (commits and isinstance(table.this, exp.Identifier)):
         return None
@@ -78,7 +90,7 @@ def _travel(table: exp.Table, text: str, tokens: list[Token], begin: int, commit
         raise QueryError("AT (…) has no meaning after a function", _HOW)
     places = [part.meta for part in table.parts]
     start, stop = int(places[0]["start"]), int(places[-1]["end"]) + 1
-    cte = not table.db and table.name.lower() in ctes
+    cte = not table.db and table.name.lower() in in_sight(table)
     if when is None:
         other = cte or table.catalog or table.db.lower() not in ("", "main")
         if other:
@@ -200,7 +212,7 @@ def edited(sql: str, replaced: Iterable[tuple[Travel, str]]) -> Edited:
     parts: list[tuple[int, int, str]] = []
     for travel, query in replaced:
         parts.append((travel.start, travel.stop, f"({query}){travel.alias}"))
-        parts += [star for star in travel.stars if star not in parts]
+        parts += [part for part in (*travel.stars, *travel.label) if part not in parts]
         if travel.clause:
             parts.append((*travel.clause, ""))
     return Edited(sql, tuple(sorted(parts)))

@@ -43,6 +43,8 @@ _ALIASES = {
 }
 _NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases.split())}
 _NESTED = ("STRUCT", "ROW", "MAP", "UNION", "ENUM", "LIST")
+_KNOWN = "Types are BIGINT, INTEGER, DOUBLE, DECIMAL(18,2), VARCHAR, BOOLEAN, DATE, TIMESTAMPTZ, UUID, JSON and all others of DuckDB."
+MOST_DIGITS = 38
 _SECOND = {("DOUBLE", "PRECISION"): "DOUBLE", ("CHARACTER", "VARYING"): "VARCHAR"}
 
 
@@ -76,15 +78,23 @@ def _plain(text: Text, first: Token, rest: list[Token]) -> tuple[str, list[Token
         word, rest = word + (" WITH TIME ZONE" if rest[0].word("WITH") else ""), rest[3:]
     if word not in _NAMES:
         near = get_close_matches(word, [*_NAMES, *_NESTED], 1)
-        raise text.mistake(first, f"there is no type {first.text}", f"Did you mean {near[0]}?" if near else "Types are DuckDB's: BIGINT, …")
+        raise text.mistake(first, f"there is no type {first.text}", f"Did you mean {near[0]}?" if near else _KNOWN)
     name = _NAMES[word]
     if rest and rest[0].symbol("("):
         end = closing(rest, 0)
         numbers = [t.text for t in rest[1:end] if t.kind == "number"]
-        rest = rest[end + 1 :]
+        inside, rest = rest[: end + 1], rest[end + 1 :]
         if name == "DECIMAL" and numbers:
-            return f"DECIMAL({numbers[0]},{numbers[1] if len(numbers) > 1 else 0})", rest
+            return _decimal(text, [first, *inside], numbers), rest
     return "DECIMAL(18,3)" if name == "DECIMAL" else name, rest
+
+
+def _decimal(text: Text, tokens: list[Token], numbers: list[str]) -> str:
+    digits, places = numbers[0], numbers[1] if len(numbers) > 1 else "0"
+    if not (digits.isdigit() and places.isdigit() and 1 <= int(digits) <= MOST_DIGITS and int(places) <= int(digits)):
+        hint = "Write DECIMAL(18,2): all digits, and how many of them are behind the point."
+        raise text.between(tokens, f"a DECIMAL has 1 to {MOST_DIGITS} digits, and no more behind the point", hint)
+    return f"DECIMAL({int(digits)},{int(places)})"
 
 
 def _nested(text: Text, word: str, inner: list[Token], whole: list[Token]) -> str:

@@ -49,6 +49,9 @@ RESERVED_COLUMNS = ("_commit", "_row", "_metadata", "_mask", "_verdict", "_viola
 OWN = "_wb_"
 """How the names begin of columns that stand beside a stream's own while its rows are worked on."""
 
+OWN_TABLE = "#"
+"""Stands in the names of tables that a flow keeps for itself, after its streaming table's: so in no name that is given to a dataset."""
+
 
 def reserved_column(name: str) -> bool:
     """Whether a declared column may not have this name."""

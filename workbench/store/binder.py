@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from workbench.language.graph import reads
 from workbench.language.tokens import Token
 from workbench.language.words import reserved_column
 from workbench.store.casts import converts
+from workbench.store.constants import impossible
 from workbench.store.names import literal, quote
 from workbench.store.passage import Passage, Wrong
 from workbench.store.session import Session
@@ -34,11 +35,17 @@ Infer = Callable[[SourceSpec, str], tuple[Column, ...] | None]
 
 RESCUED = Column("_rescued_data", "VARCHAR")
 VIOLATIONS = Column("_violations", "VARCHAR[]")
+_WITHOUT = "Write SELECT * EXCLUDE (_rescued_data): fields that have no column stay where they are read from."
 _GIVEN = (
     Column("_row", "BIGINT"),
     Column("_metadata", 'STRUCT(source VARCHAR, file VARCHAR, "offset" BIGINT, line BIGINT, peer VARCHAR, arrived_at TIMESTAMPTZ)'),
 )
 _GIVEN_NAMES = tuple(column.name for column in _GIVEN)
+_NULL = '"NULL"'
+"""DuckDB's type of a NULL that has none: it goes into every column."""
+_UNTYPED = "INTEGER"
+"""What DuckDB makes of it where nothing says otherwise."""
+_TYPE = "Write a type that DuckDB has, such as DECIMAL(18,2), ENUM('a', 'b') or STRUCT(a BIGINT, b VARCHAR)."
 _TRIGGER = "Write the view over the table, without STREAM and with TRIGGER ON UPDATE: it is computed anew after each change."
 
 
@@ -128,16 +135,32 @@ class _Binder:
         except Wrong as wrong:
             self.bound.problems += wrong.problems
             return
+        except QueryError as error:
+            self.bound.problems.append(self._unmade(definition, source, error))
+            return
         if schema is None:
             assert isinstance(definition, (StreamingTable, InsertFlow))
             assert definition.source is not None
             assert not isinstance(definition.source, StreamRef)
             self.bound.waiting[name] = f"no record of {definition.source.label} is there to tell its columns"
             return
+        if wrong_constants := impossible(self._session, source):
+            self.bound.problems += wrong_constants
+            return
         self.bound.schemas[name] = schema
         if not isinstance(definition, InsertFlow):
             marks = isinstance(definition, StreamingTable) and _marks(definition)
             self._table(f"main.{quote(name)}", (*schema.output, *((VIOLATIONS,) if marks else ())))
+
+    def _unmade(self, definition: Definition, source: Passage, error: QueryError) -> Problem:
+        """DuckDB makes no table of these columns: at the one whose type it does not take."""
+        columns = definition.columns if isinstance(definition, StreamingTable | MaterializedView) else ()
+        for column in columns:
+            try:
+                self._session.describe(f"SELECT NULL::{column.type or 'INTEGER'}")
+            except QueryError as refused:
+                return source.at_column(column.name, f"the type of {column.name} is refused: {source.worded(refused)}", _TYPE)
+        return source.at_body(f"its columns are refused: {source.worded(error)}", _TYPE)
 
     def _schema(self, definition: Definition, source: Passage) -> Schema | None:
         if isinstance(definition, StreamingTable):
@@ -147,7 +170,9 @@ class _Binder:
         if isinstance(definition, MaterializedView) and definition.running:
             return self._running(definition, definition.running, source)
         found = self._described(definition.sql, source, "query")
-        return Schema((), _declared(definition, _distinct(found, source, stored=isinstance(definition, MaterializedView)), source))
+        carried = any(RESCUED in self.bound.schemas[name].output for name in reads(definition))
+        found = _distinct(found, source, stored=isinstance(definition, MaterializedView), rescued=carried)
+        return Schema((), _declared(definition, found, source))
 
     def _streaming_table(self, table: StreamingTable, source: Passage) -> Schema | None:
         selected: _Selected | None = None
@@ -205,9 +230,10 @@ class _Binder:
             sides.append(self._stream(query.join.right))
             self._table("_right", (*sides[1], _GIVEN[0]))
         source.check_times(sides)
-        found = self._described(query.sql, source, "select")[1:]
-        found, extra = found[: len(found) - len(query.extra)], found[len(found) - len(query.extra) :]
-        found = _distinct(tuple(c for c in found if c != VIOLATIONS), source, stored=True, rescued=bool(rescued))
+        found = self._described(query.sql, source, "select", untyped=_NULL)[1:]
+        found, extra = found[: len(found) - len(query.extra)], _typed(found[len(found) - len(query.extra) :])
+        carried = any(RESCUED in side for side in sides)
+        found = _distinct(tuple(c for c in found if c != VIOLATIONS), source, stored=True, rescued=bool(rescued) or carried)
         return _Selected(given, found, extra, inferred, query.identity)
 
     def _input(
@@ -237,7 +263,7 @@ class _Binder:
         found = selected.columns
         if not table.columns:
             strict = {c.name.lower(): c for c in selected.input} if selected.identity else {}
-            return tuple(strict.get(c.name.lower(), c) for c in found)
+            return tuple(strict.get(c.name.lower(), c) for c in _typed(found))
         names = {c.name.lower(): c for c in found}
         declared = {c.name.lower() for c in table.columns}
         problems = []
@@ -256,7 +282,7 @@ class _Binder:
                 problems.append(source.at_column(column.name, message, f"Declare {gives.type}, or convert it in the SELECT."))
         extra = [c.name for c in found if c.name.lower() not in declared]
         if extra:
-            hint = "Declare it, or leave it out of the SELECT."
+            hint = _WITHOUT if extra == [RESCUED.name] else "Declare it, or leave it out of the SELECT."
             problems.append(source.at_body(f"the SELECT gives {', '.join(extra)}, which the column list does not have", hint))
         if problems:
             raise Wrong(problems)
@@ -272,6 +298,7 @@ class _Binder:
             if own is None:
                 has = ", ".join(c.name for c in columns)
                 hint = f"Declare it there, name it otherwise (… AS column), or leave it out. {table.name} has {has}."
+                hint = _WITHOUT if column == RESCUED else hint
                 problems.append(source.at_item(column.name, f"{table.name} has no column {column.name}", hint))
             elif not converts(self._session, column.type, own.type):
                 message = f"{own.name} of {table.name} is {own.type}, but the SELECT gives {column.type}"
@@ -313,9 +340,10 @@ class _Binder:
                 raise Wrong([source.at_body(message, f"Cast the column to {plain.type} in the SELECT.")])
         return Schema(stream, found, kept)
 
-    def _described(self, sql: str, source: Passage, draft: str, hint: str = "") -> tuple[Column, ...]:
+    def _described(self, sql: str, source: Passage, draft: str, hint: str = "", untyped: str = _UNTYPED) -> tuple[Column, ...]:
+        """What a query gives. Args: untyped: the type of a NULL that has none."""
         try:
-            return tuple(Column(name, kind.replace('"NULL"', "INTEGER")) for name, kind in self._describe(sql))
+            return _typed((Column(name, kind) for name, kind in self._describe(sql)), untyped)
         except QueryError as error:
             problem = source.problem(error, source.parsed.drafts[draft], source.parsed.body)
             if hint:
@@ -335,6 +363,10 @@ class _Binder:
     def _table(self, name: str, columns: tuple[Column, ...]) -> None:
         kind = "TABLE" if name.startswith("main.") else "TEMP TABLE"
         self._session.execute(f"CREATE OR REPLACE {kind} {name} ({', '.join(f'{quote(c.name)} {c.type}' for c in columns)})")
+
+
+def _typed(columns: Iterable[Column], untyped: str = _UNTYPED) -> tuple[Column, ...]:
+    return tuple(replace(column, type=column.type.replace(_NULL, untyped)) for column in columns)
 
 
 def _marks(table: StreamingTable) -> bool:

@@ -2,45 +2,73 @@
 
 from __future__ import annotations
 
+from workbench.errors import QueryError
 from workbench.store.session import Session
 
-_NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "BIGNUM", "BOOLEAN")
-_TIMES = ("DATE", "TIMESTAMP")
-_APART = ({"BIGNUM", "BOOLEAN"}, {"BIGNUM", "DECIMAL"})
-"""Numbers that DuckDB cannot make of each other."""
+_VALUES = {
+    "'1 day'": ("INTERVAL",),
+    "0": ("INT", "DOUBLE", "FLOAT", "DECIMAL", "BIGNUM", "BOOLEAN"),
+    "'2020-01-01'": ("DATE", "TIMESTAMP"),
+    "'00:00:00'": ("TIME",),
+    "'00000000-0000-0000-0000-000000000000'": ("UUID",),
+    "'1'": ("BIT",),
+    "'0123456789abcdef'": ("BLOB",),
+    "MAP {}": ("MAP",),
+}
+"""A value of each type that fits every type which takes any; the first whose name is part of the type's."""
 
 
 def converts(session: Session, given: str, wanted: str) -> bool:
-    """Whether values of one type may become another's; DuckDB tells only when it meets a value, so this is by family."""
-    if given == wanted or "VARCHAR" in (given, wanted) or given == "JSON":
+    """Whether values of one type may become another's; DuckDB tells only when it meets a value, so it is given one.
+
+    Of a type that no value is known of (ENUM, and what DuckDB has yet to add) they may: whoever meets one will see.
+    """
+    if given == wanted or "VARCHAR" in (given, wanted) or "JSON" in (given, wanted):
         return True
-    family = _family(given)
-    if not family or family != _family(wanted):
-        return False
-    if family == "list":
+    kinds = _kind(given), _kind(wanted)
+    if kinds == ("list", "list"):
         return converts(session, given.rpartition("[")[0], wanted.rpartition("[")[0])
-    if family == "STRUCT":
-        ours, theirs = (_fields(session, f"unnest(NULL::{kind})") for kind in (given, wanted))
+    if kinds == ("STRUCT", "STRUCT"):
+        ours, theirs = _fields(session, given), _fields(session, wanted)
         shared = ours.keys() & theirs.keys()
         return bool(shared) and all(converts(session, ours[name], theirs[name]) for name in shared)
-    if family == "MAP":
-        parts = [_fields(session, f"map_keys({null}) AS k, map_values({null}) AS v") for null in (f"NULL::{given}", f"NULL::{wanted}")]
-        return all(converts(session, parts[0][name], parts[1][name]) for name in ("k", "v"))
-    return {_head(given), _head(wanted)} not in _APART
+    if kinds == ("STRUCT", "MAP"):
+        _, item = _parts(session, wanted)
+        return all(converts(session, field, item) for field in _fields(session, given).values())
+    if kinds == ("MAP", "MAP"):
+        return all(converts(session, *pair) for pair in zip(_parts(session, given), _parts(session, wanted), strict=True))
+    if kinds[0] == kinds[1] == "UNION":
+        return True
+    return _takes(session, given, wanted)
 
 
-def _fields(session: Session, items: str) -> dict[str, str]:
-    return {name.lower(): kind for name, kind in session.describe(f"SELECT {items}")}
+def _takes(session: Session, given: str, wanted: str) -> bool:
+    """Whether DuckDB makes the other type of a value of the first; TRY_CAST, since an error would end the transaction."""
+    kind = _kind(given)
+    if kind == "STRUCT":
+        value = f"row({', '.join('NULL' for _ in _fields(session, given))})"
+    elif kind == "list":
+        size = int(given.rpartition("[")[2][:-1] or 0)
+        value = f"[{', '.join(['NULL'] * size)}]"
+    elif kind == "UNION":
+        return False
+    else:
+        value = next((value for value, names in _VALUES.items() if any(name in kind for name in names)), "")
+    try:
+        return not value or session.execute(f"SELECT TRY_CAST(CAST({value} AS {given}) AS {wanted}) IS NOT NULL") == [(True,)]
+    except QueryError:  # refused before it is tried
+        return False
 
 
-def _family(kind: str) -> str:
-    head = _head(kind)
-    if kind.endswith("]"):
-        return "list"
-    if head in ("STRUCT", "MAP", "UNION", "INTERVAL"):
-        return head
-    return next((family[0] for family in (_NUMBERS, _TIMES) if any(name in head for name in family)), head if "TIME" in head else "")
+def _fields(session: Session, kind: str) -> dict[str, str]:
+    return {name.lower(): field for name, field in session.describe(f"SELECT unnest(NULL::{kind})")}
 
 
-def _head(kind: str) -> str:
-    return kind.split("(", 1)[0]
+def _parts(session: Session, kind: str) -> tuple[str, str]:
+    """The types of a MAP's keys and values."""
+    (_, key), (_, value) = session.describe(f"SELECT map_keys(NULL::{kind}) AS k, map_values(NULL::{kind}) AS v")
+    return key.removesuffix("[]"), value.removesuffix("[]")
+
+
+def _kind(kind: str) -> str:
+    return "list" if kind.endswith("]") else kind.split("(", 1)[0]

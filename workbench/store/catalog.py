@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.language.definitions import Column
+from workbench.store.ids import keep_ids
 from workbench.store.names import literal, public, quote, stored
+from workbench.store.owned import own_tables
 from workbench.store.running import clear_view, forget_view
 from workbench.store.session import Session
 
@@ -73,6 +75,12 @@ def save(session: Session, entry: Entry) -> None:
     )
 
 
+def put_off(session: Session, view: str) -> None:
+    """Take a view for changed at the next look, since its refresh was not asked for now; one that never was refreshed is due anyway."""
+    refreshed = "SELECT job FROM _system.job_runs WHERE state = 'done'"
+    session.execute(f"UPDATE _system.catalog SET digest = '' WHERE name = ? AND name IN ({refreshed})", [view])
+
+
 def create_streaming_table(session: Session, entry: Entry, rules: Iterable[str]) -> None:
     """Make the table of rows, its public name and its rules."""
     session.execute(f"CREATE TABLE {stored(entry.name)} ({_declare(entry.columns)}, _commit BIGINT)")
@@ -84,7 +92,8 @@ def create_streaming_table(session: Session, entry: Entry, rules: Iterable[str])
 def create_flow(session: Session, name: str, stream: str) -> None:
     """Begin to count what a flow brings into a streaming table; one that was dropped goes on with its counts."""
     session.execute(
-        "INSERT INTO _system.flows SELECT ?, ?, false, false, NULL, now() WHERE NOT EXISTS (FROM _system.flows WHERE name = ?)",
+        "INSERT INTO _system.flows (name, stream, paused, stopped, created_at)"
+        " SELECT ?, ?, false, false, now() WHERE NOT EXISTS (FROM _system.flows WHERE name = ?)",
         [name, stream, name],
     )
 
@@ -138,6 +147,7 @@ def create_temporary_view(session: Session, entry: Entry, sql: str) -> None:
 
 def drop(session: Session, entry: Entry) -> None:
     """Remove a dataset with everything that is stored of it; of a flow where it stands: the rows that it brought stay, and counted."""
+    keep_ids(session)
     if entry.kind == "flow":
         session.execute("DELETE FROM _system.offsets WHERE flow = ?", [entry.name])
         # Should one of that name come again, it reads everything again.
@@ -145,21 +155,14 @@ def drop(session: Session, entry: Entry) -> None:
     else:
         session.execute(f"DROP VIEW IF EXISTS {public(entry.name)}")
         session.execute(f"DROP TABLE IF EXISTS {stored(entry.name)}")
-        _drop_own_tables(session, entry.name)
+        for own in own_tables(session, entry.name):
+            session.execute(f"DROP TABLE {stored(own)}")
         forget_view(session, entry.name)
     if entry.kind == "streaming table":
         session.execute("DELETE FROM _system.offsets WHERE flow IN (SELECT name FROM _system.flows WHERE stream = ?)", [entry.name])
         for table in ("flows", "quarantine", "rules", "rule_counts", "commit_log", "rewinds"):
             session.execute(f"DELETE FROM _system.{table} WHERE stream = ?", [entry.name])
     session.execute("DELETE FROM _system.catalog WHERE lower(name) = lower(?)", [entry.name])
-
-
-def _drop_own_tables(session: Session, name: str) -> None:
-    """Tables that a dataset's flows keep for themselves: `_store."name#…"`."""
-    tables = "SELECT table_name FROM duckdb_tables() WHERE schema_name = '_store' AND starts_with(table_name, ?)"
-    found = session.execute(tables, [f"{name}#"])
-    for (table,) in found:
-        session.execute(f"DROP TABLE {stored(table)}")
 
 
 def _describe(session: Session, entry: Entry) -> None:

@@ -27,9 +27,6 @@ from workbench.store.session import Session
 Probe = Callable[[int], None]
 """Called before each numbered step, so that tests can kill the process there."""
 
-STEPS = 9
-
-
 OFFSETS = pa.schema(
     [("flow", pa.string()), ("file_id", pa.string()), ("file", pa.string()), ("byte", pa.int64()), ("line", pa.int64()),
      ("done", pa.bool_()), ("mark", pa.string()), ("commit", pa.int64())]
@@ -63,10 +60,6 @@ class Counts:
 
     def as_tuple(self) -> tuple[int, int, int, int, int, int]:
         return (self.rows_in, self.accepted, self.rejected, self.filtered, self.blank, self.multiplied)
-
-    @property
-    def balanced(self) -> bool:
-        return self.rows_in + self.multiplied == self.accepted + self.rejected + self.filtered + self.blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,29 +143,26 @@ def write(inserts: Inserts, commit: Commit, probe: Probe = lambda step: None) ->
         DiskFull, StoreError, QueryError: nothing of it was stored.
     """
     probe(1)
-    try:
-        with inserts.session.transaction():
-            with inserts.together():
-                for delta in commit.streams:
-                    probe(2)
-                    _add_rows(inserts, delta, commit.id)
-                    probe(3)
-                    _add_rejections(inserts, delta, commit.id)
-                for view in commit.views:
-                    probe(4)
-                    write_view(inserts, view, commit.id, commit.at)
-                probe(5)
-                for delta in commit.streams:
-                    _add_states(inserts, delta, commit.id)
-                probe(6)
-                _add_offsets(inserts, commit)
-                probe(7)
-                _add_counts(inserts, commit)
-            probe(8)
-            written = time.monotonic()
-        probe(9)
-    finally:
-        inserts.clear()
+    with inserts.transaction():
+        with inserts.together():
+            for delta in commit.streams:
+                probe(2)
+                _add_rows(inserts, delta, commit.id)
+                probe(3)
+                _add_rejections(inserts, delta, commit.id)
+            for view in commit.views:
+                probe(4)
+                write_view(inserts, view, commit.id, commit.at)
+            probe(5)
+            for delta in commit.streams:
+                _add_states(inserts, delta, commit.id)
+            probe(6)
+            _add_offsets(inserts, commit)
+            probe(7)
+            _add_counts(inserts, commit)
+        probe(8)
+        written = time.monotonic()
+    probe(9)
     return written
 
 
@@ -231,12 +221,6 @@ def _counted(delta: StreamDelta) -> tuple[object, ...]:
 
 def _rows(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
     return pa.table([pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), schema, strict=True)], schema=schema)
-
-
-def last_commit(session: Session) -> int:
-    """The number of the newest commit, 0 before the first; one that only closed windows is known by its running states alone."""
-    both = "SELECT max(id) AS id FROM _system.commit_log UNION ALL SELECT max(commit) FROM _system.view_log"
-    return int(session.execute(f"SELECT coalesce(max(id), 0) FROM ({both})")[0][0])
 
 
 def tidy(session: Session) -> None:

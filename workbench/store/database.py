@@ -15,7 +15,7 @@ from workbench.store.duck import duckdb
 from workbench.store.names import literal
 from workbench.store.session import START_ANEW, Session
 
-FORMAT = 2
+FORMAT = 3
 """Version of schema.sql; a database with a higher one is refused, one with a lower one is brought up to it."""
 
 GROUP_ROWS = 122_880
@@ -25,6 +25,13 @@ ROOM_TO_SPARE = 16 << 20
 """Bytes on the disk, beside twice the log, without which no checkpoint is begun: one that fails ends DuckDB for good."""
 
 QUERY_SESSIONS = 2
+
+FORBIDDEN = re.compile("Permission denied|Read-only file system|Operation not permitted")
+"""What DuckDB says on opening a file that it may not write."""
+IN_THE_WAY = re.compile(r"(Cannot open|Could not [a-z ]+) file \"[^\"]*\": |Out of Memory|Input/output error|failed to allocate")
+"""What it says when something else kept it from the file: the system's own words follow."""
+DAMAGED = re.compile(r"Corrupt database file|Could not read enough bytes from file|not a valid DuckDB database file")
+"""What it says of a file that is not as it was written; all else is no reason to take it away."""
 
 
 class Database:
@@ -167,13 +174,11 @@ def _opening_error(path: Path, error: duckdb.Error) -> StoreError:
         return DatabaseLocked(f"{path} is in use by process {holder[1]}", "Stop that process, or attach to its engine with `workbench`.")
     if "No space left" in text:
         return DiskFull(f"{path}: the disk is full", "Free some room and start again.")
-    if "Permission denied" in text or "Read-only file system" in text:
-        return StoreError(
-            f"{path} cannot be written: {text.splitlines()[0]}", "Check the folder's permissions, or name another with --state-dir."
-        )
-    if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException):
-        return DatabaseDamaged(
-            f"{path} cannot be read: {text.splitlines()[0]}",
-            f"The file is damaged or no database. {START_ANEW}",
-        )
-    return StoreError(f"{path}: {text.splitlines()[0]}")
+    first = text.split("\n", 1)[0]
+    if FORBIDDEN.search(text):
+        hint = "What is stored is not harmed. See who may write the file and its folder (ls -l, lsattr), or name another --state-dir."
+        return StoreError(f"{path} cannot be opened for writing: {first}", hint)
+    broken = isinstance(error, duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException)
+    if DAMAGED.search(text) or (broken and not IN_THE_WAY.search(text)):
+        return DatabaseDamaged(f"{path} cannot be read: {first}", f"The file is damaged or no database. {START_ANEW}")
+    return StoreError(f"{path} cannot be opened: {first}", "That is no damage: keep the file, mend what is in the way, and start again.")

@@ -16,7 +16,8 @@ class Feed:
     """Always of one schema; it is registered with the first table and read by its `name`.
 
     To register a name costs as much as a prepared INSERT (0.45 ms), so a feed does it once. What changes from run to run
-    (a commit's number) belongs into a column of it: a parameter makes DuckDB plan the prepared statement anew.
+    (a commit's number) belongs into a column of it: a parameter makes DuckDB plan the prepared statement anew. A transaction that
+    is rolled back takes a name along that was registered in it: the feed is of no use then.
     """
 
     def __init__(self, session: Session) -> None:
@@ -27,8 +28,9 @@ class Feed:
     def fill(self, table: pa.Table) -> None:
         """What the relation holds from now on."""
         if self._contents is None:
-            self._contents = _Contents(table)
-            self._session.connection.register(self.name, self._contents)
+            contents = _Contents(table)
+            self._session.register(self.name, contents)
+            self._contents = contents
         self._contents.table = table
 
     def clear(self) -> None:
@@ -39,8 +41,8 @@ class Feed:
     def close(self) -> None:
         """Take the name back."""
         if self._contents is not None:
-            self._session.connection.unregister(self.name)
             self._contents = None
+            self._session.unregister(self.name)
 
 
 class _Contents:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 
 import pyarrow as pa
 
+from workbench.errors import WorkbenchError
 from workbench.store.feed import Feed
 from workbench.store.names import quote
 from workbench.store.session import Session
@@ -61,6 +62,23 @@ class Inserts:
             self._run_waiting()
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is added inside.
+
+        One that is rolled back takes the names along that statements prepared in it read from: they are all prepared anew, or none
+        of them would ever run again.
+        """
+        try:
+            with self.session.transaction():
+                yield
+        except BaseException:
+            with suppress(WorkbenchError):  # that error is told
+                self.forget()
+            raise
+        finally:
+            self.clear()
+
+    @contextmanager
     def together(self) -> Iterator[None]:
         """Inside, rows may wait to be appended in one statement; at its end they all are."""
         self._waiting = {}
@@ -71,15 +89,16 @@ class Inserts:
             self._waiting = None
 
     def clear(self) -> None:
-        """Let go of the rows, after the commit."""
+        """Let go of the rows."""
         for insert in self._known.values():
             insert.feed.clear()
 
     def forget(self) -> None:
+        """Prepare everything anew when it is added next; also where the database does not let go of what was prepared."""
+        known, self._known = list(self._known.values()), {}
         self._forget_joint()
-        for insert in self._known.values():
+        for insert in known:
             insert.close()
-        self._known.clear()
 
     def _insert(self, table: str, rows: pa.Table, columns: tuple[str, ...], where: str) -> _Insert:
         names = ", ".join(map(quote, columns))
@@ -118,9 +137,9 @@ class Inserts:
         return True
 
     def _forget_joint(self) -> None:
-        for name in self._joint.values():
+        names, self._joint = list(self._joint.values()), {}
+        for name in names:
             self.session.execute(f"DEALLOCATE {name}")
-        self._joint.clear()
 
 
 class _Insert:

@@ -13,7 +13,7 @@ UPDATE _system.quarantine SET flow = stream;
 
 -- schema.sql
 
-INSERT INTO _system.flows SELECT name, name, paused, false, NULL, now() FROM _system.streams_1;
+INSERT INTO _system.flows (name, stream, paused, stopped, created_at) SELECT name, name, paused, false, now() FROM _system.streams_1;
 INSERT INTO _system.commit_log
     SELECT id, "at", stream, stream, rows_in, accepted, rejected, filtered, blank, multiplied, bytes, "offset",
         to_json(list_transform(spans, lambda s: {'file_id': s.file_id, 'file': '', 'from': s."from", 'to': s."to"})),

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from workbench.errors import FlowError
 from workbench.language.definitions import Column
+from workbench.language.words import OWN_TABLE
 from workbench.store.names import literal, quote, stored
 from workbench.store.running import Progress
 from workbench.store.session import Session
@@ -20,17 +22,34 @@ PROGRESS = (
     Column("late", "BIGINT"),
 )
 """How far a flow is in each of its inputs; a commit that moves it adds one row for each."""
+_DATASETS = "FROM duckdb_views() WHERE schema_name = 'main'"
 _TIMES = pa.list_(pa.struct([("source", pa.string()), ("time", pa.int64())]))
 
 
 def owned(table: str, flow: str, part: str) -> str:
     """The name, in `_store`, of one of a flow's own tables; it begins with the streaming table's, with which it is rewound and dropped."""
-    return f"{table}#{part}" if flow == table else f"{table}#{flow}#{part}"
+    return OWN_TABLE.join((table, part) if flow == table else (table, flow, part))
+
+
+def own_tables(session: Session, table: str) -> list[str]:
+    """The tables that a table's flows keep for themselves; none of another dataset, which may have had such a name in older databases."""
+    rows = session.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = '_store' AND starts_with(table_name, $1) AND NOT EXISTS"
+        f" ({_DATASETS} AND starts_with(view_name, $1) AND starts_with(table_name || $2, view_name || $2)) ORDER BY ALL",
+        [table + OWN_TABLE, OWN_TABLE],
+    )
+    return [name for (name,) in rows]
 
 
 def create_owned(session: Session, tables: Mapping[str, Sequence[Column]], anew: bool = False) -> None:
-    """Make a flow's own tables where they are missing or have other columns; `anew`: empty ones in any case. Needs the writer's turn."""
+    """Make a flow's own tables where they are missing or have other columns; `anew`: empty ones in any case. Needs the writer's turn.
+
+    Raises:
+        FlowError: a dataset of an older database has such a name.
+    """
     for name, columns in tables.items():
+        if session.execute(f"{_DATASETS} AND lower(view_name) = lower(?)", [name]):
+            raise FlowError(f"it keeps what it remembers in {quote(name)}, which is a dataset", "DROP that, or give this one another name.")
         wanted = [(c.name, c.type) for c in (*columns, Column("_commit", "BIGINT"))]
         there = session.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_store' AND table_name = ?", [name])
         if there and not anew and _alike(session, session.describe(f"FROM {stored(name)}"), wanted):
@@ -75,6 +94,6 @@ def last_progress(session: Session, table: str, sides: int) -> list[tuple[int, P
     return found
 
 
-def fold_progress(session: Session, table: str) -> None:
+def forget_progress(session: Session, table: str) -> None:
     """Let go of the progress of all commits but the last."""
     session.execute(f"DELETE FROM {stored(table)} WHERE _commit < (SELECT max(_commit) FROM {stored(table)})")

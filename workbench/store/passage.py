@@ -89,6 +89,16 @@ class Passage:
             return self._at(token, message, hint)
         return self.text.problem(whole[0].start, whole[-1].stop, message, hint)
 
+    @staticmethod
+    def kind(error: QueryError) -> str:
+        """DuckDB's kind of an error: Binder, Conversion, …"""
+        return _said(error).get("exception_type", "")
+
+    @staticmethod
+    def worded(error: QueryError) -> str:
+        """What DuckDB says, without a place."""
+        return _worded(_said(error))[0]
+
     def _at(self, token: Token, message: str, hint: str) -> Problem:
         return self.text.problem(token.start, token.stop, message, hint)
 

@@ -45,7 +45,7 @@ def rows_as_judged(session: Session, view: str, state: RunningState, columns: Se
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Recomputed:
     """What became of event time: the watermark after all rows (microseconds), how many rows came late, and for which windows.
 
     `late`: `start` (microseconds; None without a window, of sessions the row's own time) → rows; of hopping windows a row counts once
@@ -56,7 +56,7 @@ class Judged:
     late: dict[int | None, int]
 
 
-def judge(session: Session, view: str, state: RunningState) -> Judged:
+def judge(session: Session, view: str, state: RunningState) -> Recomputed:
     """Judge all stored rows of a view over event time."""
     assert state.window is not None
     window = state.window
@@ -71,7 +71,7 @@ def judge(session: Session, view: str, state: RunningState) -> Judged:
         f" SELECT NULL AS counted, _w FROM _judged WHERE _kind = 3 UNION ALL SELECT count(*), start FROM ({late}) GROUP BY start"
     )
     (watermark,) = [value for counted, value in rows if counted is None]
-    return Judged(watermark, {start: counted for counted, start in rows if counted is not None})
+    return Recomputed(watermark, {start: counted for counted, start in rows if counted is not None})
 
 
 def _judged(session: Session, view: str, state: RunningState, columns: Sequence[str], commit: int | None) -> str:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from workbench.batch import Offset
 from workbench.store.commit import Counts
+from workbench.store.ids import keep_ids
 from workbench.store.names import literal, quote, stored
+from workbench.store.owned import own_tables
 from workbench.store.session import Session
 
 Probe = Callable[[int], None]
@@ -157,6 +159,7 @@ def write_rewind(session: Session, rewind: Rewind, probe: Probe = lambda step: N
     """Put the tables back, all or nothing; in the writer's turn, without DDL."""
     probe(1)
     with session.transaction():
+        keep_ids(session)
         for table, kept in rewind.tables.items():
             _take_back(session, table, kept)
             session.execute("INSERT INTO _system.rewinds VALUES (?, ?, ?, to_timestamp(?))", [table, kept, rewind.commit, rewind.at])
@@ -182,14 +185,6 @@ def _take_back(session: Session, table: str, kept: int) -> None:
     session.execute("DELETE FROM _system.commit_log WHERE stream = ? AND id > ?", [table, kept])
     session.execute("DELETE FROM _system.rule_counts WHERE stream = ?", [table])
     session.execute(_rule_counts(session, table))
-
-
-def own_tables(session: Session, table: str) -> list[str]:
-    """The tables that a table's flows keep for themselves: what a join or a deduplication remembers."""
-    rows = session.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE schema_name = '_store' AND starts_with(table_name, ?) ORDER BY ALL", [f"{table}#"]
-    )
-    return [name for (name,) in rows]
 
 
 def _rule_counts(session: Session, table: str) -> str:

@@ -1,11 +1,12 @@
--- The database of a project, as of format 2. Run once, in one transaction, when the file is made.
+-- The database of a project, as of format 3. Run once, in one transaction, when the file is made.
 
 CREATE SCHEMA IF NOT EXISTS _store;     -- physical rows: one table a dataset, with _commit
 CREATE SCHEMA IF NOT EXISTS _system;    -- what the engine knows
 CREATE SCHEMA IF NOT EXISTS workbench;  -- what SQL may read of it
 
-CREATE TABLE IF NOT EXISTS _system.meta (format INTEGER, created_at TIMESTAMPTZ);
-INSERT INTO _system.meta SELECT 2, now() WHERE NOT EXISTS (FROM _system.meta);
+-- last_commit, last_rejection: the newest numbers as of the last time that something which has such was removed.
+CREATE TABLE IF NOT EXISTS _system.meta (format INTEGER, created_at TIMESTAMPTZ, last_commit BIGINT, last_rejection BIGINT);
+INSERT INTO _system.meta (format, created_at) SELECT 3, now() WHERE NOT EXISTS (FROM _system.meta);
 
 -- One row a dataset. columns, input and state are lists of name and type; input is frozen once inferred.
 CREATE TABLE IF NOT EXISTS _system.catalog (
@@ -15,9 +16,11 @@ CREATE TABLE IF NOT EXISTS _system.catalog (
     options STRUCT(name VARCHAR, type VARCHAR)[]
 );
 
--- One row a flow: a query from one source into one streaming table.
+-- One row a flow: a query from one source into one streaming table. lost: records that were sent to its source and could not be kept
+-- (UDP), lost_by_kernel of them in the kernel; NULL: none.
 CREATE TABLE IF NOT EXISTS _system.flows (
-    name VARCHAR, stream VARCHAR, paused BOOLEAN, stopped BOOLEAN, rate_limit DOUBLE, created_at TIMESTAMPTZ
+    name VARCHAR, stream VARCHAR, paused BOOLEAN, stopped BOOLEAN, rate_limit DOUBLE, created_at TIMESTAMPTZ,
+    lost BIGINT, lost_by_kernel BIGINT
 );
 
 -- One row a commit and flow; counts of records, then the flow's totals after it. rows_in + multiplied = accepted + rejected +
@@ -95,12 +98,14 @@ CREATE VIEW workbench.flows AS
     )
     SELECT f.name, f.stream, coalesce(commit, 0) AS commit, "at", coalesce(rows_in, 0) AS rows_in, coalesce(accepted, 0) AS accepted,
         coalesce(rejected, 0) AS rejected, coalesce(filtered, 0) AS filtered, coalesce(blank, 0) AS blank,
-        coalesce(multiplied, 0) AS multiplied, coalesce("offset", 0) AS "offset", paused, stopped, rate_limit
+        coalesce(multiplied, 0) AS multiplied, coalesce("offset", 0) AS "offset", paused, stopped, rate_limit,
+        coalesce(lost, 0) AS lost
     FROM _system.flows f LEFT JOIN last ON last.flow = f.name;
 CREATE VIEW workbench.streams AS
     SELECT stream AS name, max(commit) AS commit, max("at") AS "at", sum(rows_in)::BIGINT AS rows_in, sum(accepted)::BIGINT AS accepted,
         sum(rejected)::BIGINT AS rejected, sum(filtered)::BIGINT AS filtered, sum(blank)::BIGINT AS blank,
-        sum(multiplied)::BIGINT AS multiplied, sum("offset")::BIGINT AS "offset", bool_and(paused OR stopped) AS paused
+        sum(multiplied)::BIGINT AS multiplied, sum("offset")::BIGINT AS "offset", bool_and(paused OR stopped) AS paused,
+        sum(lost)::BIGINT AS lost
     FROM workbench.flows GROUP BY stream;
 CREATE VIEW workbench.quarantine AS
     SELECT id, stream, rules, raw, source, file, line, "offset", arrived_at, state FROM _system.quarantine;

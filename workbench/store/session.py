@@ -110,11 +110,20 @@ class Session:
                     f"A failed transaction could not be undone: {error}", "Restart the engine; what was committed is safe."
                 ) from error
 
+    def register(self, name: str, table: Any) -> None:
+        """Make an Arrow table (or what gives one) readable under a name."""
+        with _translated():
+            self.connection.register(name, table)
+
+    def unregister(self, name: str) -> None:
+        """Take a name back, if there is one."""
+        with _translated():
+            self.connection.unregister(name)
+
     @contextmanager
     def relation(self, name: str, table: Any) -> Iterator[None]:
         """Make an Arrow table (or reader) readable under a name, for a while."""
-        with _translated():
-            self.connection.register(name, table)
+        self.register(name, table)
         try:
             yield
         except BaseException:
@@ -122,8 +131,7 @@ class Session:
             with suppress(duckdb.Error):
                 self.connection.unregister(name)
             raise
-        with _translated():
-            self.connection.unregister(name)
+        self.unregister(name)
 
     def interrupt(self) -> None:
         """Stop the statement that runs in another thread."""

@@ -9,7 +9,7 @@ from workbench.errors import QueryCancelled, QueryError
 from workbench.language.definitions import RunningState
 from workbench.language.travel import COMMIT, Edited, Travel, edited, travels
 from workbench.store.catalog import Entry, entries
-from workbench.store.commit import last_commit
+from workbench.store.ids import last_commit
 from workbench.store.names import quote, stored
 from workbench.store.rewind import taken_back, time_of
 from workbench.store.session import Session

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.language import parse_statement
 from workbench.language.definitions import MaterializedView, StreamingTable
-from workbench.language.script import parse_statement
 
 TABLE = """CREATE STREAMING TABLE orders (
   id BIGINT, country VARCHAR COMMENT 'c', CONSTRAINT ok EXPECT (id > 0) ON VIOLATION DROP ROW

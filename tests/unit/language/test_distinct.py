@@ -52,6 +52,7 @@ def test_within_may_stand_after_the_watermark_or_at_the_end(text: str) -> None:
         (f"SELECT DISTINCT ON (id) * {FROM}", "WITHIN INTERVAL is missing", "WITHIN INTERVAL 10 MINUTES"),
         (f"SELECT DISTINCT ON (id) * {FROM} WITHIN INTERVAL", "needs a length of time", "WITHIN INTERVAL 10 MINUTES"),
         (f"SELECT DISTINCT ON (id) * {FROM} WITHIN INTERVAL 2 MONTHS", "no fixed length", "microseconds to weeks"),
+        (f"SELECT DISTINCT ON (id) * {FROM} WITHIN INTERVAL 0 SECONDS", "no time at all", "WITHIN INTERVAL 10 MINUTES"),
         (f"SELECT * {FROM} WITHIN INTERVAL 10 SECONDS", "WITHIN belongs to DISTINCT ON", "DISTINCT ON (order_id)"),
         (f"SELECT DISTINCT id {FROM} WITHIN INTERVAL 10 SECONDS", "WITHIN belongs to DISTINCT ON", "DISTINCT ON (order_id)"),
         ("SELECT DISTINCT ON (id) * FROM STREAM s WITHIN INTERVAL 10 SECONDS", "s needs a WATERMARK", "WATERMARK ts"),

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from workbench.errors import PipelineError, SourceError
+from tests.language import graph_of
+from workbench.errors import SourceError
 from workbench.language.definitions import MaterializedView
 from workbench.language.graph import reads
-from workbench.language.project import load, parse_project, read_pipelines
+from workbench.language.project import load, read_pipelines
 
 FILES = {
     "pipelines/a.sql": "CREATE MATERIALIZED VIEW totals TRIGGER ON UPDATE AS SELECT * FROM Paid JOIN orders USING (id)",
@@ -23,7 +24,7 @@ FILES = {
 @pytest.mark.parametrize("names", list(itertools.permutations(FILES))[::5])
 def test_each_definition_comes_after_what_it_reads_whatever_the_files_order(names: tuple[str, ...]) -> None:
     renamed = {f"pipelines/{i}.sql": FILES[name] for i, name in enumerate(names)}
-    graph = load(renamed).checked()
+    graph = graph_of(renamed)
     seen: set[str] = set()
     for definition in graph.definitions:
         assert {name.lower() for name in reads(definition)} <= seen
@@ -32,7 +33,7 @@ def test_each_definition_comes_after_what_it_reads_whatever_the_files_order(name
 
 
 def test_names_are_found_whatever_their_letter_case() -> None:
-    graph = load(FILES).checked()
+    graph = graph_of(FILES)
     totals = graph.get("TOTALS")
     assert isinstance(totals, MaterializedView)
     assert reads(totals) == ("paid", "orders")
@@ -45,7 +46,7 @@ def test_names_are_spelled_as_their_definitions_spell_them() -> None:
         "CREATE MATERIALIZED VIEW per_id AS SELECT l.id, count(*) AS n FROM STREAM LARGE l JOIN ORDERS o USING (id) GROUP BY l.id;"
         "CREATE TEMPORARY VIEW seen AS SELECT * FROM PER_ID",
     }
-    found = {definition.name: definition for definition in load(files).checked().definitions}
+    found = {definition.name: definition for definition in graph_of(files).definitions}
     assert {name: reads(definition) for name, definition in found.items()} == {
         "Orders": (),
         "Large": ("Orders",),
@@ -102,12 +103,9 @@ def test_what_reads_an_unsound_definition_is_left_out_without_a_problem_of_its_o
     assert [d.name for d in loaded.graph.definitions] == ["countries"]
 
 
-def test_problems_of_all_files_come_in_their_order_and_can_be_raised() -> None:
+def test_problems_of_all_files_come_in_their_order() -> None:
     loaded = load({"b.sql": "CREATE VIEW x\n;CREATE VIEW y", "a.sql": "nonsense"})
     assert [(p.file, p.line) for p in loaded.problems] == [("a.sql", 1), ("b.sql", 1), ("b.sql", 2)]
-    with pytest.raises(PipelineError) as caught:
-        loaded.checked()
-    assert caught.value.problems == loaded.problems
 
 
 def test_the_folder_is_read_with_what_lies_below_it(tmp_path: Path) -> None:
@@ -119,7 +117,7 @@ def test_the_folder_is_read_with_what_lies_below_it(tmp_path: Path) -> None:
     (folder / "c.sql").write_bytes(b"CREATE TEMPORARY VIEW c AS\nSELECT '\xff' AS x")
     (folder / ".hidden" / "d.sql").write_text("nonsense")
     (folder / "notes.txt").write_text("nonsense")
-    loaded = parse_project(tmp_path)
+    loaded = load(read_pipelines(tmp_path))
     assert [d.name for d in loaded.graph.definitions] == ["a"]
     [problem] = loaded.problems
     assert (problem.file, problem.line, problem.column, problem.message) == ("pipelines/c.sql", 2, 9, "the text is not UTF-8")
@@ -127,7 +125,7 @@ def test_the_folder_is_read_with_what_lies_below_it(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_an_empty_project(tmp_path: Path) -> None:
-    assert parse_project(tmp_path) == load({})
+    assert load(read_pipelines(tmp_path)) == load({})
 
 
 def test_a_file_that_cannot_be_read_is_no_empty_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,3 +138,54 @@ def test_a_file_that_cannot_be_read_is_no_empty_file(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(SourceError, match=r"pipelines/a\.sql"):
         read_pipelines(tmp_path)
+
+
+def test_a_circle_with_two_ways_is_told_once_at_the_name_that_closes_it() -> None:
+    texts = {"a.sql": "CREATE TEMPORARY VIEW a AS SELECT * FROM b;\nCREATE TEMPORARY VIEW b AS SELECT 'größe' FROM a UNION SELECT 1 FROM a"}
+    [problem] = load(texts).problems
+    assert problem.message == "these definitions read each other in a circle: a → b → a"
+    assert (problem.line, problem.text[problem.column - 2 : problem.column], problem.width) == (2, " a", 1)
+
+
+def test_an_unknown_table_lists_tables_and_no_flows() -> None:
+    flow = "CREATE STREAMING TABLE zz (a BIGINT); CREATE FLOW qq AS INSERT INTO zz BY NAME SELECT * FROM STREAM read_files('x.json');"
+    [problem] = load({"a.sql": flow, "b.sql": "CREATE TEMPORARY VIEW v AS SELECT * FROM nowhere"}).problems
+    assert problem.hint == "The project's tables: zz."
+
+
+def test_an_empty_name_is_called_empty() -> None:
+    [problem] = load({"a.sql": 'CREATE TEMPORARY VIEW "" AS SELECT 1 AS x'}).problems
+    assert problem.message == "the name is empty"
+
+
+@pytest.mark.parametrize(
+    ("other", "agree"),
+    [
+        ("format => 'csv', schema => 'x BIGINT'", True),
+        ("format => 'csv', schema => 'x BIGINT', delimiter => ';'", False),
+        ("format => 'csv', schema => 'x BIGINT', quote => ''", False),
+        ("format => 'text'", False),
+    ],
+)
+@pytest.mark.parametrize("framing", ["newline", "octet"])
+def test_who_reads_one_address_agrees_where_a_csv_record_ends(other: str, agree: bool, framing: str) -> None:
+    how = f"framing => '{framing}'"
+    first = f"CREATE STREAMING TABLE a AS SELECT * FROM STREAM read_socket('tcp://:5140', {how}, format => 'csv', schema => 'x BIGINT');"
+    second = f"CREATE STREAMING TABLE b AS SELECT * FROM STREAM read_socket('tcp://:5140', {how}, {other});"
+    told = [problem.message for problem in load({"a.sql": first, "b.sql": second}).problems]
+    message = "tcp://localhost:5140 is received once, and a says otherwise where a record of it ends"
+    assert told == ([] if agree or framing == "octet" else [message])
+
+
+@pytest.mark.parametrize("option", ["framing => 'octet'", "mode => 'connect'", "max_line => '64KB'", "spool => '2MB'"])
+def test_one_address_is_received_in_one_way(option: str) -> None:
+    first = "CREATE STREAMING TABLE a AS SELECT * FROM STREAM read_socket('tcp://localhost:5140', schema => 'x BIGINT');"
+    second = f"CREATE STREAMING TABLE b AS SELECT * FROM STREAM read_socket('tcp://:5140', schema => 'x BIGINT', {option});"
+    third = "CREATE STREAMING TABLE c AS SELECT * FROM STREAM read_socket('tcp://localhost:5140', format => 'text');"
+    if "connect" in option:
+        second = second.replace("tcp://:", "tcp://localhost:")
+    loaded = load({"a.sql": first, "b.sql": second, "c.sql": third})
+    [problem] = loaded.problems
+    assert (problem.file, problem.text[problem.column - 1 :].startswith("read_socket")) == ("b.sql", True)
+    assert f"a says another {option.split(' ', maxsplit=1)[0]} of it" in problem.message
+    assert [d.name for d in loaded.graph.definitions] == ["a", "c"]

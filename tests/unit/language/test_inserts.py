@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.language import parse_statement
 from workbench.errors import Problem
 from workbench.language.definitions import Drop, InsertFlow, ReadFiles, ReadRate, StreamingTable, StreamRef
 from workbench.language.graph import reads, stored_tables
 from workbench.language.project import Loaded, load
-from workbench.language.script import parse_script, parse_statement
+from workbench.language.script import parse_script
 
 TABLE = "CREATE STREAMING TABLE t (id BIGINT, x VARCHAR);\n"
 OWN = "CREATE STREAMING TABLE u (id BIGINT, x VARCHAR) AS SELECT * FROM STREAM read_files('u.json');\n"
@@ -93,7 +94,7 @@ def test_every_flow_stands_after_its_table_and_before_the_tables_readers() -> No
     ("text", "message", "hint"),
     [
         (TABLE, "nothing writes into t", "CREATE FLOW"),
-        ("CREATE FLOW f AS INSERT INTO tt BY NAME SELECT * FROM STREAM u;" + OWN, "no table tt", "defines f, u"),
+        ("CREATE FLOW f AS INSERT INTO tt BY NAME SELECT * FROM STREAM u;" + OWN, "no table tt", "tables: u."),
         (
             "CREATE FLOW f AS INSERT INTO v BY NAME SELECT * FROM STREAM u; CREATE MATERIALIZED VIEW v AS SELECT 1 AS id;" + OWN,
             "v is no streaming table",

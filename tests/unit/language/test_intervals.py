@@ -137,3 +137,10 @@ def test_what_is_missing_is_said(text: str, message: str, hint: str) -> None:
     problem = refused(text)
     assert message in problem.message
     assert hint in problem.hint
+
+
+@pytest.mark.parametrize("interval", ["INTERVAL 99999999999 DAYS", f"INTERVAL {'9' * 400} SECONDS", f"INTERVAL '-{'9' * 400} seconds'"])
+def test_a_bound_beyond_all_times_is_refused(interval: str) -> None:
+    problem = refused(f"SELECT x.id FROM {A} JOIN {B} ON x.id = y.id AND y.at_ BETWEEN x.ts AND x.ts + {interval}")
+    assert "longer than any event time is away" in problem.message
+    assert "36,000 years" in problem.hint

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.language import parse_statement
 from workbench.language.definitions import EventWindow, MaterializedView, RunningState
 from workbench.language.project import load
-from workbench.language.script import parse_statement
 
 
 def running(query: str, clause: str = "") -> RunningState:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.language import parse_statement
 from workbench.language.definitions import Column, ReadFiles, ReadRate, ReadSocket, ReadStdin, StreamingTable
 from workbench.language.project import load
-from workbench.language.script import parse_statement
 
 
 def table(source: str, columns: str = "") -> StreamingTable:
@@ -58,6 +58,9 @@ def test_a_source_is_what_its_options_say(source: str, spec: object) -> None:
         ("read_socket('http://x:1')", "http:// is no socket", "lines"),
         ("read_socket('tls://x:1')", "tls:// is no socket", "socat"),
         ("read_socket('tcp://x')", "no port", "Write tcp://x:5140."),
+        ("read_socket('tcp://[::1')", "never closed", "Write tcp://[::1]:5140."),
+        ("read_socket('tcp://[::1:6514')", "never closed", "Write tcp://[::1]:6514."),
+        ("read_socket('tcp://h:1', format => 'csv', quote => 'ab')", "one character in quotes", "Write quote => '\"'."),
         ("read_socket('tcp://x:0')", "no port from 1", "sender"),
         ("read_socket('tcp://x:70000')", "'70000' is no port", "5140"),
         ("read_socket('tcp://x:12/y')", "'12/y' is no port", "nothing follows"),

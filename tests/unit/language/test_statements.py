@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.language import parse_statement
 from workbench.errors import PipelineError, Problem
+from workbench.language.columns import MAX_EXPECTATIONS
 from workbench.language.definitions import Column, Drop, MaterializedView, ReadFiles, Refresh, StreamingTable, StreamRef, TemporaryView
 from workbench.language.project import load
-from workbench.language.script import is_statement, parse_script, parse_statement
+from workbench.language.script import is_statement, parse_script
 
 ORDERS = """CREATE STREAMING TABLE orders (
   order_id BIGINT NOT NULL,
@@ -244,6 +246,10 @@ REFUSED = {
     "CREATE MATERIALIZED VIEW v AS DELETE FROM t": "SELECT",
     "CREATE MATERIALIZED VIEW v AS PIVOT t ON a USING sum(b)": "IN (",
     "CREATE STREAMING TABLE _t AS SELECT * FROM STREAM read_files('x.json')": "another name",
+    "CREATE STREAMING TABLE \"a#b\" AS SELECT * FROM STREAM read_files('x.json')": 'such as "a_b"',
+    'CREATE FLOW "#f" AS INSERT INTO t BY NAME SELECT * FROM STREAM s': 'such as "f"',
+    'CREATE MATERIALIZED VIEW "a#b#c" AS SELECT 1': 'such as "a_b_c"',
+    'CREATE TEMPORARY VIEW "a#" AS SELECT 1': 'such as "a"',
     "CREATE STREAMING TABLE t (x INT PRIMARY KEY) AS SELECT * FROM STREAM read_files('x.json')": "Take it out",
     "CREATE STREAMING TABLE t (x ARRAY<INT>) AS SELECT * FROM STREAM read_files('x.json')": "BIGINT[]",
     "SELECT 1": "CREATE MATERIALIZED VIEW",
@@ -262,6 +268,14 @@ def test_reserved_names_of_columns_are_refused(name: str) -> None:
     problem = one(f"CREATE STREAMING TABLE t (x INT, {name} INT) AS SELECT * FROM STREAM read_files('x.json')")
     assert (problem.column, problem.width) == (34, len(name))
     assert "reserved" in problem.message
+
+
+def test_a_table_has_as_many_expectations_as_a_mask_has_bits() -> None:
+    rules = [f"CONSTRAINT r{i} EXPECT (x <> {i})" for i in range(MAX_EXPECTATIONS + 1)]
+    written = "CREATE STREAMING TABLE t (x INT, {}) AS SELECT * FROM STREAM read_files('x.json')"
+    assert problems(written.format(", ".join(rules[1:]))) == ()
+    problem = one(written.format(", ".join(rules)))
+    assert problem.message == f"a table has at most {MAX_EXPECTATIONS} expectations"
 
 
 def test_all_mistakes_of_a_statement_are_told_at_once() -> None:
@@ -337,3 +351,11 @@ def test_a_damaged_statement_is_a_problem_or_still_a_statement(data: st.DataObje
         assert problems(text)
     else:
         assert len(found) <= 2
+
+
+@pytest.mark.parametrize("kind", ["DECIMAL(99,2)", "DECIMAL(3, 5)", "NUMERIC(0)", "DECIMAL(4.5)"])
+def test_a_decimal_that_there_is_not_is_a_mistake_where_it_stands(kind: str) -> None:
+    found = one(f"CREATE STREAMING TABLE t (a BIGINT, b {kind}) AS SELECT * FROM STREAM read_files('x.json')")
+    assert found.text[found.column - 1 :].startswith(kind)
+    assert found.width == len(kind)
+    assert "1 to 38 digits" in found.message

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.language import graph_of
 from workbench.errors import Problem
 from workbench.language.definitions import Column, SourceSpec
 from workbench.language.project import load
@@ -87,7 +88,7 @@ def test_a_mark_is_a_column_for_readers_and_no_column_of_the_table() -> None:
 
 
 def test_what_is_inferred_has_a_place_for_unknown_fields() -> None:
-    graph = load({"p.sql": "CREATE STREAMING TABLE t AS SELECT *, _metadata.file AS file FROM STREAM read_files('x.json')"}).checked()
+    graph = graph_of({"p.sql": "CREATE STREAMING TABLE t AS SELECT *, _metadata.file AS file FROM STREAM read_files('x.json')"})
     found = bind(
         graph, scratch, lambda source, name: (Column("a", "BIGINT"),) if (source.label, name) == ("read_files x.json", "t") else None
     )
@@ -177,11 +178,25 @@ def test_declared_columns_may_be_reached_by_a_cast() -> None:
     assert found.schemas["t"].output == (Column("ts", "VARCHAR"), Column("id", "INTEGER", True))
 
 
+def test_a_null_without_a_type_takes_the_columns() -> None:
+    columns = "(id BIGINT, at_ TIMESTAMPTZ, tags VARCHAR[], place STRUCT(x DOUBLE, y DATE), day DATE)"
+    select = "SELECT id, NULL AS at_, [] AS tags, {'x': NULL, 'y': NULL} AS place, CASE WHEN id > 0 THEN NULL END AS day FROM STREAM orders"
+    found = bound(f"""
+    CREATE STREAMING TABLE t {columns} AS {select};
+    CREATE STREAMING TABLE u {columns};
+    CREATE FLOW f AS INSERT INTO u BY NAME {select};
+    CREATE STREAMING TABLE v AS SELECT id, NULL AS at_, [] AS tags FROM STREAM orders;
+    """)
+    assert found.problems == []
+    assert found.schemas["t"].output[1] == Column("at_", "TIMESTAMP WITH TIME ZONE")
+    assert types(found.schemas["v"].output) == [("id", "BIGINT"), ("at_", "INTEGER"), ("tags", "INTEGER[]")]
+
+
 def test_paths_begin_at_the_root_and_system_tables_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("code,name\nKR,Korea\n")
     text = "CREATE MATERIALIZED VIEW c AS SELECT * FROM read_csv('c.csv'); CREATE MATERIALIZED VIEW s AS SELECT name FROM workbench.streams"
     system = "CREATE SCHEMA workbench; CREATE TABLE workbench.streams (name VARCHAR)"
-    found = bind(load({"p.sql": text}).checked(), scratch, nothing, tmp_path, system)
+    found = bind(graph_of({"p.sql": text}), scratch, nothing, tmp_path, system)
     assert found.problems == []
     assert types(found.schemas["c"].output) == [("code", "VARCHAR"), ("name", "VARCHAR")]
 
@@ -227,7 +242,7 @@ def test_unknown_fields_of_a_flow_go_where_its_table_keeps_them() -> None:
     CREATE STREAMING TABLE u (a BIGINT) AS SELECT * FROM STREAM read_files('a.json');
     CREATE FLOW g AS INSERT INTO u BY NAME SELECT * FROM STREAM read_files('b.json') WHERE a > 0;"""
     fields = {"t": (Column("a", "BIGINT"), Column("b", "BIGINT")), "f": (Column("a", "BIGINT"),), "g": (Column("a", "BIGINT"),)}
-    found = bind(load({"p.sql": text}).checked(), scratch, lambda source, name: fields[name])
+    found = bind(graph_of({"p.sql": text}), scratch, lambda source, name: fields[name])
     assert found.problems == []
     assert [c.name for c in found.schemas["f"].output] == ["a", "b", "_rescued_data"]
     assert found.schemas["f"].inferred
@@ -289,3 +304,82 @@ def test_keys_and_time_of_distinct_on() -> None:
     assert "amount is DOUBLE, not a time" in one(f"CREATE STREAMING TABLE d AS {query.format('amount')}").message
     wrong = one(f"CREATE STREAMING TABLE d AS {query.format('ts').replace('lower(country)', 'lower(contry)')}")
     assert (at(wrong), wrong.message) == ("contry", "there is no column contry")
+
+
+@pytest.mark.parametrize(
+    ("definition", "place", "says"),
+    [
+        ("CREATE STREAMING TABLE t (a BIGINT, e ENUM('a', 'a')) AS SELECT * FROM STREAM read_files('x.json');", "e", "duplicate value a"),
+        (
+            "CREATE STREAMING TABLE t (s STRUCT(x INT, X INT)) AS SELECT * FROM STREAM read_files('x.json');",
+            "s",
+            "Duplicate type parameter",
+        ),
+    ],
+)
+def test_a_type_that_duckdb_refuses_is_a_mistake_at_its_column_and_hides_no_other(definition: str, place: str, says: str) -> None:
+    found = bound(f"{definition}\nCREATE MATERIALIZED VIEW v AS SELECT nothing FROM orders;")
+    refused, unknown = found.problems
+    assert (at(refused), refused.line > 1) == (place, True)
+    assert says in refused.message
+    assert "{" not in refused.message
+    assert at(unknown) == "nothing"
+    assert "t" not in found.schemas
+
+
+def test_a_type_in_a_schema_that_duckdb_refuses_is_a_mistake_of_its_definition() -> None:
+    found = one("CREATE STREAMING TABLE t AS SELECT * FROM STREAM read_files('x.json', schema => 'a INT[0]');")
+    assert "ARRAY type size must be at least 1" in found.message
+
+
+@pytest.mark.parametrize(
+    ("expression", "place"),
+    [
+        ("'x'::INT", "'x'::INT"),
+        ("1 + CAST('abc' AS DOUBLE)", "CAST('abc' AS DOUBLE)"),
+        ("DATE '2026-13-01'", "DATE '2026-13-01'"),
+        ("ts < 'noon'::TIMESTAMP WITH TIME ZONE", "'noon'::TIMESTAMP WITH TIME ZONE"),
+        ("300::TINYINT", "300::TINYINT"),
+        ("'1,5'::DECIMAL(9, 2)", "'1,5'::DECIMAL(9, 2)"),
+        ("'[1, x]'::INTEGER[]", "'[1, x]'::INTEGER[]"),
+    ],
+)
+def test_a_constant_that_its_cast_refuses_is_a_mistake_where_it_stands(expression: str, place: str) -> None:
+    assert at(one(f"CREATE STREAMING TABLE t AS SELECT {expression} AS v FROM STREAM orders;")) == place
+    assert at(one(f"CREATE MATERIALIZED VIEW m AS SELECT {expression} AS v FROM orders;")) == place
+    rule = f"CONSTRAINT r EXPECT (({expression}) IS NOT NULL)"
+    assert at(one(f"CREATE STREAMING TABLE t (id BIGINT, ts TIMESTAMPTZ, {rule}) AS SELECT id, ts FROM STREAM orders;")) == place
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "'7'::INT",
+        "TRY_CAST('x' AS INT)",
+        "TRY('x'::INT)",
+        "CASE WHEN id IS NULL THEN 'x'::INT ELSE 1 END",
+        "country::INT",
+        "DATE '2026-12-01'",
+        "CASE WHEN true THEN 1 END + '7'::INT",
+        "coalesce(id, 'x'::INT)",
+        "'a'::VARCHAR::VARCHAR",
+    ],
+)
+def test_constants_that_can_be_cast_or_need_not_be_are_left_alone(expression: str) -> None:
+    assert bound(f"CREATE STREAMING TABLE t AS SELECT {expression} AS v FROM STREAM orders;").problems == []
+
+
+INFERRED = "CREATE STREAMING TABLE inf AS SELECT * FROM STREAM read_files('x.json');\n"
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "CREATE STREAMING TABLE t (a BIGINT) AS SELECT * FROM STREAM inf;",
+        "CREATE STREAMING TABLE t (a BIGINT); CREATE FLOW f AS INSERT INTO t BY NAME SELECT * FROM STREAM inf;",
+    ],
+)
+def test_what_has_no_column_for_rescued_fields_is_told_how_to_leave_them_out(definition: str) -> None:
+    loaded = load({"p.sql": INFERRED + definition})
+    [problem] = bind(loaded.graph, scratch, lambda source, name: (Column("a", "BIGINT"),)).problems
+    assert "EXCLUDE (_rescued_data)" in problem.hint

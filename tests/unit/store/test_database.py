@@ -105,3 +105,39 @@ def test_every_session_reads_times_in_utc_whatever_the_machines_zone(tmp_path: P
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TZ": "Asia/Seoul"}, capture_output=True, text=True)
     assert done.stdout.strip() == "{'UTC'}", done.stderr
+
+
+@pytest.mark.parametrize(
+    "why", ["Operation not permitted", "Permission denied", "Read-only file system", "Input/output error", "Too many open files"]
+)
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    path = tmp_path / "data.duckdb"
+
+    def refused(*_: object, **__: object) -> None:
+        raise duckdb.IOException(f'IO Error: Cannot open file "{path}": {why}')
+
+    monkeypatch.setattr(duckdb, "connect", refused)
+    with pytest.raises(StoreError, match=why) as opened:
+        open_database(path, "256MB", "64MB", ())
+    assert not isinstance(opened.value, DatabaseDamaged)
+    assert "again: sources are read anew" not in str(opened.value)
+    assert "damaged" not in str(opened.value)
+
+
+def test_a_folder_in_the_place_of_the_database_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "data.duckdb").mkdir()
+    with pytest.raises(StoreError, match="Is a directory") as opened:
+        open_database(tmp_path / "data.duckdb", "256MB", "64MB", ())
+    assert not isinstance(opened.value, DatabaseDamaged)
+
+
+def test_a_block_that_is_not_as_it_was_written_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    open_database(path, "256MB", "64MB", ()).close()
+    with path.open("r+b") as file:
+        file.seek(8192 + 100)
+        file.write(b"\xff" * 64)
+        file.seek(4096 + 100)
+        file.write(b"\xff" * 64)
+    with pytest.raises(DatabaseDamaged, match="damaged"):
+        open_database(path, "256MB", "64MB", ())

@@ -93,6 +93,39 @@ def test_an_error_in_one_leaves_nothing_of_the_others(session: Counted) -> None:
     assert (held(session, "one"), held(session, "two")) == ([1, 1], [1, 2])
 
 
+@pytest.mark.parametrize("joint", [True, False])
+def test_what_was_prepared_in_a_transaction_that_failed_is_prepared_again(session: Counted, joint: bool) -> None:
+    inserts = Inserts(session)
+    for bad in (None, 1, None, 2):
+        try:
+            with inserts.transaction(), inserts.together():
+                inserts.add("one", numbered(rows(1), 1))
+                if joint:
+                    inserts.add("two", numbered(rows(1), 1))
+                inserts.add("three", numbered(rows(bad), 1), ("n", "_commit"))
+        except QueryError:
+            assert bad is None
+    assert (held(session, "one"), held(session, "three")) == ([1, 1], [1, 2])
+    assert session.execute("SELECT count(*) FROM duckdb_views() WHERE view_name LIKE '_feed%'") == [(3 if joint else 2,)]
+
+
+def test_what_was_prepared_is_forgotten_where_the_database_refuses_that_too(session: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    inserts = Inserts(session)
+    with inserts.transaction():
+        inserts.add("one", numbered(rows(1), 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(Counted, "execute", _refuse)
+        with pytest.raises(QueryError):
+            inserts.forget()
+    with inserts.transaction():
+        inserts.add("one", numbered(rows(2), 1))
+    assert (held(session, "one"), session.times("PREPARE")) == ([1, 2], 2)
+
+
+def _refuse(session: Session, sql: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    raise QueryError(f"not now: {sql}")
+
+
 def test_more_sets_than_are_kept_are_run_one_by_one(session: Counted) -> None:
     inserts = Inserts(session)
     for i in range(KINDS + 3):

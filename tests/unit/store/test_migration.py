@@ -1,4 +1,4 @@
-"""A database of format 1 is brought up to the present one: nothing of it is lost, and its sums hold."""
+"""A database of an older format is brought up to the present one: nothing of it is lost, and its sums hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import duckdb
 from workbench.language.definitions import Column
 from workbench.store.catalog import Entry
 from workbench.store.database import FORMAT, open_database
+from workbench.store.ids import keep_ids, last_commit, last_rejection
 from workbench.store.verify import check_stream
 
 FORMAT_1 = Path(__file__).parent / "format_1.sql"
@@ -36,5 +37,27 @@ def test_format_1_becomes_the_present_one(tmp_path: Path) -> None:
     assert ask("SELECT flow, file, byte, line FROM workbench.offsets") == [("a", "x.ndjson", 30, 3)]
     assert ask("SELECT rule, total FROM workbench.rules ORDER BY ALL") == [("_type", 1), ("r", 0)]
     assert ask("SELECT digest FROM _system.catalog") == [("",)]
+    assert (last_commit(database.writer), last_rejection(database.writer)) == (2, 1)
     assert check_stream(database.writer, Entry("a", "streaming table", "", "", 1, "", "", (Column("id", "BIGINT"),))) == []
     database.close()
+
+
+def test_format_2_becomes_the_present_one(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    database = open_database(path, "256MB", "64MB", (tmp_path,))
+    database.writer.execute(
+        "ALTER TABLE _system.meta DROP COLUMN last_commit; ALTER TABLE _system.meta DROP COLUMN last_rejection;"
+        " ALTER TABLE _system.flows DROP COLUMN lost; ALTER TABLE _system.flows DROP COLUMN lost_by_kernel;"
+        " INSERT INTO _system.flows (name, stream) VALUES ('u', 't');"
+        " CREATE OR REPLACE VIEW workbench.flows AS SELECT name, stream FROM _system.flows;"
+        " UPDATE _system.meta SET format = 2; INSERT INTO _system.view_log (commit, view) VALUES (5, 'v')"
+    )
+    database.close()
+    for _ in range(2):
+        database = open_database(path, "256MB", "64MB", (tmp_path,))
+        assert database.writer.execute("SELECT format FROM _system.meta") == [(FORMAT,)]
+        keep_ids(database.writer)
+        database.writer.execute("DELETE FROM _system.view_log")
+        assert last_commit(database.writer) == 5
+        assert database.writer.execute("SELECT name, lost FROM workbench.streams") == [("t", 0)]
+        database.close()

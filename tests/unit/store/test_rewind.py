@@ -12,13 +12,14 @@ import pyarrow as pa
 import pytest
 
 from workbench.batch import Offset
-from workbench.errors import QueryError
+from workbench.errors import FlowError, QueryError
 from workbench.language.definitions import Column
 from workbench.store import catalog
 from workbench.store.catalog import Entry
 from workbench.store.commit import Commit, Counts, RuleCount, Span, StreamDelta, tidy, write
 from workbench.store.database import Database, open_database
 from workbench.store.inserts import Inserts
+from workbench.store.owned import PROGRESS, create_owned, own_tables
 from workbench.store.rewind import Place, Rewind, Rewound, begun_after, commit_of, losses, past, taken_back, write_rewind
 from workbench.store.verify import check_stream
 
@@ -194,3 +195,27 @@ def test_where_a_record_was_read_and_what_came_after(database: Database) -> None
     assert begun_after(session, "orders", 7) == {}
     gone = losses(session, "orders", 0)
     assert (gone.rows, gone.rejections, gone.records) == (len(known.rows), len(known.rejected), known.totals.rows_in)
+
+
+def test_only_a_tables_own_tables_go_with_it(database: Database) -> None:
+    ask, dice = database.writer.execute, random.Random(0)
+    store(database, Known(), 1, dice)
+    other = replace(ENTRY, name="orders#b", columns=(Column("id", "BIGINT"),))  # older databases have such names
+    catalog.create_streaming_table(database.writer, other, ())
+    for table in ("orders#b", "orders#b#keys", "orders#bc", "orders#seen"):
+        ask(f'CREATE TABLE IF NOT EXISTS _store."{table}" (id BIGINT, _commit BIGINT); INSERT INTO _store."{table}" VALUES (1, 1)')
+    assert own_tables(database.writer, "orders") == ["orders#bc", "orders#seen"]
+    assert own_tables(database.writer, "orders#b") == ["orders#b#keys"]
+    write_rewind(database.writer, planned(database, 0, 2))
+    left = [ask(f'SELECT count(*) FROM _store."{table}"')[0][0] for table in ("orders#b", "orders#b#keys", "orders#bc", "orders#seen")]
+    assert left == [1, 1, 0, 0]
+    catalog.drop(database.writer, ENTRY)
+    stored = ask("SELECT table_name FROM duckdb_tables() WHERE schema_name = '_store' ORDER BY ALL")
+    assert stored == [("orders#b",), ("orders#b#keys",)]
+
+
+def test_no_table_of_a_flow_takes_the_place_of_a_dataset(database: Database) -> None:
+    catalog.create_streaming_table(database.writer, replace(ENTRY, name="orders#progress"), ())
+    with pytest.raises(FlowError, match="which is a dataset"):
+        create_owned(database.writer, {"orders#progress": PROGRESS})
+    assert database.writer.describe('FROM _store."orders#progress"')[0] == ("id", "BIGINT")
