@@ -30,8 +30,10 @@ class Backlog:
         self._session, self._streams, self._done = session, streams, done
 
     def __iter__(self) -> Iterator[dict[str, list[Arrival]]]:
-        origins = {stream: Origins(self._session, stream) for stream in self._streams}
         cuts = self._cuts()
+        if len(cuts) < 2:  # and nothing is asked about all that was ever committed
+            return
+        origins = {stream: Origins(self._session, stream) for stream in self._streams}
         places = {stream: np.array([cut[i] for cut in cuts]) for i, stream in enumerate(self._streams)}
         for before, after in zip(range(len(cuts) - 1), range(1, len(cuts)), strict=True):
             yield {

@@ -11,7 +11,7 @@ from workbench.engine.pipelines import Pipelines, pipeline_texts, read_project
 from workbench.engine.planner import Planner
 from workbench.engine.sources import Sources
 from workbench.errors import NotFound, PipelineError, Problem, UsageError, WorkbenchError
-from workbench.language.definitions import Graph, InsertFlow, MaterializedView, RunningState, StreamingTable
+from workbench.language.definitions import Graph, InsertFlow, MaterializedView, RunningState, SourceSpec, StreamingTable, StreamRef
 from workbench.store import catalog as book
 from workbench.store.catalog import Entry
 from workbench.store.session import Session
@@ -20,6 +20,7 @@ from workbench.stream.rebuild import rebuild
 from workbench.stream.tick import Plan
 
 FLOWS_OFF = "nothing is read: this engine only answers questions"
+MISTAKEN = "a run over what is there reads nothing until the problems of the pipelines are mended"
 
 
 class Catalog:
@@ -46,6 +47,10 @@ class Catalog:
         self.entries: dict[str, Entry] = {}
         self.problems: tuple[Problem, ...] = ()
         self.waiting: dict[str, str] = {}
+        self.careful = False
+        """Nothing runs while there are problems: not what is right, nor what was in force before."""
+        self.held = "" if reads else FLOWS_OFF
+        """Why nothing at all runs, in words; empty when it does."""
         self._project, self._pump, self._planner, self._events = project, pump, planner, events
         self._clock, self._reads, self._sources = clock, reads, sources
         self._texts: dict[str, str] | None = None
@@ -64,14 +69,26 @@ class Catalog:
         """Take the pipelines for changed at the next look."""
         self._texts = None
 
+    def arrived(self) -> bool:
+        """Whether a flow that waits for its first record may have one now: only then is it worth reading everything again."""
+        flows = self.flows()
+        return any(name in flows and self._has_come(name, flows[name].source) for name in self.waiting)
+
+    def _has_come(self, name: str, source: SourceSpec | StreamRef | None) -> bool:
+        if source is None or isinstance(source, StreamRef):
+            return False
+        try:
+            return self._sources.sample(name, source) is not None
+        except WorkbenchError:
+            return True  # the reading of the pipelines tells it
+
     def let_go(self) -> None:
         """Run nothing until the next reload, which builds everything from what is stored."""
         assembler = self._pump.assembler
         with self._pump.lock:
             flows, assembler.plan = assembler.plan.flows, Plan()
         for flow in flows:
-            with flow.source_lock:
-                flow.source.close()
+            flow.close()
         self.look_again()
 
     def reload(self, session: Session, extra: str = "", anew: frozenset[str] = frozenset()) -> tuple[MaterializedView, ...]:
@@ -90,16 +107,23 @@ class Catalog:
         assembler = self._pump.assembler
         self._sources.expect((name, table.source) for name, table in flows_of(found.graph).items())
         planned = self._planner.apply(session, found.changes, found.removed, assembler, self._clock(), anew)
+        problems = (*found.problems, *planned.problems)
+        if self._reads:
+            self.held = MISTAKEN if self.careful and problems else ""
         with self._pump.lock:
             for flow in planned.plan.flows:
-                flow.held = "" if self._reads else FLOWS_OFF
+                flow.held = self.held
             assembler.plan = planned.plan
-        self._take_over(session, replace(found, problems=(*found.problems, *planned.problems)))
+        self._take_over(session, replace(found, problems=problems))
         self._expect()
         if extra and planned.problems:
             self.reload(session)
             raise PipelineError(tuple(planned.problems))
-        return tuple(planned.refresh) if self._reads else ()
+        if not self.held:
+            return tuple(planned.refresh)
+        for view in planned.refresh:
+            book.put_off(session, view.name)
+        return ()
 
     def rebuild(self, session: Session, view: MaterializedView) -> None:
         """Compute a running state anew from the stored rows."""

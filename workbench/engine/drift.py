@@ -14,8 +14,9 @@ from workbench.engine.control import Arguments, Intent, Target, impossible, take
 from workbench.engine.sentences import count
 from workbench.errors import SourceError, UsageError
 from workbench.language.additions import spelled, with_column
-from workbench.language.definitions import Column, StreamingTable
+from workbench.language.definitions import Column, StreamingTable, StreamRef
 from workbench.language.project import load
+from workbench.language.words import reserved_column
 from workbench.protocol import DriftStatus
 from workbench.store import catalog as book
 from workbench.store.names import literal, quote, stored
@@ -23,7 +24,8 @@ from workbench.store.session import Session
 from workbench.stream.drift import Drifted
 from workbench.stream.drift_lines import shown_line
 from workbench.stream.infer import common_type, json_kind
-from workbench.stream.json_exact import RESCUED, pointer
+from workbench.stream.json_exact import RESCUED
+from workbench.stream.nesting import pointer
 from workbench.stream.output import Output
 from workbench.stream.pump import Pump
 
@@ -56,14 +58,17 @@ class ColumnAddition:
         return tuple(self._status(output, one) for output in self._pump.assembler.plan.outputs for one in output.drift.found())
 
     def _status(self, output: Output, one: Drifted) -> DriftStatus:
-        addable = one.kind == "new" and self._how(output.table) != "" and output.name == output.table.name
+        free = one.kind == "new" and not reserved_column(one.field)
+        addable = free and self._how(output.table) != "" and output.name == output.table.name
         kind = one.type if one.kind != "vanished" else _declared(self._catalog, output.table, one.field)
         return DriftStatus(output.table.name, one.field, one.kind, kind, shown_line(one.sample), one.count, one.at, addable)
 
     def _how(self, table: StreamingTable) -> str:
         """Where the columns of a table are written: `catalog`, `file`, or nowhere that can be changed for the user."""
         entry = self._catalog.entries.get(table.name.lower())
-        if entry is None or table.query is None or not table.query.identity or getattr(table.source, "schema", None) is not None:
+        if entry is None or table.query is None or not table.query.identity or isinstance(table.source, StreamRef):
+            return ""
+        if getattr(table.source, "schema", None) is not None:
             return ""
         if not table.columns:
             return "catalog"
@@ -76,8 +81,13 @@ class ColumnAddition:
         if not field:
             raise UsageError("No field is named", "`workbench drift` lists fields without a column.")
         entry = self._catalog.entries.get(table.name.lower())
-        if entry is not None and field.lower() in {c.name.lower() for c in entry.columns}:
-            return impossible(f"{table.name} has the column {field} already.")
+        known = next((c for c in entry.columns if c.name.lower() == field.lower()), None) if entry is not None else None
+        if known is not None:
+            return impossible(*_what_instead(table.name, known))
+        if reserved_column(field):
+            kept = entry is not None and self._is_rescued(table)
+            hint = f"Read it as json_extract({RESCUED}, {literal(pointer(field))})." if kept else "Take it by another name in the SELECT."
+            return impossible(f"The column name {field} is given out here: a field of that name can have no column.", hint)
         how = self._how(table)
         if not how:
             hint = "Name the field in its SELECT, or in schema => '…' of its source." if table.query else "Name the field in its flows."
@@ -91,7 +101,7 @@ class ColumnAddition:
     def _met(self, session: Session, table: StreamingTable, field: str) -> set[str] | None:
         """The types of the values that a field without a column had; None when none was met."""
         drifts = [one for output in self._pump.assembler.plan.outputs if output.name == table.name for one in output.drift.found()]
-        found = [one.kinds for one in drifts if one.kind == "new" and one.field == field]
+        found = [set(one.kinds) for one in drifts if one.kind == "new" and one.field == field]
         if self._is_rescued(table):
             path = literal(pointer(field))
             rows = session.execute(
@@ -122,7 +132,7 @@ class ColumnAddition:
         def work(own: Session) -> str:
             places = [i for i, c in enumerate(entry.columns) if c.name in (RESCUED, "_violations")] or [len(entry.columns)]
             columns = (*entry.columns[: places[0]], column, *entry.columns[places[0] :])
-            wider = replace(entry, columns=columns, input=(*entry.input, column))
+            wider = replace(entry, columns=columns, input=(*entry.input, column), commit=self._pump.assembler.commit_id)
             with own.transaction():
                 book.add_columns(own, wider, [column])
                 if self._is_rescued(table):
@@ -210,6 +220,17 @@ def _write(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise SourceError(f"{path}: {error.strerror}", "Write the column into it yourself.") from error
+
+
+def _what_instead(table: str, column: Column) -> list[str]:
+    """What can be done about values that a column does not take."""
+    shown = f"SELECT * FROM workbench.quarantine WHERE stream = {literal(table)} AND list_contains(rules, '_type')"
+    return [
+        f"{table} has the column {column.name} already, a {column.type}: a column that rows are stored in keeps its type.",
+        f"No such record is lost: what {column.type} does not take is rejected by the rule _type. To look at them: {shown}.",
+        f"To take them from now on: a second streaming table over the same source, with {column.name} VARCHAR.",
+        f"Or DROP STREAMING TABLE {table} (that deletes its rows), declare {column.name} VARCHAR, and let it be read again.",
+    ]
 
 
 def _declared(catalog: Catalog, table: StreamingTable, field: str) -> str:

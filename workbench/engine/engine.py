@@ -4,54 +4,43 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import __version__
 from workbench.config import Project, Settings
+from workbench.connectors.usual import summed
 from workbench.connectors.watch import Watcher
 from workbench.engine.catalog import Catalog
 from workbench.engine.console import Console
-from workbench.engine.events import EventLog
 from workbench.engine.housekeeper import Housekeeper
 from workbench.engine.inputs import begin_inputs
-from workbench.engine.late import Late
 from workbench.engine.lock import EngineLock
 from workbench.engine.log import last_lines, write_log
-from workbench.engine.monitor import Monitor
-from workbench.engine.planner import Planner
-from workbench.engine.sources import Sources, fixed_folder
+from workbench.engine.sizes import size
+from workbench.engine.sources import fixed_folder
 from workbench.engine.summary import Summary, summarize
-from workbench.engine.tail import TailRing
 from workbench.engine.turn import in_turn
+from workbench.engine.works import Works
 from workbench.errors import NotFound, Problem, StoreError, UsageError, WorkbenchError
+from workbench.filenames import shown
 from workbench.inputs import STDIN, waiting_inputs
-from workbench.jobs.queue import JobQueue, load_runs
-from workbench.jobs.triggers import Triggers
 from workbench.language.definitions import Graph, InsertFlow, MaterializedView, ReadFiles, StreamingTable
 from workbench.protocol import PROTOCOL, Action, ControlPlan, Hello, QuarantineDetail, QuarantinePage, Snapshot, StatePage, Tail
-from workbench.store.commit import Probe, last_commit
+from workbench.store.commit import Probe
 from workbench.store.database import open_database
-from workbench.store.session import Session
-from workbench.stream.pump import Pump
-from workbench.stream.tick import Assembler, Plan, Tick
 
 if TYPE_CHECKING:
-    from workbench.engine.control import Control
-    from workbench.engine.datasets import Datasets
-    from workbench.engine.drift import ColumnAddition
-    from workbench.engine.inspection import Inspector
-    from workbench.engine.snapshot import SnapshotMaker
     from workbench.store.query import QueryPool
 
 log = logging.getLogger(__name__)
 
+SAVE_LOSSES = 2.0
+"""Seconds between two times that counts of lost records are stored, at least."""
 RETRY = 0.4
 """Seconds between two looks at definitions that wait for a first record, at least."""
 
@@ -62,7 +51,8 @@ class Engine:
     Args:
         flows: False opens everything and reads no source.
         input: the descriptor of what is piped in; None: nothing is.
-        watch: be told of changes in folders; False for one run over what is there, to which the poll is enough.
+        watch: be told of changes in folders; False for one run over what is there: the poll is enough to it, and nothing runs while the
+            pipelines have problems.
         probe: called before each step of every commit (tests kill the process there).
 
     Raises:
@@ -84,23 +74,19 @@ class Engine:
         self.started_at = clock()
         self._reads, self._input, self._clock, self._probe = flows, input, clock, probe
         self._watches = flows and watch
-        self._monitor, self._ring = Monitor(), TailRing()
         self._changed = threading.Condition()
         self._changed_at = 0.0
         self._stopping = False
-        self._look_due = False
-        self._tried_at = 0.0
-        self._shown = 0
-        """The last commit that the tail knows of."""
-        self._triggers = Triggers(Graph(()))
+        self._tried_at = self._losses_due = 0.0
 
     def start(self) -> None:
         """Open the project and let it run; when that fails, everything is given back."""
-        self._result_limit = _bytes(self.settings.result_limit)
+        for text in (self.settings.result_limit, self.settings.spool_limit):
+            size(text)  # a wrong one is said before anything is opened
         self._lock = EngineLock(self.project.lock)
         # DuckDB judges relative paths, such as read_csv('countries.csv'), by the process's folder.
         self._came_from = os.open(".", os.O_RDONLY)
-        os.chdir(self.project.root)
+        os.chdir(self.project.standing)
         with ExitStack() as opened:
             opened.callback(self._lock.release)
             opened.callback(self._go_back)
@@ -114,30 +100,29 @@ class Engine:
             self._close_all = opened.pop_all().close
 
     def _begin(self) -> None:
-        writer = self._database.writer
-        self._events = EventLog(self._clock, _last_id(writer, "events"))
-        self._pump = self._make_pump(Assembler(Plan(), last_commit(writer), _last_id(writer, "quarantine")))
-        self._jobs = JobQueue(
-            self._database.session(), self._pump.control, self._clock, self._touch, self._on_refreshed, _last_id(writer, "job_runs")
-        )
-        self._sources = Sources(self.project, self._input, _bytes(self.settings.spool_limit), self._reads, self._pump.news, self._clock)
-        planner = Planner(self._sources.open, self.settings.idle_timeout)
-        self._catalog = Catalog(self.project, self._pump, planner, self._events, self._clock, self._reads, self._sources)
+        works = self._works = Works(
+            self.project, self.settings, self._database, reads=self._reads, input=self._input, clock=self._clock, probe=self._probe,
+            changed=self._touch, execute=self.execute,
+        )  # fmt: skip
+        self._events, self._pump, self._jobs, self._sources = works.events, works.pump, works.jobs, works.sources
+        self._catalog = works.catalog
+        self._catalog.careful = not self._watches
         self._console = Console(self)
-        self._columns, self._control = Late(self._make_columns), Late(self._make_control)
-        self._datasets, self._snapshots = Late(self._make_datasets), Late(self._make_snapshots)
-        self._inspector, self._queries = Late(self._make_inspector), Late(self._make_queries)
-        if any(self.project.spool.glob("*")):  # results that an engine which was killed has left
-            self._queries()
-        self._monitor.load(writer)
-        self._jobs.restore(load_runs(writer))
+        try:
+            self._run()
+        except BaseException:
+            works.close_sources()  # or the next try finds their addresses in use
+            raise
+
+    def _run(self) -> None:
+        writer = self._database.writer
         if self._reads:
             begin_inputs(self.project, self._sources)
             for name in waiting_inputs(self.project):
                 self._events.add("info", f"{'what is piped in' if name == STDIN else name} becomes a table with its first record")
         self._catalog.changed_on_disk()
-        self._reload(writer)
-        self._triggers.catch_up(writer)
+        self._works.reload(writer)
+        self._works.triggers.catch_up(writer)
         self._pump.start()
         self._jobs.start()
         self._watcher = Watcher((), self._wake)
@@ -157,38 +142,33 @@ class Engine:
         self._stopping = True
         self._touch()
         self._watcher.close()
-        if self._queries.made is not None:
-            self._queries.made.shut()
+        self._works.queries.close(lambda queries: queries.shut())
         self._jobs.stop()
         self._pump.stop()
         self._housekeeper.stop()
-        for made in (self._inspector.made, self._datasets.made):
-            if made is not None:
-                made.close()
-        for flow in self._pump.flows:
-            flow.source.close()
-        self._sources.close()
+        self._works.inspector.close(lambda inspector: inspector.close())
+        self._works.datasets.close(lambda datasets: datasets.close())
+        self._works.close_sources()
         self._take_notices()
+        self._works.losses.look(list(self._pump.flows))
         try:
             self._events.save(self._database.writer)
+            self._works.losses.save(self._database.writer)
         except WorkbenchError as error:
             log.warning("the last events were not stored: %s", error)
         self._close_all()
 
     def run_once(self) -> Summary:
-        """Read all that is there, refresh what that triggers, and return when everything is stored. While the pipelines have problems
-        it waits for nothing; what was read before these were found is stored.
+        """Read all that is there, refresh what that triggers, and return when everything is stored; nothing of it when the pipelines
+        have problems at its start. One that comes to light with the first records of an input lets the others go on.
 
         Raises:
             StoreError: the engine broke down before all was stored.
         """
         plan, since = self._pump.assembler.plan, self._clock()
         before = plan.totals()
-        if self.problems:
-            with self._pump.lock:
-                for flow in plan.flows:
-                    flow.held = "a run over what is there reads nothing until the problems of the pipelines are mended"
-        else:
+        if not self.problems:
+            self._catalog.careful = False
             self._drain()
             plan = self._pump.assembler.plan
             if self._pump.died:
@@ -197,7 +177,7 @@ class Engine:
                 raise StoreError(self._pump.stalled, "Mend that and run it again: it goes on after what is committed.")
             with self._pump.resting():  # news would make jobs due again and again
                 self._settle_jobs()
-        return summarize(plan, before, self._jobs.statuses(), since, self._catalog.waiting, self.problems)
+        return summarize(plan, before, self._jobs.statuses(), since, self._catalog.waiting, self.problems, self._sources.unread)
 
     # What is asked
 
@@ -222,13 +202,13 @@ class Engine:
 
     @property
     def queries(self) -> QueryPool:
-        return self._queries()
+        return self._works.queries()
 
     def hello(self) -> Hello:
-        return Hello(__version__, PROTOCOL, os.getpid(), self.project.name, str(self.project.root), self.started_at)
+        return Hello(__version__, PROTOCOL, os.getpid(), self.project.name, shown(str(self.project.root)), self.started_at)
 
     def snapshot(self) -> Snapshot:
-        return self._snapshots().make(self._clock())
+        return self._works.snapshots().make(self._clock())
 
     def wait_snapshot(self, after: float, timeout: float) -> Snapshot:
         """A snapshot as soon as something changed since the one taken at `after`, or when the time is over."""
@@ -241,25 +221,25 @@ class Engine:
         table = self._catalog.stream(name)
         counts = self._pump.assembler.plan.totals().get(table.name)
         total = counts.rows_in if counts else 0
-        if not filter and (latest := self._ring.tail(table.name, limit, total)).rows:
+        if not filter and (latest := self._works.ring.tail(table.name, limit, total)).rows:
             return latest
         if table.name.lower() not in self._catalog.entries:
             return Tail(table.name, (), (), (), 0)
         columns = tuple(c.name for c in self._catalog.entries[table.name.lower()].columns)
-        return self._inspector().search(table, columns, filter, limit, total, self._shown)
+        return self._works.inspector().search(table, columns, filter, limit, total, self._works.shown)
 
     def state(self, name: str, limit: int = 50, client: str = "") -> StatePage:
         """The running state of a view; `changed` is counted from this client's last look."""
         view = next((v for v in self._pump.assembler.plan.views if v.name.lower() == name.lower()), None)
         if view is None:
             raise NotFound(f"There is no running state {name}", "`select name, kind from workbench.catalog` lists what there is.")
-        return self._inspector().state(view, client, limit, self._pump.assembler.commit_id)
+        return self._works.inspector().state(view, client, limit, self._pump.assembler.commit_id)
 
     def quarantine(self, stream: str | None = None, rule: str | None = None, offset: int = 0, limit: int = 50) -> QuarantinePage:
-        return self._inspector().quarantine(stream, rule, offset, limit)
+        return self._works.inspector().quarantine(stream, rule, offset, limit)
 
     def quarantine_detail(self, id: int) -> QuarantineDetail:
-        return self._inspector().detail(
+        return self._works.inspector().detail(
             id, self._catalog.flows(), {entry.name: entry.input for entry in self._catalog.entries.values()}, self.project.root
         )
 
@@ -286,7 +266,7 @@ class Engine:
 
     def plan_control(self, name: str, action: Action, arguments: Mapping[str, Any]) -> ControlPlan:
         """What a command on a stream would do; nothing is done."""
-        return self._control().plan(name, action, arguments)
+        return self._works.control().plan(name, action, arguments)
 
     def control(self, name: str, action: Action, token: str, arguments: Mapping[str, Any]) -> str:
         """Do what a plan said.
@@ -297,7 +277,7 @@ class Engine:
         return self._commanded(name, action, token, arguments)
 
     def _commanded(self, name: str, action: Action, token: str | None, arguments: Mapping[str, Any]) -> str:
-        done = self._control().carry_out(name, action, token, arguments)
+        done = self._works.control().carry_out(name, action, token, arguments)
         self._touch()
         return done
 
@@ -324,82 +304,34 @@ class Engine:
         Raises:
             PipelineError: `extra`, statements of the console, does not fit in; nothing changed.
         """
-        in_turn(self._pump, lambda session: self._reload(session, extra))
+        in_turn(self._pump, lambda session: self._works.reload(session, extra))
 
     def drop(self, name: str) -> None:
         """Remove a dataset with all its rows; the console has checked that nothing needs it."""
-
-        def work(session: Session) -> None:
-            self._catalog.drop(session, name)
-            self._monitor.forget(name)
-            self._ring.forget(name)
-            self._reload(session)
-
-        in_turn(self._pump, work)
-
-    # In the writer's turn
-
-    def _reload(self, session: Session, extra: str = "") -> None:
-        for view in self._catalog.reload(session, extra):
-            self._jobs.enqueue(view, "its definition is new")
-        self._triggers = Triggers(self.graph, self._triggers)
-        self._shown = self._pump.assembler.commit_id
-        self._touch()
-
-    def _renew(self, session: Session, flows: frozenset[str]) -> None:
-        """Build flows anew from what is stored of them; what they had read and not committed is read again.
-
-        Should that fail, nothing runs until the housekeeper could read the pipelines again: what ran before would go on from
-        where it no longer stands.
-        """
-        for flow in self._pump.flows:
-            if flows.intersection(flow.names):
-                with self._pump.lock:
-                    flow.held = "its source is being opened anew"
-                with flow.source_lock:
-                    flow.source.close()
-        try:
-            self._catalog.reload(session, anew=flows)
-        except BaseException:
-            self._catalog.let_go()
-            self._look_due = True
-            raise
-        self._triggers = Triggers(self.graph, self._triggers)
-        self._shown = self._pump.assembler.commit_id
-
-    def _rewound(self, session: Session, tables: tuple[str, ...]) -> None:
-        """What is remembered of tables that went back is forgotten."""
-        with self._pump.lock:
-            for table in tables:
-                self._monitor.forget(table)
-                self._ring.forget(table)
-            self._monitor.load(session)
-        self._triggers.updated(list(tables))
-
-    def _on_commit(self, tick: Tick) -> None:
-        commit = tick.commit
-        assert commit is not None
-        with self._pump.lock:
-            self._monitor.record(commit)
-        for delta in commit.streams:
-            self._ring.add(delta, tick.pieces.get(delta.flow, []), self._pump.assembler.plan.books[delta.stream])
-        self._shown = commit.id
-        self._triggers.updated([d.stream for d in commit.streams] + [v.view for v in commit.views])
-        self._touch()
+        in_turn(self._pump, lambda session: self._works.drop(session, name))
 
     # Housekeeping
 
     def _do_chores(self) -> None:
         self._take_notices()
         begun = self._reads and begin_inputs(self.project, self._sources)
-        look, self._look_due = self._look_due or begun, False
+        look, self._works.look_due = self._works.look_due or begun, False
         if self._reads and ((look and self._catalog.changed_on_disk()) or self._retry_due()):
             self._reload_or_say()
-        if self._reads:
-            self._triggers.run_due(time.monotonic(), self._jobs.enqueue)
+        if not self._catalog.held:
+            self._works.triggers.run_due(time.monotonic(), self._jobs.enqueue)
         if self._events.unsaved and not self._stopping:
             self._pump.control(self._events.save).result()
             self._touch()
+        self._count_losses()
+
+    def _count_losses(self) -> None:
+        """What was lost is told in SQL too, a little later than on the screen."""
+        losses, now = self._works.losses, time.monotonic()
+        losses.look(list(self._pump.flows))
+        if losses.unsaved and not self._stopping and now >= self._losses_due:
+            self._losses_due = now + SAVE_LOSSES
+            self._pump.control(losses.save).result()
 
     def _retry_due(self) -> bool:
         """Whether definitions that wait for a first record are to be tried again; files that change all the time hinder that not,
@@ -408,26 +340,29 @@ class Engine:
         if not self._catalog.waiting or now - self._tried_at < RETRY:
             return False
         self._tried_at = now
-        return True
+        return self._catalog.arrived()
 
     def _reload_or_say(self) -> None:
         """A reload that fails is an event, and tried again in the next round that looks."""
         try:
-            self._pump.control(self._reload).result()  # it is broken off when the engine stops, as all housekeeping is
+            self._pump.control(self._works.reload).result()  # it is broken off when the engine stops, as all housekeeping is
             if self._watches:
                 self._watcher.watch(self._watched())
         except WorkbenchError as error:
             self._events.add("error", f"the pipelines were not read again: {error.message}")
             self._catalog.look_again()
-            self._look_due = True
+            self._works.look_due = True
 
     def _take_notices(self) -> None:
         """What sources had to say becomes events."""
         for flow in self._pump.flows:
             with self._pump.lock:
                 notices, flow.notices = flow.notices, []
-            for text in notices:
+            warnings, usual = summed(notices)
+            for text in warnings:
                 self._events.add("warning", text, flow.outputs[0].table.name)
+            if usual:
+                self._events.add("info", usual, flow.outputs[0].table.name)
         with self._pump.lock:
             said, self._pump.notices = self._pump.notices, []
         for text in (*said, *self._sources.notices()):
@@ -449,7 +384,7 @@ class Engine:
     def _settle_jobs(self) -> None:
         """Run what is due until a refresh makes nothing else due."""
         while True:
-            self._triggers.run_due(time.monotonic(), self._jobs.enqueue, force=True)
+            self._works.triggers.run_due(time.monotonic(), self._jobs.enqueue, force=True)
             if self._jobs.idle:
                 return
             self._jobs.wait_idle()
@@ -457,7 +392,7 @@ class Engine:
     def _wake(self) -> None:
         """Something changed in a watched folder: sources are looked at now, pipelines in the next round."""
         self._pump.wake()
-        self._look_due = True
+        self._works.look_due = True
         self._housekeeper.wake()
 
     def _watched(self) -> tuple[Path, ...]:
@@ -478,86 +413,7 @@ class Engine:
         os.fchdir(self._came_from)
         os.close(self._came_from)
 
-    def _make_pump(self, assembler: Assembler) -> Pump:
-        return Pump(
-            self._database,
-            assembler,
-            threads=self.settings.threads or min(2, os.cpu_count() or 1),
-            chunk=self.settings.chunk,
-            poll=self.settings.poll,
-            tick=self.settings.tick,
-            probe=self._probe,
-            on_commit=self._on_commit,
-            on_change=self._touch,
-            clock=self._clock,
-        )
-
-    def _make_queries(self) -> QueryPool:
-        from workbench.language.gate import admit
-        from workbench.store.query import QueryPool
-        from workbench.store.travel import TimeTravel
-
-        return QueryPool(
-            self._database.queries,
-            self.project.spool,
-            self._result_limit,
-            admit,
-            self.execute,
-            lambda: self._pump.assembler.commit_id,
-            TimeTravel(self._catalog.states).rewrite,
-        )
-
-    def _make_inspector(self) -> Inspector:
-        from workbench.engine.inspection import Inspector
-
-        return Inspector(self._database.session())
-
-    def _make_snapshots(self) -> SnapshotMaker:
-        from workbench.engine.snapshot import SnapshotMaker
-
-        drifts, inputs = self._columns().statuses, partial(waiting_inputs, self.project)
-        return SnapshotMaker(self._monitor, self._pump, self._jobs, self._catalog, self._events, self._datasets(), drifts, inputs)
-
-    def _make_datasets(self) -> Datasets:
-        from workbench.engine.datasets import Datasets
-
-        return Datasets(self._database.session())
-
-    def _make_columns(self) -> ColumnAddition:
-        from workbench.engine.drift import ColumnAddition
-
-        return ColumnAddition(self.project, self._pump, self._catalog, self._renew)
-
-    def _make_control(self) -> Control:
-        from workbench.engine.control import Control, Planning
-        from workbench.engine.rewinding import Rewinding
-        from workbench.engine.skipping import Skipping
-
-        rewinding = Rewinding(self._pump, self._catalog, self._clock, self._renew, self._rewound, self._probe)
-        skipping = Skipping(self._pump, self._clock, self._renew)
-        more: dict[Action, Planning] = {"rewind": rewinding.rewind, "end": skipping.end, "column": self._columns().plan}
-        return Control(self._pump, self._catalog, self._events, self._renew, more)
-
-    def _on_refreshed(self, view: str) -> None:
-        self._triggers.updated([view])
-
     def _touch(self) -> None:
         with self._changed:
             self._changed_at = self._clock()
             self._changed.notify_all()
-
-
-def _last_id(session: Session, table: str) -> int:
-    return int(session.execute(f"SELECT coalesce(max(id), 0) FROM _system.{table}")[0][0])
-
-
-def _bytes(text: str) -> int:
-    """A size such as `4GB` in bytes.
-
-    Raises:
-        UsageError: it is none.
-    """
-    found = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)i?B?\s*", text, re.IGNORECASE)
-    if not found:
-        raise UsageError(f"{text!r} is not a size", "Write a number and a unit, such as 4GB.")
-    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+
+from workbench.errors import WorkbenchError
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +23,8 @@ class Housekeeper:
         self._chores = chores
         self._due = threading.Event()
         self._stopped = False
+        self._said = ""
+        """What hindered the last round."""
         self._thread = threading.Thread(target=self._work, name="housekeeper", daemon=True)
 
     def start(self) -> None:
@@ -42,8 +47,20 @@ class Housekeeper:
                 return
             try:
                 self._chores()
+                self._said = ""
             except CancelledError:
                 if not self._stopped:
                     log.info("housekeeping was broken off: the engine stops")
-            except Exception:
-                log.exception("housekeeping failed; the next round comes")
+            except (WorkbenchError, OSError) as error:
+                self._say(error.message if isinstance(error, WorkbenchError) else str(error))
+            except Exception as error:
+                if repr(error) != self._said:
+                    self._said = repr(error)
+                    log.exception("housekeeping failed; the next round comes")
+
+    def _say(self, why: str) -> None:
+        """Once, until it is something else or it has worked again: a round comes twice a second."""
+        alike = re.sub(r"\d+", "", why)
+        if alike != self._said:
+            self._said = alike
+            log.warning("events, jobs that are due and changed pipelines wait, and are tried again: %s", why.split("\n", 1)[0])

@@ -9,6 +9,7 @@ import socket
 import time
 from pathlib import Path
 
+from workbench.config import elsewhere
 from workbench.errors import DatabaseLocked, StoreError
 
 NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "afs", "glusterfs")
@@ -28,9 +29,7 @@ class EngineLock:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(
-                f"{path.parent} cannot be written: {error.strerror}", "Check its permissions, or name another folder with --state-dir."
-            ) from error
+            raise StoreError(f"{path.parent} cannot be written: {error.strerror}", elsewhere(path.parent)) from error
         kind = filesystem(path)
         if kind.startswith(NETWORK):
             os.close(self._fd)
@@ -45,8 +44,9 @@ class EngineLock:
             raise DatabaseLocked(
                 f"The project is in use by an engine{holder}", "Attach with `workbench`, or end it with `workbench stop`."
             ) from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"pid {os.getpid()}\nhost {socket.gethostname()}\nstarted {time.time():.0f}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"pid {os.getpid()}\nhost {socket.gethostname()}\nstarted {time.time():.0f}\n".encode(), 0)
 
     def release(self) -> None:
         with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import logging.handlers
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import ClassVar
@@ -28,7 +29,9 @@ def write_log(path: Path, level: int = logging.INFO) -> logging.Handler:
 def log_faults() -> None:
     """Where every thread was when this process dies of a fault, in a library's own code, goes into its log; for a process of its own."""
     _LogFile.faults = True
-    if sys.stderr is not None:
+    if sys.stderr is None:
+        faulthandler.disable()
+    else:
         faulthandler.enable(sys.stderr)
 
 
@@ -43,10 +46,20 @@ class _LogFile(logging.handlers.RotatingFileHandler):
             faulthandler.enable(stream)
         return stream
 
+    def doRollover(self) -> None:  # noqa: N802  logging's name
+        # It keeps a number, which by the next fault may be that of another file: the database.
+        if self.faults:
+            log_faults()
+        if self.stream:
+            with suppress(OSError):  # what finds no room is lost; the next file is begun all the same
+                self.stream.close()
+        super().doRollover()
+
     def close(self) -> None:
         if self.faults:
             log_faults()
-        super().close()
+        with suppress(OSError):
+            super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
         if not isinstance(sys.exc_info()[1], OSError):

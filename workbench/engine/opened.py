@@ -8,6 +8,7 @@ from pathlib import Path
 
 import zstandard
 
+from workbench.filenames import shown
 from workbench.store.names import literal, quote
 
 FORMATS = {
@@ -22,14 +23,14 @@ def pipeline_for(files: tuple[str, ...]) -> str:
     taken: set[str] = set()
     statements = []
     for pattern in files:
-        name = _name(pattern, taken)
+        name, path = _name(pattern, taken), literal(shown(pattern))
         taken.add(name)
         kind = _format(pattern)
         if kind == "parquet":
-            statements.append(f"CREATE TEMPORARY VIEW {quote(name)} AS SELECT * FROM read_parquet({literal(pattern)});")
+            statements.append(f"CREATE TEMPORARY VIEW {quote(name)} AS SELECT * FROM read_parquet({path});")
         else:
             statements.append(
-                f"CREATE STREAMING TABLE {quote(name)} AS SELECT * FROM STREAM read_files({literal(pattern)}, format => {literal(kind)});"
+                f"CREATE STREAMING TABLE {quote(name)} AS SELECT * FROM STREAM read_files({path}, format => {literal(kind)});"
             )
     return "\n".join(statements)
 

@@ -98,4 +98,5 @@ def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry],
             changes.append(replace(change, inferred=schema.inferred))
     names = {d.name.lower() for d in graph.definitions}
     removed = tuple(entry for key, entry in entries.items() if key not in names)
+    problems.sort(key=lambda p: (p.file, p.line, p.column))
     return Pipelines(graph, tuple(changes), tuple(problems), dict(bound.waiting), removed)

@@ -142,9 +142,10 @@ class Planner:
         return table if caught_up else None
 
     def _store(self, session: Session, change: Change, commit: int, planned: Planned) -> None:
-        definition, entry = change.definition, change.entry
         if change.step == "keep":
             return
+        # What only has to be built anew was in force before.
+        definition, entry = change.definition, replace(change.entry, commit=commit) if change.says else change.entry
         if isinstance(definition, StreamingTable):
             rules = (*RESERVED_RULES, *(rule.name for rule in definition.expectations))
             if change.step == "create":
@@ -376,8 +377,7 @@ def _retire(old: Plan, new: Plan) -> None:
     kept = {id(flow) for flow in new.flows}
     for flow in old.flows:
         if id(flow) not in kept:
-            with flow.source_lock:
-                flow.source.close()
+            flow.close()
 
 
 def _running_view(
@@ -390,10 +390,6 @@ def _running_view(
         running.view = view
         return running
     return RunningView.load(session, view, view.running, columns, sources)
-
-
-def _columns_of(session: Session, stream: str) -> tuple[Column, ...]:
-    return catalog.entries(session)[stream.lower()].columns
 
 
 def _was_refreshed(session: Session, view: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC
+from itertools import accumulate
 
 from workbench.batch import Offset
 from workbench.engine.catalog import Catalog
@@ -101,7 +103,7 @@ class Rewinding:
                 f"It can go back to {commit_name(back[0])}{' or one before it' if back[0] else ''}, or to a commit from {back[1]:,} on.",
             )
         scope = self._scope(session, table, commit)
-        says = self._says(session, table, commit, scope)
+        says = [*_commits_of_place(session, table.name, arguments, commit), *self._says(session, table, commit, scope)]
         if closed := [flow.flow for flow in scope.flows if self._is_stopped(flow.flow)]:
             return impossible(f"Its source is closed: {listed(closed)} is stopped.", "Resume it first, or pause it instead.")
         if scope.gone or scope.orphans:
@@ -227,6 +229,7 @@ class Rewinding:
             if kept < commit:
                 said.append(f"{name} rests on rows that were remembered (a join, DISTINCT ON): it is built anew from its beginning.")
         said += _read_again(scope.again)
+        said += self._in_another_order(session, scope)
         said += self._derived_again(scope)
         if scope.running:
             said.append(f"Rebuilt from stored rows: {listed(tuple(view for view, _ in scope.running))}.")
@@ -250,7 +253,22 @@ class Rewinding:
                 said.append(f"{derived.table.name} is derived again from {listed(back)}, as its rows come again.")
             elif rows:
                 said.append(f"{derived.table.name} is derived again from stored rows: {count(rows, 'row')} of {listed(derived.inputs)}.")
-        return said
+        return list(dict.fromkeys(said))  # several flows may come the same way
+
+    def _in_another_order(self, session: Session, scope: Scope) -> list[str]:
+        """What event time makes of files that came side by side and are read again one after the other."""
+        together = _side_by_side(session, scope)
+        graph = self._catalog.graph
+        views = [graph.get(view) for view, _ in scope.running]
+        judged = [v.name for v in views if isinstance(v, MaterializedView) and v.running and v.running.window]
+        for derived, _ in self._derived_flows(scope):
+            definition = graph.get(derived.name)
+            if isinstance(definition, StreamingTable | InsertFlow) and _remembers(definition):
+                judged.append(derived.table.name)
+        if not together or not judged:
+            return []
+        order = f"{together} of them were read side by side, and are read one after the other now"
+        return [f"{order}: by event time other rows may be late than before, and {listed(dict.fromkeys(judged))} may differ."]
 
     def _derived_flows(self, scope: Scope) -> list[tuple[Derivation, int]]:
         """The flows over streams that go back, each with the rows that it has taken since then."""
@@ -285,10 +303,56 @@ def _places(session: Session, name: str, was: Past, kept: int, running: Flow) ->
             found.append(now)
             continue
         with running.source_lock:
+            running.tell()
             offset = running.source.place(now.file_id, now.file, start.byte, start.line)
+        running.settle()
         again = Again(replace(start, file=now.file), Place(now.file_id, now.file, now.byte, now.line), offset)
         found.append(now if offset is None and not again.records else again)
     return tuple(found)
+
+
+def _side_by_side(session: Session, scope: Scope) -> int:
+    """How many of the files (or other sources) that are read again were read in turn with another one of them."""
+    wanted = {one.start.file_id for one in scope.again if one.records}
+    reads: dict[str, tuple[int, int]] = {}
+    for flow in scope.flows:
+        found = session.execute(
+            "WITH s AS (SELECT id, unnest(spans) AS s FROM _system.commits WHERE flow = ? AND id > ?)"
+            " SELECT s.file_id, min(id), max(id) FROM s GROUP BY s.file_id",
+            [flow.flow, flow.kept],
+        )
+        for file_id, first, last in found:
+            if file_id in wanted:
+                known = reads.get(file_id, (first, last))
+                reads[file_id] = min(first, known[0]), max(last, known[1])
+    spans = sorted(reads.values())
+    reached = list(accumulate((last for _, last in spans), max, initial=-1))
+    begins = [*(first for first, _ in spans), math.inf][1:]
+    return sum(before > first or after < last for (first, last), before, after in zip(spans, reached, begins, strict=False))
+
+
+def _commits_of_place(session: Session, table: str, arguments: Arguments, kept: int) -> list[str]:
+    """Why a rewind to a place in a file goes further back: what the commit that read it read of that file.
+
+    Args:
+        kept: the commit before that one.
+    """
+    unit, value = next(((name, str(arguments[name])) for name in ("offset", "row") if arguments.get(name) is not None), ("", ""))
+    if not unit:
+        return []
+    file, _, digits = value.rpartition(":")
+    number, first, last = int(digits), *(('s."from"', 's."to"') if unit == "offset" else ("s.from_line", "s.to_line"))
+    rows = session.execute(
+        "WITH s AS (SELECT unnest(spans) AS s FROM _system.commits WHERE stream = ? AND id = ?)"
+        f" SELECT min({first}), max({last}) FROM s WHERE s.file = ? OR ends_with(s.file, '/' || ?)",
+        [table, kept + 1, file, file],
+    )
+    begin, end = rows[0]
+    if begin is None or number <= begin + (unit == "row"):
+        return []
+    read = f"bytes {begin:,} to {end:,}" if unit == "offset" else f"lines {begin + 1:,} to {end:,}"
+    what = f"byte {number:,}" if unit == "offset" else f"line {number:,}"
+    return [f"A rewind goes to where a commit ended: commit {kept + 1:,} read {read} of {file}, {what} among them."]
 
 
 def _table_of(definition: StreamingTable | InsertFlow) -> str:

@@ -45,6 +45,7 @@ class Skipping:
         with flow.source_lock:
             flow.source.rescan()
             ends, lag = flow.source.ends(), flow.source.lag()
+        flow.settle()
         found = []
         for output in flow.outputs:
             if output.name not in names:

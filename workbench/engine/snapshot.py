@@ -11,9 +11,10 @@ from workbench.engine.catalog import Catalog
 from workbench.engine.datasets import Datasets
 from workbench.engine.events import EventLog
 from workbench.engine.fullness import fullness
+from workbench.engine.losses import Loss, Losses
 from workbench.engine.monitor import NEW_FOR, Monitor, RuleHistory, resident_bytes
 from workbench.jobs.queue import JobQueue
-from workbench.language.definitions import Graph, InsertFlow, StreamingTable, StreamRef
+from workbench.language.definitions import Graph, InsertFlow, SourceSpec, StreamingTable, StreamRef
 from workbench.protocol import DriftStatus, FlowStatus, ProblemStatus, RuleStatus, Slow, Snapshot, StreamState, StreamStatus, ViewStatus
 from workbench.store.commit import Counts
 from workbench.stream.derived import Derivation
@@ -44,15 +45,21 @@ class SnapshotMaker:
         datasets: Datasets,
         drifts: Callable[[], tuple[DriftStatus, ...]] = tuple,
         inputs: Callable[[], tuple[str, ...]] = tuple,
+        losses: Losses | None = None,
+        trouble: Callable[[SourceSpec | StreamRef | None], str] = lambda spec: "",
     ) -> None:
         self._monitor, self._pump, self._jobs, self._catalog, self._events = monitor, pump, jobs, catalog, events
-        self._datasets, self._drifts, self._inputs = datasets, drifts, inputs
+        self._datasets, self._drifts, self._inputs, self._losses = datasets, drifts, inputs, losses
+        self._trouble = trouble
         self._behind: dict[str, deque[tuple[float, int]]] = {}
         """For each stream that is behind: when it was looked at, and how many rows were unread then."""
 
     def make(self, at: float) -> Snapshot:
         # Outside the lock: a source on a mount that hangs must not stop the others.
-        lags = {flow.name: flow.source.lag() for flow in list(self._pump.flows)}
+        flows = list(self._pump.flows)
+        lags = {flow.name: flow.source.lag() for flow in flows}
+        if self._losses is not None:
+            self._losses.look(flows, lags)
         with self._pump.lock:
             streams = self._streams(at, lags)
             rules = tuple(self._rules(self._catalog.graph, at, {s.name: s.rows_in for s in streams}))
@@ -76,8 +83,7 @@ class SnapshotMaker:
 
     def _views(self) -> list[ViewStatus]:
         plan = self._pump.assembler.plan
-        flows: list[Output | Derivation] = [*plan.outputs, *plan.derived]
-        return [view.status() for view in plan.views] + [status for flow in flows if (status := flow.status()) is not None]
+        return [view.status() for view in plan.views] + [keeper.status() for keeper in plan.remembering]
 
     def _streams(self, at: float, lags: dict[str, Lag]) -> list[StreamStatus]:
         plan = self._pump.assembler.plan
@@ -89,7 +95,8 @@ class SnapshotMaker:
             flows = [(flow, output) for flow in plan.flows for output in flow.outputs if output.table.name == table.name]
             derived = [d for d in plan.derived if d.table.name == table.name]
             if table.name not in totals:
-                streams.append(_waiting(table, self._catalog.waiting.get(table.name, self._why_waiting(table))))
+                why = self._catalog.waiting.get(table.name, self._why_waiting(table))
+                streams.append(_waiting(table, self._trouble(table.source) or why))
                 continue
             statuses = [self._flow(flow, output, at, lags) for flow, output in flows] + [self._derived(d, at, lags) for d in derived]
             statuses += self._left_out(table, {status.name for status in statuses})
@@ -107,7 +114,12 @@ class SnapshotMaker:
     def _left_out(self, table: StreamingTable, running: set[str]) -> list[FlowStatus]:
         """Flows of a table that runs which do not run themselves."""
         return [
-            FlowStatus(flow.name, _source(flow), "WAIT", detail=f"{flow.name}: {self._catalog.waiting.get(flow.name, UNBUILT)}")
+            FlowStatus(
+                flow.name,
+                _source(flow),
+                "WAIT",
+                detail=f"{flow.name}: {self._trouble(flow.source) or self._catalog.waiting.get(flow.name, UNBUILT)}",
+            )
             for flow in _flows_into(self._catalog.graph, table)
             if flow.name not in running
         ]
@@ -154,6 +166,7 @@ class SnapshotMaker:
             detail = f"{detail}; {full}" if detail else full
             if state == "RUN" and not lag.bytes:
                 state = "WAIT"
+        lost = self._losses.of(output.name) if self._losses is not None else Loss(lag.dropped, lag.dropped_by_kernel)
         times = [dict(view.progress.event_times).get(output.name) for view in self._pump.assembler.plan.views]
         return FlowStatus(
             name=output.name,
@@ -168,8 +181,8 @@ class SnapshotMaker:
             rejected=output.totals.rejected,
             held=lag.held,
             hold_limit=lag.hold_limit,
-            dropped=lag.dropped,
-            dropped_by_kernel=lag.dropped_by_kernel,
+            dropped=lost.records,
+            dropped_by_kernel=lost.kernel,
             peers=lag.peers,
             limit=flow.allowance.rate,
             event_time=max((time / 1e6 for time in times if time is not None), default=None),
@@ -266,7 +279,9 @@ def flow_state(flow: Flow, lag: Lag, stalled: str) -> tuple[StreamState, str]:
         since = "any more" if flow.outputs[0].totals.rows_in else "yet"
         return "WAIT", f"no file matches {flow.outputs[0].source.removeprefix('read_files ')} {since}"
     if lag.seconds > LAGGING:
-        return "LAG", ""
+        return "LAG", lag.trouble
+    if lag.trouble:
+        return "RUN" if lag.bytes else "WAIT", lag.trouble
     if flow.source.ended and flow.drained:
         return "DONE", ""
     return "RUN", ""

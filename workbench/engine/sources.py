@@ -14,12 +14,14 @@ from workbench.batch import MAX_LINE, ChunkBuffer, Offset
 from workbench.config import Project
 from workbench.connectors.closed import ClosedSource
 from workbench.connectors.files import FileSource
+from workbench.connectors.listing import path_of
 from workbench.connectors.source import Source
 from workbench.errors import SourceError
 from workbench.language.definitions import ReadFiles, ReadRate, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
 
 if TYPE_CHECKING:
     from workbench.connectors.intake import Intake
+    from workbench.connectors.quoted_framer import Quoting
     from workbench.connectors.stdin import Inputs
 
 Options = Sequence[tuple[str, str]]
@@ -28,6 +30,7 @@ SAMPLE = 1 << 20
 SETTLED = 0.5
 """Seconds in which more records may follow the first, before the columns are told by fewer."""
 STDIN = "stdin"
+NO_QUOTES = ("", "")
 
 
 class Sources:
@@ -55,12 +58,17 @@ class Sources:
         self._project, self._input, self._limit, self._receives = project, input, limit, receives
         self._wake_engine, self._news = wake, threading.Event()
         self._sockets: dict[str, tuple[ReadSocket, Intake]] = {}
+        self._quotings: dict[str, Quoting] = {}
+        self._signs: dict[str, dict[str, tuple[str, str]]] = {}
+        """Of each address, by flow: the quote and the delimiter that it goes by."""
         self._inputs: Inputs | None = None
         self._held: dict[str, list[Intake]] = {}
         """Receivers that run for a sample."""
         self._asked: set[str] = set()
         self._names: dict[str, list[str]] = {}
         self._lock = threading.RLock()
+        self.unread: dict[str, tuple[str, ...]] = {}
+        """By flow: why files that were to tell its columns could not be read."""
 
     def open(self, flow: str, spec: SourceSpec, options: Options, offsets: Sequence[Offset]) -> Source:
         """A source at its committed offsets; `options` are its format's, inferred ones among them.
@@ -84,11 +92,38 @@ class Sources:
         if isinstance(spec, ReadSocket):
             from workbench.connectors.spool_source import SpoolSource
 
-            return SpoolSource(flow, self._socket(spec), spec.url, offsets=offsets, wake=self._wake)
+            intake = self._socket(spec)
+            self._quote(flow, spec, options)
+            return SpoolSource(flow, intake, spec.url, offsets=offsets, wake=self._wake)
         from workbench.connectors.stdin_source import StdinSource
 
-        header = spec.format == "csv" and dict(options).get("header", "true") == "true"
-        return StdinSource(flow, self._stdin(), header=header, offsets=offsets, wake=self._wake)
+        if spec.format != "csv":
+            return StdinSource(flow, self._stdin(), offsets=offsets, wake=self._wake)
+        from workbench.connectors.records import Records
+
+        header = dict(options).get("header", "true") == "true"
+        return StdinSource(flow, self._stdin(), header=header, records=Records(*_signs(options)), offsets=offsets, wake=self._wake)
+
+    def _quote(self, flow: str, spec: ReadSocket, options: Options) -> None:
+        """Let lines of an address be CSV records where its readers say so.
+
+        Raises:
+            SourceError: they do not agree.
+        """
+        from workbench.connectors.records import Records
+
+        said = self._signs.setdefault(spec.url, {})
+        said[flow] = _signs(options) if spec.format == "csv" and spec.framing == "newline" else NO_QUOTES
+        signs = {said[name] for name in (flow, *self._names.get(spec.url, ())) if name in said}
+        signs = {NO_QUOTES if not quote else (quote, delimiter) for quote, delimiter in signs}
+        if len(signs) > 1:
+            raise SourceError(
+                f"{spec.url} is received once for all tables that read it, and they do not agree where a record ends:"
+                " one of CSV may have newlines in quotes",
+                "Give them the same format, delimiter and quote, or, where every line is a record, the CSV ones quote => ''.",
+            )
+        (one,) = signs
+        self._quotings[spec.url].records = None if one == NO_QUOTES else Records(*one)
 
     def sample(self, flow: str, spec: SourceSpec) -> tuple[bytes, str] | None:
         """The first whole records and the name of what they are from; None while there are none, or more of them may come at once.
@@ -98,7 +133,9 @@ class Sources:
         if isinstance(spec, ReadFiles):
             files = open_files_source(self._project, flow, spec, spec.options, ())
             try:
-                return files.sample()
+                found = files.sample()
+                self.unread[flow] = () if found else files.unread()
+                return found
             finally:
                 files.close()
         if isinstance(spec, ReadRate) or not self._receives:
@@ -108,10 +145,10 @@ class Sources:
             self._asked.add(key)
             if key not in self._held:
                 intakes = [self._socket(spec)] if isinstance(spec, ReadSocket) else self._stdin().intakes
-                self._held[key] = []
-                for intake in intakes:
-                    intake.enter()
-                    self._held[key].append(intake)
+                if isinstance(spec, ReadSocket) and not self._signs.get(spec.url):
+                    self._quote(flow, spec, (("delimiter", ""), *spec.options))
+                    del self._signs[spec.url]  # what it opens with counts, which the sample is to tell
+                self._held[key] = _entered(intakes)
             for intake in self._held[key]:
                 if data := _first_records(intake, self._clock()):
                     return data, STDIN if isinstance(spec, ReadStdin) else spec.url
@@ -122,6 +159,12 @@ class Sources:
         with self._lock:
             held = [(key, intake) for key, intakes in self._held.items() for intake in intakes]
             return [f"{key}: {text}" for key, intake in held for text in intake.spool.take_notices()]
+
+    def trouble(self, spec: SourceSpec | StreamRef | None) -> str:
+        """Why nothing can come from an address now, in words; empty when nothing stands in the way, or it was not tried."""
+        with self._lock:
+            known = self._sockets.get(spec.url) if isinstance(spec, ReadSocket) else None
+        return known[1].spool.trouble if known is not None else ""
 
     def ended(self) -> bool:
         """Whether all that is piped in has been received."""
@@ -175,6 +218,7 @@ class Sources:
     def _socket(self, spec: ReadSocket) -> Intake:
         known = self._sockets.get(spec.url)
         if known is None:
+            from workbench.connectors.quoted_framer import Quoting
             from workbench.connectors.sockets import open_socket
             from workbench.connectors.spool import LIMIT
 
@@ -186,6 +230,7 @@ class Sources:
                 framing=spec.framing,
                 max_line=spec.max_line or MAX_LINE,
                 limit=spec.spool or self._limit or LIMIT,
+                quoting=self._quotings.setdefault(spec.url, Quoting()),
             )
             intake.spool.expect(self._names.get(spec.url, ()))
             known = self._sockets[spec.url] = (spec, intake)
@@ -229,7 +274,7 @@ def csv_header(root: Path, file: str, table: StreamingTable) -> bytes | None:
     if not isinstance(source, ReadFiles) or source.format != "csv" or dict(source.options).get("header") == "false":
         return None
     try:
-        with (root / file).open("rb") as content:
+        with open(path_of(str(root), file), "rb") as content:
             return content.readline(MAX_LINE).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") or None
     except OSError:
         return None
@@ -249,6 +294,12 @@ def _key(spec: ReadSocket | ReadStdin) -> str:
     return spec.url if isinstance(spec, ReadSocket) else STDIN
 
 
+def _signs(options: Options) -> tuple[str, str]:
+    """A CSV's quote and delimiter."""
+    given = dict(options)
+    return given.get("quote", '"'), given.get("delimiter", ",")
+
+
 def _way(spec: ReadSocket) -> tuple[object, ...]:
     return spec.mode, spec.framing, spec.max_line, spec.spool
 
@@ -257,6 +308,24 @@ def _folder(url: str) -> str:
     """A name that tells a person which address it is, and that no other has."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", url).strip("-")[:40]
     return f"{plain}-{hashlib.blake2b(url.encode(), digest_size=4).hexdigest()}"
+
+
+def _entered(intakes: Iterable[Intake]) -> list[Intake]:
+    """All of them, or none.
+
+    Raises:
+        SourceError: the folder of a spool cannot be made or read.
+    """
+    entered: list[Intake] = []
+    try:
+        for intake in intakes:
+            intake.enter()
+            entered.append(intake)
+    except BaseException:
+        for intake in entered:
+            intake.leave()
+        raise
+    return entered
 
 
 def _first_records(intake: Intake, now: float) -> bytes:

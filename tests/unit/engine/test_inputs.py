@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
+from tests.language import parse_statement
 from workbench.config import Project
 from workbench.engine.inputs import begin_inputs
 from workbench.engine.sources import Sources
 from workbench.inputs import awaits_stdin, is_input, reads, table_of, write_inputs
 from workbench.language.definitions import ReadSocket, ReadStdin, StreamingTable
-from workbench.language.script import parse_statement
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -22,3 +23,14 @@ def test_a_second_lock_names_the_holder(tmp_path: Path) -> None:
 def test_the_state_is_private(tmp_path: Path) -> None:
     EngineLock(tmp_path / "state" / "lock").release()
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_full_disk_is_no_reason_not_to_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    lock = EngineLock(tmp_path / "lock")
+    with pytest.raises(DatabaseLocked):
+        EngineLock(tmp_path / "lock")
+    lock.release()

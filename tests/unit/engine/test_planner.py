@@ -146,3 +146,18 @@ def test_a_reload_that_fails_midway_leaves_no_source_open(root: Path, monkeypatc
         append(root, 10, 12)
         until(engine, "SELECT count(*) FROM orders", [("12",)])
     assert kept in closed
+
+
+def test_the_catalog_tells_since_which_commit_a_definition_is_in_force(root: Path) -> None:
+    with running(root, ORDERS + COUNTED) as engine:
+        until(engine, "SELECT count(*) FROM orders", [("10",)])
+        assert ask(engine, "SELECT name, commit FROM workbench.catalog ORDER BY name") == [("counted", "0"), ("orders", "0")]
+        append(root, 10, 12)
+        until(engine, "SELECT count(*) FROM orders", [("12",)])
+        newest = str(engine.snapshot().commit)
+        judged = ORDERS.replace("VARCHAR)", "VARCHAR, CONSTRAINT c EXPECT (id >= 0) ON VIOLATION DROP ROW)")
+        (root / "pipelines" / "a.sql").write_text(judged + COUNTED)
+        engine.reload()
+        assert ask(engine, "SELECT name, commit FROM workbench.catalog ORDER BY name") == [("counted", "0"), ("orders", newest)]
+    with running(root, judged + COUNTED) as engine:
+        assert ask(engine, "SELECT name, commit FROM workbench.catalog ORDER BY name") == [("counted", "0"), ("orders", newest)]

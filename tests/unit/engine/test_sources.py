@@ -79,6 +79,21 @@ def piped(data: bytes) -> int:
     return reading
 
 
+def test_a_sample_that_could_not_begin_is_asked_for_again(project: Project, address: ReadSocket) -> None:
+    sources = Sources(project, clock=Clock())
+    project.state.mkdir()
+    in_the_way = project.state / "received"
+    in_the_way.write_text("")
+    for _ in range(2):
+        with pytest.raises(SourceError):
+            sources.sample("t", address)
+    in_the_way.unlink()
+    assert sources.sample("t", address) is None
+    send(address, b'{"a":1}\n')
+    assert wait_until(lambda: sources.sample("t", address))[0] == b'{"a":1}\n'
+    sources.close()
+
+
 def test_tables_that_read_one_address_share_what_is_received(project: Project, address: ReadSocket, buffer: ChunkBuffer) -> None:
     woken = threading.Event()
     sources = Sources(project, wake=woken.set)
@@ -99,6 +114,39 @@ def test_one_address_is_not_received_in_two_ways(project: Project, address: Read
     with pytest.raises(SourceError, match="do not say the same"):
         sources.open("b", ReadSocket(address.url, "json", framing="nul"), (), ())
     one.close()
+
+
+def test_csv_over_a_socket_is_cut_by_its_quotes_once_a_table_reads_it_so(
+    project: Project, address: ReadSocket, buffer: ChunkBuffer
+) -> None:
+    sources = Sources(project, clock=Clock())
+    assert sources.sample("a", address) is None  # its format is not known yet
+    csv = ReadSocket(address.url, "csv", options=(("header", "false"),))
+    one = sources.open("a", csv, (("header", "false"), ("delimiter", ";")), ())
+    sources.settle()
+    send(address, b'"x\ny";4\n5;6\n')
+    wait_until(lambda: one.lag().rows == 2, "the records")
+    raw = wait_until(lambda: one.read(buffer))
+    assert raw.starts is not None
+    assert (raw.offset.line, raw.starts.tolist()) == (2, [0, 8, 12])
+    one.close()
+    sources.close()
+
+
+def test_tables_over_one_socket_agree_where_records_end(project: Project, address: ReadSocket) -> None:
+    sources = Sources(project)
+    csv = ReadSocket(address.url, "csv", options=(("header", "false"),))
+    plain = ReadSocket(address.url, "csv", options=(("header", "false"), ("quote", "")))
+    sources.expect([("a", csv), ("b", address), ("c", plain)])
+    one = sources.open("a", csv, csv.options, ())
+    for name, spec in (("b", address), ("c", plain)):
+        with pytest.raises(SourceError, match="do not agree where a record ends"):
+            sources.open(name, spec, spec.options, ())
+    one.close()
+    sources.expect([("b", address), ("c", plain)])
+    for name, spec in (("b", address), ("c", plain)):
+        sources.open(name, spec, spec.options, ()).close()
+    sources.close()
 
 
 def test_a_sample_receives_until_nobody_asks_and_loses_nothing(project: Project, address: ReadSocket, buffer: ChunkBuffer) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tests.language import graph_of
 from workbench.jobs.triggers import AT_MOST_EVERY, Triggers
 from workbench.language.definitions import MaterializedView
-from workbench.language.project import load
 
 SQL = """
 CREATE STREAMING TABLE orders (id BIGINT) AS SELECT * FROM STREAM read_files('a.ndjson', format => 'json');
@@ -15,7 +15,7 @@ CREATE MATERIALIZED VIEW b TRIGGER ON UPDATE AT MOST EVERY INTERVAL 10 SECONDS A
 CREATE MATERIALIZED VIEW c TRIGGER ON UPDATE AS SELECT * FROM sums;
 CREATE MATERIALIZED VIEW by_hand AS SELECT * FROM orders;
 """
-GRAPH = load({"a.sql": SQL}).checked()
+GRAPH = graph_of({"a.sql": SQL})
 
 
 def due(triggers: Triggers, now: float, force: bool = False) -> dict[str, str]:
