@@ -147,7 +147,7 @@ class WorkbenchApp(App[ExitChoice]):
             if notice.id not in self._said:
                 self._said.add(notice.id)
                 if not first and notice.kind in {"warning", "error"}:
-                    self.main.footer.say(notice.text, notice.kind)
+                    self.main.footer.say(notice.text, notice.kind, whole=False)  # the notices have it whole
         self._said.add(-1)
 
     # Keys

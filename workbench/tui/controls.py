@@ -8,6 +8,7 @@ from textual.screen import Screen
 
 from workbench.errors import PlanOutdated, WorkbenchError
 from workbench.protocol import Action, DriftStatus
+from workbench.tui.copying import value
 from workbench.tui.link import Link
 from workbench.tui.numbers import clock, count
 from workbench.tui.questions import plan_sheet
@@ -15,6 +16,8 @@ from workbench.tui.sheets.asking import AskSheet, Example
 from workbench.tui.target import Target, limit_target, rewind_target
 from workbench.tui.widgets.streams import address
 
+SOON = 1.0
+"""Seconds that an example is waited for."""
 CHANGED = "it changed since it was shown, look again"
 
 
@@ -40,7 +43,7 @@ class Controls:
             return
         stream = chosen.name
         if action == "rewind":
-            target = await self._screen.app.push_screen_wait(self._ask_place(stream))
+            target = await self._screen.app.push_screen_wait(self._ask_place(stream, await self._a_file(stream)))
             if target is not None:
                 await self._plan(stream, action, f"Rewind {stream} to {target.words}?", target)
         elif action == "limit":
@@ -63,11 +66,15 @@ class Controls:
             self._say("Every field has its column.", "info")
             return
         question = f"Add the column {drift.field} {drift.type} to {drift.stream}?"
+        why_not = "this cannot be done"
         if drift.kind == "retyped":
-            question = f"Make the column {drift.field} of {drift.stream} {drift.type}?"
-        await self._plan(drift.stream, "column", question, Target({"field": drift.field}, ""))
+            question = f"{drift.field} of {drift.stream} comes as {drift.type}"
+            why_not = "its column stays as it is; what can be done:"
+        await self._plan(drift.stream, "column", question, Target({"field": drift.field}, ""), why_not=why_not)
 
-    async def _plan(self, stream: str, action: Action, question: str, target: Target, note: str = "") -> None:
+    async def _plan(
+        self, stream: str, action: Action, question: str, target: Target, note: str = "", why_not: str = "this cannot be done"
+    ) -> None:
         outdated = False
         while True:
             engine = self._link.engine
@@ -77,7 +84,7 @@ class Controls:
             try:
                 plan = await engine.plan_control(stream, action, **target.arguments)
                 answer = await self._screen.app.push_screen_wait(
-                    plan_sheet(self._link.picture, question, plan, CHANGED if outdated else note, outdated)
+                    plan_sheet(self._link.picture, question, plan, CHANGED if outdated else note, outdated, why_not)
                 )
                 if answer != "do":
                     return
@@ -92,18 +99,35 @@ class Controls:
                 self._say(str(error), "error")
                 return
 
-    def _ask_place(self, stream: str) -> AskSheet:
+    async def _a_file(self, stream: str) -> str:
+        """A file of the stream to show how a place in one is written: what its source names, or one that it has read; empty when
+        it reads no files."""
+        chosen, engine = self._link.picture.chosen, self._link.engine
+        if chosen is None or not chosen.flows:
+            return "FILE"
+        sources = [address(f) for f in chosen.flows if f.source.startswith("read_files ")]
+        if not sources or engine is None or "*" not in "".join(sources):
+            return sources[0] if sources else ""
+        sql = f"SELECT file FROM workbench.offsets WHERE stream = {value(stream)} AND file <> '' ORDER BY line DESC, file LIMIT 1"
+        try:
+            query = await engine.submit(sql)
+            query = await engine.query(query.id, SOON)
+            page = await engine.page(query.id, 0, 1) if query.state == "done" else None
+            await engine.close_query(query.id)
+        except (WorkbenchError, OSError):
+            return "FILE"
+        return (page.rows[0][0] if page is not None and page.rows else None) or "FILE"
+
+    def _ask_place(self, stream: str, file: str) -> AskSheet:
         picture = self._link.picture
         now, zone = picture.clock(), picture.zone
         commit = picture.snapshot.commit if picture.snapshot is not None else 0
-        sources = [address(f) for f in picture.chosen.flows] if picture.chosen is not None else []
-        file = next((source for source in sources if "://" not in source and "*" not in source), "FILE")
         examples: tuple[Example, ...] = (
             ("beginning", "everything that its sources still have"),
-            (f"commit {max(0, commit - 100)}", f"as it was after that commit; the newest is {count(commit)}"),
+            (f"commit {max(1, commit - 100)}", f"as it was after that commit; the newest is {count(commit)}"),
             (clock(now - 1_800, zone)[:5], "as it was then; also 21 Nov 09:00, 2026-11-21"),
             ("10 min ago", "also 30 s ago, 2 h ago, 1 d ago"),
-            (f"{file}:0", "from a byte of a file; FILE:row 12 from a row"),
+            *(((f"{file}:0", "from a byte of a file; FILE:row 12 from a row"),) if file else ()),
         )
         note = "what it would do is shown first"
         return AskSheet(picture, f"Rewind {stream} to", lambda text: rewind_target(text, now, zone), note=note, examples=examples)

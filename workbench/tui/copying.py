@@ -53,6 +53,11 @@ def jobs_sql(run: RunStatus | None) -> str:
     return f"SELECT * FROM workbench.job_runs{where};"
 
 
+def kept_sql(rule: RuleStatus) -> str:
+    """Rows that broke a rule and were kept in their table, the latest first."""
+    return f"SELECT * FROM {name(rule.stream)}\nWHERE list_contains(_violations, {value(rule.rule)}) ORDER BY _commit DESC LIMIT 1000;"
+
+
 def failures_sql(rule: RuleStatus | None) -> str:
     if rule is None:
         return "SELECT * FROM workbench.quarantine;"

@@ -88,8 +88,9 @@ STREAM_STATES: Mapping[str, tuple[str, str]] = {
     "FAIL": ("fail", "fail"),
     "WAIT": ("wait", "muted"),
     "DONE": ("done", "muted"),
+    "GONE": ("none", "muted"),
 }
-"""(glyph, colour) by name, for each state of a stream."""
+"""(glyph, colour) by name, for each state of a stream; GONE is what a screen says whose engine is."""
 
 RUN_STATES: Mapping[str, tuple[str, str]] = {
     "running": ("job", "alive"),

@@ -150,6 +150,15 @@ class Line:
         self.x += other.cells
         return self
 
+    def faded(self) -> Line:
+        """The whole line in one quiet colour: what it says is no longer so."""
+        quiet = self.palette.muted
+        self.segments = [
+            Segment(text, ink(quiet, style.bgcolor.name if style is not None and style.bgcolor is not None else self.ground))
+            for text, style, _ in self.segments
+        ]
+        return self
+
     def strip(self) -> Strip:
         """The finished line, exactly as wide as asked for."""
         if self.x < self.cells:

@@ -17,6 +17,8 @@ class Live(Widget):
     """A widget of lines. `frame` compares what `build` gives with what is on the screen and repaints the difference."""
 
     DEFAULT_CSS = "Live { height: 1fr; }"
+    fades = False
+    """What is under its title looks old once the engine is gone."""
 
     def __init__(self, picture: Picture, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -48,7 +50,10 @@ class Live(Widget):
         cells, rows = self.size
         if not cells or not rows or not self.display:
             return 0
-        new = [line.strip() for line in self.build(cells)[:rows]]
+        lines = self.build(cells)[:rows]
+        if self.fades and self.picture.stale:
+            lines = lines[:1] + [line.faded() for line in lines[1:]]
+        new = [line.strip() for line in lines]
         old, self._strips = self._strips, new
         dirty = [Region(0, y, cells, 1) for y in range(max(len(old), len(new))) if y >= len(old) or y >= len(new) or old[y] != new[y]]
         if dirty:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
 
-from workbench.protocol import DriftStatus, Hello, RunStatus, Snapshot, StatePage, StreamStatus, Tail, ViewStatus
+from workbench.protocol import DriftStatus, Hello, RunStatus, Snapshot, StatePage, StreamState, StreamStatus, Tail, ViewStatus
 from workbench.tui.drift import drift_key
 from workbench.tui.look import Look
 
@@ -97,6 +97,15 @@ class Picture:
         if self.snapshot is None:
             return None
         return next((s for s in self.snapshot.streams if s.name == self.stream), None)
+
+    @property
+    def stale(self) -> bool:
+        """What is shown is from before the engine went: nothing of it is true of now."""
+        return self.connection == "lost" and self.snapshot is not None
+
+    def word(self, state: StreamState) -> str:
+        """A stream's state, as far as it is known."""
+        return "GONE" if self.stale else state
 
     @property
     def view_status(self) -> ViewStatus | None:

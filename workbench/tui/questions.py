@@ -46,13 +46,15 @@ def quit_sheet(picture: Picture) -> Sheet:
     )
 
 
-def plan_sheet(picture: Picture, question: str, plan: ControlPlan, note: str = "", alarming: bool = False) -> Sheet:
+def plan_sheet(
+    picture: Picture, question: str, plan: ControlPlan, note: str = "", alarming: bool = False, why_not: str = "this cannot be done"
+) -> Sheet:
     """What a command would do, in the engine's own sentences; one that cannot be done, or is, has no key to do it."""
     says = [Words("")] + [Words(f"{picture.look.glyphs.skipped} {sentence}", hang=2) for sentence in plan.says]
     if plan.already:
         return Sheet(picture, question, note="there is nothing to do", body=says)
     if not plan.possible:
-        return Sheet(picture, question, note="this cannot be done", alarming=True, body=says)
+        return Sheet(picture, question, note=why_not, alarming=True, body=says)
     key, word = DOINGS[plan.action]
     answers = (Answer("esc", "leave it as it is", "", "stay"), Answer(key, word, "", "do"))
     return Sheet(picture, question, note=note, alarming=alarming, body=says, answers=answers)
@@ -81,6 +83,8 @@ def problems_sheet(picture: Picture, problems: Sequence[ProblemStatus], drifts: 
     for drift in drifts:
         body.append(Words(f"{drift.stream}: {drift_text(drift)}, {ago(drift.at, picture.clock(), picture.zone)}", "late"))
         body.append(Words(f"  {visible(drift.sample)}", "muted"))
+        if drift.kind == "retyped" and not drift.addable:
+            body.append(Words("  A column keeps its type: these records are rejected by the rule _type, which Failures shows.", "muted"))
         if drift.addable and len(answers) < MOST:
             word = f"add {drift.field}" if drift.kind == "new" else f"change {drift.field}"
             consequence = f"to {drift.stream} as {drift.type}, shown first"

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from workbench.moments import CLOCK, moment
+from workbench.moments import CLOCK, moment, speed
 from workbench.tui.engine_api import Argument
 from workbench.tui.numbers import stamp
 
-SIZES = {"": 1, "k": 1_000, "m": 1_000_000}
 COMMIT = re.compile(r"(?:commit\s*|#)?(\d[\d,_]*)", re.IGNORECASE)
 OFFSET = re.compile(r"(.+):\s*((?:row|line)\s+)?(\d[\d,_]*)", re.IGNORECASE)
-SPEED = re.compile(r"(\d[\d,_]*(?:\.\d+)?)\s*([km]?)(?:\s*(?:rows)?\s*/\s*s(?:ec)?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,9 @@ def limit_target(text: str) -> Target:
     Raises:
         ValueError: it is no speed; the message says so to a person.
     """
-    text = " ".join(text.split())
-    if text.lower() in {"none", "off", "no", "no limit"}:
+    rows = speed(text)
+    if rows is None:
         return Target({"rows": None}, "no limit")
-    found = SPEED.fullmatch(text)
-    if found is None:
-        raise ValueError("not a number of rows a second" if text else "")
-    rows = float(re.sub("[,_]", "", found[1])) * SIZES[found[2].lower()]
-    if rows <= 0:
-        raise ValueError("a limit of nothing would be a pause")
     return Target({"rows": rows}, f"{rows:,.0f} rows/s" if rows >= 10 else f"{rows:g} rows/s")
 
 

@@ -224,7 +224,7 @@ async def test_v_in_the_zoom_chooses_the_state_that_w_means() -> None:
 async def test_a_state_without_event_time_has_no_late_rows_and_says_so() -> None:
     async with staged(engine=FakeEngine(flowing())) as stage:
         await stage.press("z", "v", "L")
-        await stage.shows("revenue_by_country has no event time: no row of it is late.")
+        await stage.shows("revenue_by_country has no event time: no row of it is late; v goes on to")
         assert not stage.engine.asked("submit")
 
 

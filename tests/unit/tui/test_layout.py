@@ -79,7 +79,7 @@ def test_columns_of_zoomed_streams_drop_in_order_and_never_what_says_how_far_beh
         order += [name for name in now if before[name] and not now[name]]
         before = now
     assert order == ["spark", "queue", "rejected", "unread", "left", "slow"]
-    assert all(zoom_columns(120).values())
+    assert [name for name, cells in zoom_columns(120).items() if not cells] == ["lost"]
     assert [name for name, cells in zoom_columns(80).items() if cells] == ["slow", "left", "unread"]
 
 
@@ -92,6 +92,14 @@ def test_columns_of_streams_drop_in_order() -> None:
         before = now
     assert order == ["spark", "queue", "rejected", "rows"]
     assert columns(77)["spark"] == 14
+
+
+def test_lost_rows_have_a_column_before_all_others() -> None:
+    assert columns(80)["lost"] == zoom_columns(120)["lost"] == 0
+    for cells in (77, 80, 60):
+        assert columns(cells, True)["lost"]
+        assert zoom_columns(cells, True)["lost"]
+    assert columns(77, True)["spark"] == 8
 
 
 def test_every_zoom_of_every_pane_has_a_layout() -> None:

@@ -15,6 +15,8 @@ from workbench.tui.widgets.failures import rules_of
 
 LIMIT = 200
 NARROW = 100
+ROWS = 45
+"""Cells of the list of rows, at least, beside one of them."""
 
 
 class FailureZoom(Vertical):
@@ -50,7 +52,7 @@ class FailureZoom(Vertical):
         self.records.display = not narrow or self._level == 1
         self.one.display = not narrow or self._level == 2
         self.rules.styles.height = "1fr" if narrow else min(count + 3, max(5, height // 3))
-        self.records.styles.width = "1fr" if narrow else 45
+        self.records.styles.width = "1fr" if narrow else max(ROWS, width * 9 // 20)
         self.records.styles.margin = (0, 0, 0, 0) if narrow else (0, 2, 0, 0)
 
     def enter(self, rule: str = "", record: int | None = None) -> None:
@@ -120,13 +122,16 @@ class FailureZoom(Vertical):
                 if wanted:
                     rule = wanted[0]
                     self.rules.row = self._link.picture.rule_key(rule.stream, rule.rule)
-            if rule is not None:
-                page = await engine.quarantine(rule.stream, rule.rule, 0, LIMIT)
+            page = await engine.quarantine(rule.stream, rule.rule, 0, LIMIT) if rule is not None else None
+            chosen = record if record is not None else (page.rows[0].id if page is not None and page.rows else None)
+            one = await engine.quarantine_detail(chosen) if chosen is not None else None
+            if rule is not None and page is not None:
                 self.records.marks = rule.action == "mark"
-                self.records.rule, self.records.records, self.records.total = rule.rule, page.rows, page.total
-                self.records.row = str(record) if record is not None else (str(page.rows[0].id) if page.rows else "")
-                record = record if record is not None else (page.rows[0].id if page.rows else None)
-            self.one.show(await engine.quarantine_detail(record) if record is not None else None)
+                self.records.kept = max(0, rule.total - page.total) if self.records.marks else 0
+                self.records.rule, self.records.stream = rule.rule, rule.stream
+                self.records.records, self.records.total = page.rows, page.total
+                self.records.row = str(chosen) if chosen is not None else ""
+            self.one.show(one)
         except (WorkbenchError, OSError) as error:
             self.one.show(None, str(error))
         self.frame()

@@ -35,6 +35,7 @@ from workbench.tui.widgets.small import TooSmall
 from workbench.tui.widgets.stream_zoom import StreamZoom
 from workbench.tui.widgets.streams import lines_of
 from workbench.tui.widgets.strips import Strips
+from workbench.tui.widgets.told import Told
 
 FIRST = {"1": "streams", "2": "jobs", "3": "failures", "4": "editor"}
 EACH_SECOND = 1.0
@@ -45,7 +46,7 @@ class MainScreen(Screen[None]):
     """Four panes, or one and three strips, or one sentence. Questions are asked by the app."""
 
     DEFAULT_CSS = """
-    MainScreen { layout: vertical; overflow: hidden hidden; }
+    MainScreen { layout: vertical; overflow: hidden hidden; layers: panes above; }
     MainScreen #top { height: 1fr; }
     MainScreen #right { width: 40; margin: 0 1 0 2; }
     """
@@ -80,6 +81,7 @@ class MainScreen(Screen[None]):
         self.header, self.band, self.footer = Header(link.picture), ProblemBand(link.picture), Footer(link.picture)
         self.strips = Strips(link.picture, self.sql.desk, lambda: self.pane)
         self.prompt, self.small = Prompt(link.picture), TooSmall(link.picture)
+        self.told = self.footer.told = Told(link.picture)
         self.controls = Controls(self, link, self.footer.say)
         self.pane = "1"
         self._shape: tuple[object, ...] = ()
@@ -101,6 +103,7 @@ class MainScreen(Screen[None]):
         yield self.strips
         yield self.footer
         yield self.prompt
+        yield self.told
 
     def on_mount(self) -> None:
         self.lay_out(self.app.size.width, self.app.size.height)
@@ -151,6 +154,7 @@ class MainScreen(Screen[None]):
         """Once a second: clock, ages, toasts, live results."""
         self.header.frame()
         self.footer.frame()
+        self.told.frame()
         self.jobs.frame()
         if self.picture.snapshot is not None:
             self.sql.desk.beat(self.picture.snapshot.commit)
@@ -161,7 +165,7 @@ class MainScreen(Screen[None]):
         self.styles.background = self.picture.look.palette.ground
         for pane in (
             *(self.header, self.band, self.streams, self.jobs, self.failures, self.sql),
-            *(self.stream_zoom, self.job_zoom, self.failure_zoom, self.strips, self.footer, self.small),
+            *(self.stream_zoom, self.job_zoom, self.failure_zoom, self.strips, self.footer, self.told, self.small),
         ):
             pane.redraw()
 
@@ -293,6 +297,15 @@ class MainScreen(Screen[None]):
             self.sql.look_at(copying.VIEW_QUESTIONS[what](self.picture.view))
         else:
             self.footer.say("This stream has no running state.", "warning")
+
+    def action_kept_rows(self) -> None:
+        """Rows that broke the rule under the cursor and are in their table, as SQL in a tab of its own."""
+        rule = self.failure_zoom.rules.current
+        if rule is None or rule.action != "mark":
+            self.footer.say("This rule keeps no rows: all that broke it are in quarantine.", "warning")
+        else:
+            self.show_pane("4")
+            self.sql.look_at(copying.kept_sql(rule))
 
     def action_filter(self) -> None:
         name = {"1": "tail", "2": "jobs", "3": "failures"}.get(self.pane)

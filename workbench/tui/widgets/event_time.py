@@ -25,10 +25,15 @@ def missing(picture: Picture, what: str) -> str:
     shown = next((view for view in views if view.name == picture.view), None)
     if shown is None or shown.kind in WINDOWED:
         return ""
+    others = [view for view in views if view.stream == shown.stream and (view.kind in WINDOWED or view.late)]
     if what == "windows":
-        others = [view.name for view in views if view.stream == shown.stream and view.kind in WINDOWED]
-        return f"{shown.name} has no windows{f'; v goes on to {others[0]}, which has' if others else ''}."
-    return f"{shown.name} has no event time: no row of it is late." if shown.kind == "groups" and not shown.late else ""
+        windowed = [view.name for view in others if view.kind in WINDOWED]
+        return f"{shown.name} has no windows{f'; v goes on to {windowed[0]}, which has' if windowed else ''}."
+    if shown.kind != "groups" or shown.late:
+        return ""
+    most = max(others, key=lambda view: view.late, default=None)
+    on = f"; v goes on to {most.name}, which has {f'{count(most.late)} such' if most.late else 'event time'}" if most is not None else ""
+    return f"{shown.name} has no event time: no row of it is late{on}."
 
 
 def title_parts(pane: Live, view: ViewStatus) -> list[Part]:

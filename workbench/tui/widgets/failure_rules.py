@@ -24,6 +24,7 @@ class FailureRules(Listing):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "in"),
         Binding("slash", "screen.filter", "filter"),
+        Binding("s", "screen.kept_rows", "kept rows in SQL", show=False),
     ]
 
     def rows(self) -> Sequence[str]:

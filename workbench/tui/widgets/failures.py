@@ -37,6 +37,7 @@ class Failures(Listing):
     """By rule: sparkline, count of the last five minutes, NEW, stream; drops the last line, sparkline, stream."""
 
     above = 1
+    fades = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),
         Binding("slash", "screen.filter", "filter"),

@@ -10,9 +10,12 @@ from workbench.tui.keys import nearest_first, short
 from workbench.tui.line import Line
 from workbench.tui.live import Live
 from workbench.tui.text import cut, visible, width
+from workbench.tui.widgets.told import Told
 
 TOAST = 4.0
 """Seconds."""
+KEPT = 14
+"""Cells that a toast leaves."""
 
 
 class Footer(Live):
@@ -23,12 +26,20 @@ class Footer(Live):
     toast = ""
     kind = "info"
     until = 0.0
+    told: Told | None = None
+    """Where a message goes that does not fit here; without it, it is cut."""
     first: Sequence[tuple[str, str]] = ()
     """Keys and words that come before those of the bindings."""
 
-    def say(self, text: str, kind: str = "info") -> None:
-        """Shows a toast; a message and its hint stand on one line."""
-        self.toast, self.kind, self.until = "  ".join(part.strip() for part in text.splitlines()), kind, self.picture.clock() + TOAST
+    def say(self, text: str, kind: str = "info", *, whole: bool = True) -> None:
+        """Shows a toast; a message and its hint stand on one line. One that does not fit stands above, all of it (`whole`)."""
+        toast = "  ".join(part.strip() for part in text.splitlines())
+        self.toast, self.kind, self.until = toast, kind, self.picture.clock() + TOAST
+        if self.told is not None:
+            self.told.hide()
+            if whole and width(visible(toast)) > self.app.size.width - KEPT:
+                self.toast = ""
+                self.told.show(toast, kind, TOAST)
         self.frame()
 
     def build(self, cells: int) -> list[Line]:
@@ -36,7 +47,7 @@ class Footer(Live):
         line = self.line(cells, p.band).gap()
         if self.toast and self.picture.clock() < self.until:
             glyph, colour = {"info": (g.done, p.alive), "warning": (g.late, p.late)}.get(self.kind, (g.fail, p.fail))
-            line.put(f"{glyph} ", colour, bold=True).put(cut(visible(self.toast), cells - 14, g.ellipsis), p.bright).gap(3)
+            line.put(f"{glyph} ", colour, bold=True).put(cut(visible(self.toast), cells - KEPT, g.ellipsis), p.bright).gap(3)
         pairs = self.first or [(short(binding), binding.description) for binding in self._bindings_here()]
         for key, word in pairs:
             if line.x + width(key) + width(word) + 1 > cells - 8:

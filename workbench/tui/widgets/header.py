@@ -9,6 +9,7 @@ from workbench.tui.line import Line
 from workbench.tui.live import Live
 from workbench.tui.numbers import clock, count, rate
 from workbench.tui.text import cut_middle, width
+from workbench.tui.widgets.streams import lost
 
 UI_LATE = 50.0
 """Milliseconds of delay from which the screen calls itself late."""
@@ -54,7 +55,7 @@ class Header(Live):
         """By the word of each: its sign, its number and the word."""
         p, g = self.palette, self.look.glyphs
         states = [s.state for s in snapshot.streams]
-        rejected = sum(s.rejected_recently for s in snapshot.streams)
+        rejected = sum(s.rejected for s in snapshot.streams)
         out: dict[str, Line] = {}
         pieces = [
             (g.run, states.count("RUN"), "live", p.alive, True),
@@ -64,7 +65,7 @@ class Header(Live):
             (g.fail, states.count("FAIL"), "failed", p.fail, False),
             (g.wait, states.count("WAIT"), "waiting", p.muted, False),
             (g.fail, rejected, "rejected", p.fail, True),
-            (g.fail, sum(f.dropped for s in snapshot.streams for f in s.flows), "lost", p.fail, False),
+            (g.fail, sum(lost(s) for s in snapshot.streams), "lost", p.fail, False),
         ]
         for glyph, number, word, colour, always in pieces:
             if not (number or always):

@@ -24,6 +24,7 @@ class JobZoom(Listing):
     """History: height = time; failed, cancelled and running ones keep their signs. `usual` is the median of the done ones."""
 
     above = 2
+    fades = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "", show=False),
         Binding("slash", "screen.filter", "filter"),

@@ -22,6 +22,7 @@ class Jobs(Listing):
     """One line a run: glyph, number, name, then progress and time left, the error, or how long it took and when."""
 
     above = 1
+    fades = True
     DEFAULT_CSS = "Jobs { height: 11; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),
@@ -59,6 +60,8 @@ class Jobs(Listing):
             if number := sum(1 for s in states if s == state):
                 parts += [Part(f"{'  ' if parts else ''}{self.look.glyph(glyph)} ", self.look.colour(colour))]
                 parts += [Part(str(number), p.bright if loud else p.text, loud)]
+        if self.picture.stale:
+            parts = [Part(part.text, p.muted) for part in parts]
         if wanted := self.picture.filters.get("jobs"):
             parts.append(Part(f"   /{wanted}", p.here))
         return parts

@@ -26,6 +26,7 @@ class StatePane(Listing):
     """Keys, numbers, growth since the last look, a bar of the amount; drops bar, later numbers, the size of the growth."""
 
     above = 2
+    fades = True
     DEFAULT_CSS = "StatePane { height: 6; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),

@@ -14,7 +14,7 @@ from workbench.tui.numbers import count, duration, rate, size, stamp
 from workbench.tui.text import cut_middle, visible
 from workbench.tui.title import Part, flowing, title
 from workbench.tui.widgets.event_time import WIDE, table
-from workbench.tui.widgets.streams import address, trouble
+from workbench.tui.widgets.streams import CALM, address, trouble
 
 LABEL = 8
 
@@ -41,8 +41,9 @@ def detail_lines(
 
 def _title(pane: Live, cells: int, s: StreamStatus) -> Line:
     p = pane.palette
-    glyph, colour = STREAM_STATES[s.state]
-    parts = [Part(f"{pane.look.glyph(glyph)} {s.state}", pane.look.colour(colour), True)]
+    word = pane.picture.word(s.state)
+    glyph, colour = STREAM_STATES[word]
+    parts = [Part(f"{pane.look.glyph(glyph)} {word}", pane.look.colour(colour), True)]
     if s.detail:
         parts.append(Part(f"  {s.detail}", p.fail if s.state == "FAIL" else p.muted))
     right = [Part("commit ", p.faint), Part(count(s.commit), p.muted)]
@@ -100,11 +101,12 @@ def _flows(pane: Live, cells: int, flows: Sequence[FlowStatus]) -> list[Line]:
 
 def _flow(pane: Live, cells: int, f: FlowStatus, wide: bool, holds: bool) -> Line:
     p, late, line = pane.palette, f.state == "LAG", pane.line(cells)
-    glyph, name = STREAM_STATES[f.state]
-    colour, calm = pane.look.colour(name), f.state in {"RUN", "DONE", "WAIT"}
+    word = pane.picture.word(f.state)
+    glyph, name = STREAM_STATES[word]
+    colour, calm = pane.look.colour(name), word in CALM
     line.gap(2).left(f.name, 17, p.text).gap()
-    line.put(f"{pane.look.glyph(glyph)} ", colour).left(f.state, 6, p.muted if calm else colour, bold=not calm)
-    line.right(rate(f.rate), 7, p.bright if f.rate >= 0.5 else p.faint)
+    line.put(f"{pane.look.glyph(glyph)} ", colour).left(word, 6, p.muted if calm else colour, bold=not calm)
+    line.right(pane.look.glyphs.dash if pane.picture.stale else rate(f.rate), 7, p.bright if f.rate >= 0.5 else p.faint)
     number, unit = duration(f.lag_seconds)
     line.right(number, 6, p.late if late else p.text, bold=late).gap().left(unit, 3, p.muted)
     line.right(rate(f.lag_rows), 7, p.late if late else p.muted if f.lag_rows else p.faint)

@@ -9,12 +9,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from workbench.protocol import StreamStatus
-from workbench.tui.glyphs import STREAM_STATES
 from workbench.tui.line import Line
-from workbench.tui.numbers import duration, rate, size
+from workbench.tui.numbers import duration, size
 from workbench.tui.title import Part, keys, title
 from workbench.tui.widgets.stream_detail import detail_lines
-from workbench.tui.widgets.streams import Streams
+from workbench.tui.widgets.streams import LOST, REJECTED, Streams, lost
 
 NAME, STATE, RATE, BEHIND, ROWS = 16, 8, 7, 9, 8
 FIXED = 2 + NAME + STATE + RATE + 1 + BEHIND + ROWS
@@ -64,13 +63,13 @@ class StreamZoom(Streams):
         picture, p = self.picture, self.palette
         figures = picture.figures
         streams = self._lag_of_now(figures.streams if figures is not None else ())
-        parts = [Part(str(len(streams)), p.muted)] if streams else []
+        parts = [Part(str(len(streams)), p.muted), *self._as_of()] if streams else []
         right = keys(self.look, ("enter", "tail"), ("esc", "back"))
         out = [title(self.look, cells, "Streams", key="1", focused=self.has_focus, parts=parts, right=right)]
         if not streams:
             return out + self._empty(cells)
         self.row = picture.stream
-        columns = _columns(cells)
+        columns = _columns(cells, any(lost(s) for s in streams))
         out.append(self._heads(cells, columns))
         out += [self._line(cells, columns, streams[place]) for place in self.window()]
         chosen = next((s for s in streams if s.name == picture.stream), None)
@@ -120,6 +119,8 @@ class StreamZoom(Streams):
             line.gap(2).left("queue", columns["queue"] - 2, faint)
         if columns["rejected"]:
             line.right("rejected", columns["rejected"], faint)
+        if columns["lost"]:
+            line.right("lost", columns["lost"], faint)
         return line
 
     def _line(self, cells: int, columns: Mapping[str, int], s: StreamStatus) -> Line:
@@ -127,8 +128,8 @@ class StreamZoom(Streams):
         chosen = s.name == self.picture.stream
         line = self.mark(self.line(cells, p.select if chosen else None), chosen)
         line.left(s.name, NAME - 1, p.bright if chosen else p.text, bold=chosen).gap()
-        self._state(line, s)
-        line.right(rate(s.rate), RATE, p.bright if s.rate >= 0.5 else p.faint)
+        self._state(line, s.state)
+        line.right(self._rate(s.rate), RATE, p.bright if s.rate >= 0.5 else p.faint)
         if columns["spark"]:
             self._spark(line.gap(2), columns["spark"] - 4, s)
         self._far(line, columns, s)
@@ -141,14 +142,10 @@ class StreamZoom(Streams):
             line.gap(2).thin(s.queue, 6, p.late if late else p.data2, p.faint if chosen else p.rule)
             line.right(f"{s.queue * 100:.0f}%", 5, p.late if late else p.muted if s.queue else p.faint).gap()
         if columns["rejected"]:
-            line.gap(columns["rejected"] - 8)
-            self._rejected(line, s)
+            self._rejected(line.gap(columns["rejected"] - REJECTED), s)
+        if columns["lost"]:
+            self._lost(line, lost(s))
         return line
-
-    def _state(self, line: Line, s: StreamStatus) -> None:
-        glyph, name = STREAM_STATES[s.state]
-        colour, calm = self.look.colour(name), s.state in {"RUN", "DONE", "WAIT"}
-        line.put(f"{self.look.glyph(glyph)} ", colour).left(s.state, STATE - 2, self.palette.muted if calm else colour, bold=not calm)
 
     def _far(self, line: Line, columns: Mapping[str, int], s: StreamStatus) -> None:
         """How far it is behind, and how long that lasts."""
@@ -163,11 +160,12 @@ class StreamZoom(Streams):
             line.right(number, columns["left"] - 4, p.bright).gap().left(unit, 3, p.muted)
 
 
-def _columns(cells: int) -> dict[str, int]:
-    """Which columns fit."""
-    have = dict.fromkeys((name for name, _ in OPTIONAL), 0)
+def _columns(cells: int, losses: bool = False) -> dict[str, int]:
+    """Which columns fit. Args: losses: some rows were lost."""
+    wanted = (("lost", LOST), *OPTIONAL) if losses else OPTIONAL
+    have = dict.fromkeys((name for name, _ in (("lost", LOST), *OPTIONAL)), 0)
     room = cells - FIXED
-    for name, wide in OPTIONAL:
+    for name, wide in wanted:
         if room < wide:
             break
         have[name] = wide

@@ -7,19 +7,21 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from workbench.protocol import FlowStatus, Snapshot, StreamStatus
+from workbench.protocol import FlowStatus, Snapshot, StreamState, StreamStatus
 from workbench.tui.glyphs import STREAM_STATES
 from workbench.tui.line import Line
 from workbench.tui.listing import Listing
 from workbench.tui.messages import Opened
-from workbench.tui.numbers import count, duration, rate, spell, step_above
+from workbench.tui.numbers import clock, count, duration, rate, spell, step_above
 from workbench.tui.picture import Picture
 from workbench.tui.text import cut, cut_middle, visible, wrap_words
 from workbench.tui.title import Part, title
 
 SCALE_HOLDS = 60.0
 """Seconds before a sparkline's scale goes down again; up it goes at once."""
-NAME, STATE, RATE, BEHIND, ROWS, QUEUE, REJECTED = 12, 8, 6, 9, 6, 6, 8
+NAME, STATE, RATE, BEHIND, ROWS, QUEUE, REJECTED, LOST = 12, 8, 6, 9, 6, 6, 8, 6
+LOUD = 50
+"""Rejected rows in five minutes from which their number calls for somebody."""
 FIXED = 2 + NAME + STATE + RATE + 2 + BEHIND
 SLOW = {
     "source": "its source is slow",
@@ -29,6 +31,8 @@ SLOW = {
     "limit": "held by its limit",
 }
 """Who a stream waits for, in words."""
+CALM = {"RUN", "DONE", "WAIT", "GONE"}
+"""States that call for nobody."""
 PART = "\x1f"
 """Between a stream and one of its sources, in the keys of rows."""
 
@@ -36,11 +40,13 @@ PART = "\x1f"
 class Streams(Listing):
     """State, speed, delay, queue and rejected rows of each stream; drops sparkline, queue, rejected, rows when narrow.
 
-    A stream with several sources has each of them below it, as long as all of it fits; the cursor stands on streams only.
+    Rejected and lost are totals, as in SQL; the column of lost rows is there when some were. A stream with several sources has
+    each of them below it, as long as all of it fits; the cursor stands on streams only.
     """
 
     above = 2
     with_sources = True
+    fades = True
     DEFAULT_CSS = "Streams { height: 8; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),
@@ -87,7 +93,7 @@ class Streams(Listing):
         if not streams:
             return out + self._empty(cells)
         self.row = picture.stream
-        columns = _columns(cells)
+        columns = _columns(cells, any(lost(s) for s in streams))
         out.append(self._heads(cells, columns))
         newest = {s.name: s for s in picture.snapshot.streams} if picture.snapshot is not None else {}
         by_name, rows = {s.name: s for s in streams}, self.rows()
@@ -103,14 +109,23 @@ class Streams(Listing):
     def _note(self, streams: Sequence[StreamStatus]) -> list[Part]:
         """The one thing most worth saying: what is lost, who is slow and how long it takes; of the chosen stream if there is any."""
         p, g = self.palette, self.look.glyphs
+        if self.picture.stale:
+            return self._as_of()
         limit = sum(f.limit or 0.0 for s in streams if s.name == self.picture.stream for f in s.flows)
         for s in sorted(streams, key=lambda s: (s.name != self.picture.stream, -s.lag_seconds)):
-            lost, late = sum(f.dropped for f in s.flows), s.state == "LAG"
-            if lost or late:
+            gone, late = lost(s), s.state == "LAG"
+            if gone or late:
                 name = Part(cut(visible(s.name), NAME, g.ellipsis), p.text)
-                parts = [Part(f"  {g.fail} {rate(lost)} lost", p.fail, True)] if lost else []
+                parts = [Part(f"  {g.fail} {rate(gone)} lost", p.fail, True)] if gone else []
                 return [name, *parts, *([Part(f"  {trouble(s)}", p.late)] if late else [])]
         return [Part(f"limit {rate(limit)} rows/s", p.held)] if limit else []
+
+    def _as_of(self) -> list[Part]:
+        """From when the figures are, once the engine is gone."""
+        picture = self.picture
+        if not picture.stale or picture.snapshot is None:
+            return []
+        return [Part(f"  as of {clock(picture.snapshot.at, picture.zone)}, when the engine last answered", self.palette.late)]
 
     def _heads(self, cells: int, columns: dict[str, int]) -> Line:
         faint = self.palette.faint
@@ -123,7 +138,9 @@ class Streams(Listing):
         if columns["queue"]:
             line.gap(2).left("queue", QUEUE, faint)
         if columns["rejected"]:
-            line.right("rejected", REJECTED, faint)
+            line.right("rejected", columns["rejected"], faint)
+        if columns["lost"]:
+            line.right("lost", columns["lost"], faint)
         return line
 
     def _stream(self, cells: int, columns: dict[str, int], s: StreamStatus, now: StreamStatus) -> Line:
@@ -131,13 +148,11 @@ class Streams(Listing):
         chosen = s.name == self.picture.stream
         line = self.mark(self.line(cells, p.select if chosen else None), chosen)
         line.left(s.name, NAME - 1, p.bright if chosen else p.text, bold=chosen).gap()
-        glyph, name = STREAM_STATES[now.state]
-        colour, calm = self.look.colour(name), now.state in {"RUN", "DONE", "WAIT"}
-        line.put(f"{self.look.glyph(glyph)} ", colour).left(now.state, STATE - 2, p.muted if calm else colour, bold=not calm)
+        self._state(line, now.state)
         goes_on = len(now.flows) > 1 and s.rate >= 0.5  # by another of its sources
         if now.detail and now.state in {"FAIL", "WAIT", "STOP"} and not goes_on:
             return self._detail(line, columns, now)
-        line.right(rate(s.rate), RATE, p.bright if s.rate >= 0.5 else p.faint).gap(2)
+        line.right(self._rate(s.rate), RATE, p.bright if s.rate >= 0.5 else p.faint).gap(2)
         if columns["spark"]:
             self._spark(line, columns["spark"], s)
         self._behind(line, now)
@@ -147,6 +162,8 @@ class Streams(Listing):
             self._queue(line.gap(2), now, chosen)
         if columns["rejected"]:
             self._rejected(line, s)
+        if columns["lost"]:
+            self._lost(line, lost(now))
         return line
 
     def _flow(self, cells: int, columns: dict[str, int], f: FlowStatus | None) -> Line:
@@ -155,26 +172,36 @@ class Streams(Listing):
         if f is None:
             return line
         line.gap(3).left(f.name, NAME - 2, p.muted).gap()
-        glyph, name = STREAM_STATES[f.state]
-        colour, calm = self.look.colour(name), f.state in {"RUN", "DONE", "WAIT"}
-        line.put(f"{self.look.glyph(glyph)} ", colour).left(f.state, STATE - 2, p.muted if calm else colour, bold=not calm)
-        line.right(rate(f.rate), RATE, p.text if f.rate >= 0.5 else p.faint).gap(2)
+        self._state(line, f.state)
+        line.right(self._rate(f.rate), RATE, p.text if f.rate >= 0.5 else p.faint).gap(2)
         if spark := columns["spark"]:
-            if f.dropped:
-                line.left(f"{g.fail} {rate(f.dropped)} lost", spark, p.fail, bold=True).gap(2)
-            else:
-                line.left(cut_middle(visible(address(f)), spark, g.ellipsis), spark, p.faint).gap(2)
+            line.left(cut_middle(visible(address(f)), spark, g.ellipsis), spark, p.faint).gap(2)
         self._behind(line, f)
         if columns["rows"]:
             self._unread(line, f)
+        if columns["lost"]:
+            line.gap(columns["queue"] + columns["rejected"])
+            self._lost(line, f.dropped)
         return line
+
+    def _state(self, line: Line, state: StreamState) -> None:
+        word = self.picture.word(state)
+        glyph, name = STREAM_STATES[word]
+        colour, calm = self.look.colour(name), word in CALM
+        line.put(f"{self.look.glyph(glyph)} ", colour).left(word, STATE - 2, self.palette.muted if calm else colour, bold=not calm)
+
+    def _rate(self, rows: float) -> str:
+        """Rows/s; nothing is read once the engine is gone."""
+        return self.look.glyphs.dash if self.picture.stale else rate(rows)
 
     def _detail(self, line: Line, columns: dict[str, int], now: StreamStatus) -> Line:
         p = self.palette
-        room = line.room - (REJECTED if columns["rejected"] else 0)
+        room = line.room - columns["rejected"] - columns["lost"]
         line.left(" " + now.detail, room, p.fail if now.state == "FAIL" else p.muted)
         if columns["rejected"]:
             self._rejected(line, now)
+        if columns["lost"]:
+            self._lost(line, lost(now))
         return line
 
     def _spark(self, line: Line, cells: int, s: StreamStatus) -> None:
@@ -198,7 +225,7 @@ class Streams(Listing):
     def _behind(self, line: Line, s: StreamStatus | FlowStatus) -> None:
         p = self.palette
         late, held = s.state == "LAG", s.state in {"PAUSE", "STOP"}
-        number, unit = duration(s.lag_seconds)
+        number, unit = (self.look.glyphs.dash, "") if self.picture.stale else duration(s.lag_seconds)
         line.right(number, 5, p.late if late else p.held if held else p.text, bold=late).gap()
         line.left(unit, 3, p.late if late else p.muted)
 
@@ -217,8 +244,12 @@ class Streams(Listing):
 
     def _rejected(self, line: Line, s: StreamStatus) -> None:
         p = self.palette
-        recent = s.rejected_recently
-        line.right(count(recent), REJECTED, p.fail if recent > 50 else p.text if recent else p.faint)
+        loud = s.rejected_recently > LOUD
+        number = count(s.rejected) if s.rejected < 1_000_000 else rate(s.rejected)
+        line.right(number, REJECTED, p.fail if loud else p.text if s.rejected else p.faint)
+
+    def _lost(self, line: Line, gone: int) -> None:
+        line.right(rate(gone), LOST, self.palette.fail if gone else self.palette.faint, bold=gone > 0)
 
     def _empty(self, cells: int) -> list[Line]:
         picture, p = self.picture, self.palette
@@ -237,6 +268,11 @@ class Streams(Listing):
         else:
             text = "No streams yet. Write CREATE STREAMING TABLE … AS SELECT * FROM STREAM read_files('data/*.ndjson') into pipelines/."
         return [self.line(cells).gap(2).put(part, p.muted) for part in wrap_words(text, max(20, cells - 4))]
+
+
+def lost(s: StreamStatus) -> int:
+    """Records that were sent to a stream and could not be kept."""
+    return sum(f.dropped for f in s.flows)
 
 
 def lines_of(snapshot: Snapshot | None) -> tuple[int, int]:
@@ -261,11 +297,11 @@ def _keys(s: StreamStatus) -> list[str]:
     return [s.name, *(f"{s.name}{PART}{f.name}" for f in s.flows)] if len(s.flows) > 1 else [s.name]
 
 
-def _columns(cells: int) -> dict[str, int]:
-    """Which columns fit: sparkline, queue, rejected and rows go first, in this order."""
-    have = {"spark": 0, "queue": 0, "rejected": 0, "rows": 0}
+def _columns(cells: int, losses: bool = False) -> dict[str, int]:
+    """Which columns fit: sparkline, queue, rejected and rows go first, in this order; lost rows, where there are any, are last to go."""
+    have = {"spark": 0, "queue": 0, "rejected": 0, "rows": 0, "lost": 0}
     room = cells - FIXED
-    for name, wide in (("rows", ROWS), ("rejected", REJECTED), ("queue", QUEUE + 2)):
+    for name, wide in (*((("lost", LOST),) if losses else ()), ("rows", ROWS), ("rejected", REJECTED), ("queue", QUEUE + 2)):
         if room < wide:
             return have
         have[name] = wide

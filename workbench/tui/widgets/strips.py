@@ -48,6 +48,9 @@ class Strips(Live):
     def _streams(self, line: Line) -> None:
         p, g, figures = self.palette, self.look.glyphs, self.picture.figures
         streams = figures.streams if figures is not None else ()
+        if self.picture.stale:
+            line.put("nothing is read now", p.muted)
+            return
         states = [s.state for s in streams]
         line.put(f"{g.run} ", p.alive).left(str(states.count("RUN")), 3, p.text)
         line.put(f"{g.late} ", p.late).left(str(states.count("LAG")), 3, p.text).gap(5)
@@ -82,7 +85,7 @@ class Strips(Live):
         p, rules = self.palette, rules_of(self.picture)
         recent = sum(r.recent for r in rules)
         line.put(f"{self.look.glyphs.fail} ", p.fail if recent else p.faint)
-        line.left(count(recent), 13, p.bright if recent else p.faint, bold=recent > 0)
+        line.put(count(recent), p.bright if recent else p.faint, bold=recent > 0).put(" in 5 min", p.muted).to(34)
         opened = self.picture.opened
         fresh = next((r for r in rules if r.new and self.picture.rule_key(r.stream, r.rule) not in opened), None)
         worst = fresh or max(rules, key=lambda r: r.recent, default=None)

@@ -24,6 +24,7 @@ GAP = 2
 class TailPane(Listing):
     """Rows oldest first. Moving up stops the following; `G` or `f` follows again."""
 
+    fades = True
     DEFAULT_CSS = "TailPane { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),
@@ -120,6 +121,8 @@ class TailPane(Listing):
         if picture.paused:
             parts = [Part(f"{g.pause} PAUSED", p.held, True), Part(f"  +{count(picture.new_rows)} new", p.bright, True)]
             right = keys(self.look, ("G", "resume"))
+        elif picture.stale:
+            parts, right = [Part(f"{g.none} no longer followed", p.muted)], []
         else:
             parts = [Part(f"{g.run} FOLLOW", p.alive, True)]
             right = [Part("space pause", p.faint)]
