@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.language import graph_of
 from workbench.language.definitions import Column, EventWindow, MaterializedView, RunningState
-from workbench.language.project import load
 from workbench.store import catalog
 from workbench.store.binder import bind
 from workbench.store.catalog import Entry
@@ -58,7 +58,7 @@ class Push:
 
 @cache
 def view_of(query: str, clause: str = "") -> tuple[MaterializedView, RunningState, Entry]:
-    graph = load({"p.sql": f"{TABLE}\nCREATE MATERIALIZED VIEW v {clause} AS {query};"}).checked()
+    graph = graph_of({"p.sql": f"{TABLE}\nCREATE MATERIALIZED VIEW v {clause} AS {query};"})
     view = graph.get("v")
     assert isinstance(view, MaterializedView)
     assert view.running is not None

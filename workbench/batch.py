@@ -45,12 +45,13 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Overlong:
-    """A line that was too long to keep: where it is and how it begins."""
+    """A line that was too long to keep: where it is and how it begins; or (`cut`) a record that its sender did not end: all of it."""
 
     line: int
     offset: int
     length: int
     head: bytes
+    cut: bool = False
 
 
 class ChunkBuffer:
@@ -193,3 +194,5 @@ class Lag:
     """Of a source that is full: the readers, other ones and perhaps this one, that have not committed the oldest of it."""
     drops: bool = False
     """What finds it full is lost (UDP); otherwise senders wait."""
+    trouble: str = ""
+    """Why nothing can come now, in words: what stands in the way is tried again and again (an address in use, an unknown host)."""

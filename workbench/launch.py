@@ -16,7 +16,7 @@ from pathlib import Path
 
 from workbench import __version__
 from workbench.client import EngineClient
-from workbench.config import Project
+from workbench.config import Project, elsewhere
 from workbench.errors import EngineError, EngineUnavailable, UsageError, VersionMismatch
 from workbench.protocol import PROTOCOL, Hello, Reply, from_json
 
@@ -92,12 +92,12 @@ def start_engine(project: Project, flags: Sequence[str] = (), input: int | None 
                 stdin=subprocess.DEVNULL if input is None else input,
                 stdout=log,
                 stderr=log,
-                cwd=project.root,
+                cwd=project.standing,
                 start_new_session=True,
                 close_fds=True,
             )
     except OSError as error:
-        raise EngineUnavailable(f"{error.filename}: {error.strerror}", "Name another folder with --state-dir.") from error
+        raise EngineUnavailable(f"{error.filename}: {error.strerror}", elsewhere(project.state)) from error
     _STARTED.append(process)
     return process
 

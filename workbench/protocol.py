@@ -77,8 +77,9 @@ class StreamStatus:
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
     """One source of a streaming table, now. `held`: bytes received and kept until they are committed (sockets, stdin), of at most
-    `hold_limit`; `dropped`: records that were lost before they could be kept (UDP), some `by_kernel`; `peers`: senders connected now;
-    `limit`: rows/s asked for, None without one; `event_time`: the newest committed, `watermark_idle`: it holds no watermark now.
+    `hold_limit`; `dropped`: records that were lost before they could be kept (UDP), `dropped_by_kernel` of them by the kernel; `peers`:
+    senders connected now; `limit`: rows/s asked for, None without one; `event_time`: the newest committed, `watermark_idle`: it holds no
+    watermark now.
     """
 
     name: str

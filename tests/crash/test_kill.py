@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.commits import STEPS
 from tests.crash.shop import make_project, stored
 from workbench.config import Settings, open_project
 from workbench.engine.engine import Engine
 from workbench.store import inserts
-from workbench.store.commit import STEPS
 
 VICTIM = [sys.executable, "-m", "tests.crash.victim"]
 REPOSITORY = Path(__file__).parents[2]

@@ -171,3 +171,55 @@ def test_a_field_that_a_declared_schema_lacks_is_news_and_one_that_the_select_le
     drifts = wait_until(lambda: bench.engine.snapshot().drifts)
     assert [(drift.kind, drift.field) for drift in drifts] == [("new", "coupon")]
     wait_until(lambda: "new field `coupon`" in bench.notices())
+
+
+@pytest.mark.parametrize(("sql", "way"), [(INFERRED, "_rescued_data, '/_row'"), (DECLARED, "another name in the SELECT")])
+def test_a_field_with_a_name_that_is_given_out_gets_no_column(bench: Bench, sql: str, way: str) -> None:
+    started(bench, sql, {"order_id": 2, "amount": 1.5, "_row": 7})
+    assert [(one.field, one.addable) for one in drifts(bench)] == [("_row", False)]
+    plan = bench.engine.plan_control("orders", "column", {"field": "_row"})
+    assert not plan.possible
+    assert "_row is given out here" in plan.says[0]
+    assert way in plan.says[1]
+
+
+def test_a_second_table_of_an_inferred_one_takes_all_its_columns(bench: Bench) -> None:
+    second = "CREATE STREAMING TABLE second AS SELECT * FROM STREAM orders;\nCREATE MATERIALIZED VIEW third AS SELECT * FROM second;\n"
+    started(bench, INFERRED + second, {"order_id": 2, "amount": 1.5, "coupon": "X"})
+    assert bench.engine.problems == ()
+    bench.until("SELECT order_id, _rescued_data FROM second ORDER BY 1", [("1", None), ("2", '{"coupon":"X"}')])
+    bench.engine.refresh("third")
+    bench.until("SELECT order_id, _rescued_data FROM third ORDER BY 1", [("1", None), ("2", '{"coupon":"X"}')])
+    assert not bench.engine.plan_control("second", "column", {"field": "coupon"}).possible
+    add(bench, "coupon")
+    bench.append({"order_id": 3, "amount": 1.5, "coupon": "Y", "more": 1})
+    bench.until(
+        "SELECT order_id, coupon, _rescued_data FROM orders WHERE order_id > 1 ORDER BY 1", [("2", "X", None), ("3", "Y", '{"more":1}')]
+    )
+    bench.until(
+        "SELECT order_id, coupon, _rescued_data FROM second WHERE order_id > 1 ORDER BY 1",
+        [("2", None, '{"coupon":"X"}'), ("3", "Y", '{"more":1}')],
+    )
+    assert bench.engine.problems == ()
+    assert bench.engine.check_data() == []
+    bench.engine.stop()
+    bench.start()
+    bench.append({"order_id": 4, "amount": 1.5})
+    bench.until("SELECT count(*) FROM second", [("4",)])
+
+
+def test_a_new_field_in_the_first_batch_is_noticed_though_its_first_line_lacks_it(bench: Bench) -> None:
+    bench.append({"order_id": 1, "amount": 1}, {"order_id": 2, "amount": 1, "extra": 5}, {"order_id": 3, "amount": [1], "extra": 5})
+    bench.write(DECLARED)
+    bench.start()
+    arrived(bench, 3)
+    found = [(one.kind, one.field, one.count, one.type) for one in drifts(bench)]
+    assert found == [("new", "extra", 1, "BIGINT"), ("retyped", "amount", 1, "JSON")]
+
+
+def test_a_field_that_the_select_leaves_out_is_not_said_to_be_kept(bench: Bench) -> None:
+    chosen = "CREATE STREAMING TABLE orders AS SELECT order_id, amount FROM STREAM read_files('in/*.ndjson', format => 'json');"
+    started(bench, chosen, {"order_id": 2, "amount": 1, "e2": 5})
+    drifts(bench)
+    wait_until(lambda: "new field `e2` at line 2 has no column and is not stored" in bench.notices())
+    assert "_rescued_data" not in bench.notices()

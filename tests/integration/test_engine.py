@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 from tests.conftest import wait_until
 from tests.integration.bench import Bench
 from workbench.config import Settings, open_files
+from workbench.engine.catalog import Catalog
 from workbench.engine.engine import Engine
 from workbench.errors import DiskFull, PipelineError, StoreError, UsageError
 from workbench.store.commit import Commit, Probe
 from workbench.store.commit import write as durable
 from workbench.store.inserts import Inserts
+from workbench.store.session import Session
 
 ORDERS = """
 CREATE STREAMING TABLE orders (order_id BIGINT NOT NULL, country VARCHAR, amount DOUBLE,
@@ -51,6 +54,27 @@ def test_rows_are_judged_summed_and_stored(bench: Bench) -> None:
     bench.until("SELECT rows_in, accepted, rejected, blank FROM workbench.streams", [("6", "3", "2", "1")])
     assert bench.ask("SELECT rules, line FROM workbench.quarantine ORDER BY line") == [("['positive']", "3"), ("['_malformed']", "4")]
     assert bench.engine.check_data() == []
+
+
+def test_a_start_that_fails_gives_its_addresses_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bench.root / "in.sock"
+    bench.write(f"CREATE STREAMING TABLE t (n BIGINT) AS SELECT * FROM STREAM read_socket('unix://{path}', schema => 'n BIGINT');")
+    reload = Catalog.reload
+
+    def break_down(self: Catalog, session: Session, extra: str = "", anew: frozenset[str] = frozenset()) -> Any:
+        reload(self, session, extra, anew)
+        wait_until(path.exists, "the socket")
+        raise DiskFull("there is no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalog, "reload", break_down)
+        with pytest.raises(DiskFull):
+            bench.start()
+    del bench.engine
+    assert not path.exists()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("receive", "spool"))]
+    bench.start()
+    wait_until(path.exists, "the socket")
 
 
 def test_a_stop_and_a_start_read_on_where_they_were(bench: Bench) -> None:

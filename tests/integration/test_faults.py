@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commits import STEPS
 from tests.conftest import DEADLINE, wait_until
 from tests.crash.world import asked, free_port
 from tests.integration.bench import Bench
@@ -22,7 +23,6 @@ from workbench.connectors.files import FileSource
 from workbench.engine.engine import Engine
 from workbench.engine.summary import Summary
 from workbench.protocol import FlowStatus
-from workbench.store.commit import STEPS
 
 FILES = "CREATE STREAMING TABLE t (n BIGINT NOT NULL) AS SELECT * FROM STREAM read_files('in/*.ndjson', format => 'json');"
 SOCKET = "CREATE STREAMING TABLE s (client BIGINT, n BIGINT) AS SELECT * FROM STREAM read_socket('{}'{});"
@@ -246,7 +246,7 @@ def test_a_clock_that_steps_loses_nothing_and_closes_no_window_too_early(bench: 
 
 
 def test_a_slow_disk_is_named_and_holds_up_only_what_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.stream.pump.SMALLEST_QUEUE", 1 << 20)
+    monkeypatch.setattr("workbench.stream.schedule.SMALLEST_QUEUE", 1 << 20)
     lines, quick = 200_000, threading.Event()
     text = b"".join(b'{"n": %d, "pad": "%s"}\n' % (i, b"x" * 80) for i in range(lines))
     (bench.root / "in" / "a.ndjson").write_bytes(text)

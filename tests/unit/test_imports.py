@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -56,6 +58,15 @@ def test_an_engine_opens_no_room_before_somebody_asks_for_it() -> None:
     probe = "import sys, workbench.engine.engine\nprint(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
     assert not {f"workbench.{room}" for room in rooms} & set(modules)
+
+
+def test_an_engine_that_serves_has_every_room_open_once_its_start_is_over() -> None:
+    code = "import sys, workbench.cli.engine\nworkbench.cli.engine.open_all()\nprint(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    rooms = [importlib.import_module(room) for room in ENGINE]
+    wanted = {found.name for room in rooms for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")}
+    assert {"workbench.engine.control", "workbench.stream.text_decode"} <= wanted
+    assert not {*wanted, "pyarrow.parquet", "watchfiles"} - set(modules)
 
 
 def test_the_generator_is_light() -> None:

@@ -230,6 +230,18 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         launch.attach_or_start(Project(tmp_path, tmp_path / "file" / "state"))
 
 
+def test_a_state_that_cannot_be_written_says_how_to_ask_what_is_stored(project: Project) -> None:
+    project.state.mkdir(parents=True, exist_ok=True)
+    project.log.mkdir()
+    with pytest.raises(EngineUnavailable, match="Is a directory") as refused:
+        launch.start_engine(project)
+    assert refused.value.hint == "Name another folder with --state-dir."
+    project.database.touch()
+    with pytest.raises(EngineUnavailable, match="Is a directory") as refused:
+        launch.start_engine(project)
+    assert f"cp -r {project.state} ~/workbench-copy" in refused.value.hint
+
+
 def test_a_socket_that_is_silent(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     listener = socketserver.UnixStreamServer(str(project.socket), Handler)
 

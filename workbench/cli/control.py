@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from workbench.cli.arguments import Arguments
-from workbench.cli.attach import attached
+from workbench.cli.attach import attached, running
 from workbench.cli.output import Output
+from workbench.cli.project import project_of
 from workbench.client import Argument
-from workbench.errors import FlowError, NotFound, UsageError
-from workbench.moments import moment
+from workbench.errors import EngineUnavailable, FlowError, NotFound, UsageError
+from workbench.moments import moment, speed
 from workbench.protocol import Action, DriftStatus, to_json
 
 NOT_DONE = FlowError.exit_code
@@ -105,13 +106,10 @@ def _time(text: str) -> str:
 
 
 def _rate(text: str) -> float | None:
-    from workbench.tui.target import limit_target
-
     try:
-        rows = limit_target(text).arguments["rows"]
+        return speed(text)
     except ValueError as error:
         raise UsageError(f"{text!r} is no limit: {error}", "Write rows a second, such as 1000 or 20k; none lifts it.") from None
-    return None if rows is None else float(rows)
 
 
 def drift(arguments: Arguments, out: Output) -> int:
@@ -120,8 +118,18 @@ def drift(arguments: Arguments, out: Output) -> int:
 
 
 async def _drift(arguments: Arguments, out: Output) -> int:
-    async with attached(arguments, start=False) as client:
+    project, _ = project_of(arguments)
+    client = running(project)
+    if client is None:
+        raise EngineUnavailable(
+            f"No engine runs for {project.root}: only one that reads knows what does not fit now",
+            "Start it with `workbench run`. What was noticed before is stored:"
+            " workbench sql \"SELECT stream, text FROM workbench.events WHERE text LIKE '%field%'\"",
+        )
+    try:
         snapshot = await client.snapshot()
+    finally:
+        await client.aclose()
     name = arguments.name
     if name and name.lower() not in {stream.name.lower() for stream in snapshot.streams}:
         raise NotFound(f"There is no streaming table {name}", "`workbench status` lists them.")

@@ -18,13 +18,16 @@ from workbench.cli.piped import piped_input
 from workbench.config import Project, Settings, load_settings
 from workbench.engine.engine import Engine
 from workbench.engine.log import log_faults
-from workbench.errors import EngineError, PipelineError, StoreError
+from workbench.engine.rooms import open_all
+from workbench.errors import EngineError, PipelineError, WorkbenchError
 from workbench.server.serve import Server
 
 log = logging.getLogger(__name__)
 
 LOOK = 0.5
 """Seconds between two looks at the process that a short-lived engine serves."""
+SETTLED = 1.0
+"""Seconds after which the start is over: the first answers are given."""
 RETRY = 1.0
 """Seconds between two tries to open a database that has stopped."""
 LINE = "%(asctime)s %(levelname)-7s %(message)s"
@@ -78,15 +81,29 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
 
 def _serve(served: Engine, make: Callable[[], Engine], begin: Callable[[Server], None] = lambda server: None) -> None:
     """Serve an engine until it is told to stop; one whose database has stopped is followed by another."""
+    settling = threading.Timer(SETTLED, _settle)
+    settling.daemon = True
+    settling.start()
+    try:
+        again = _serve_one(served, begin)
+        while again:
+            served = _started_again(make)
+            try:
+                again = _serve_one(served, begin)
+            except EngineError as error:
+                log.error("it cannot be reached: %s", error)
+                time.sleep(RETRY)
+    finally:
+        settling.cancel()
+
+
+def _settle() -> None:
+    """The start is over: what was put off for it is done."""
+    try:
+        open_all()
+    except ImportError as error:
+        log.warning("a part of workbench cannot be imported, what needs it will fail (was it upgraded just now?): %s", error)
     garbage.begin()
-    again = _serve_one(served, begin)
-    while again:
-        served = _started_again(make)
-        try:
-            again = _serve_one(served, begin)
-        except EngineError as error:
-            log.error("it cannot be reached: %s", error)
-            time.sleep(RETRY)
 
 
 def _serve_one(served: Engine, begin: Callable[[Server], None]) -> bool:
@@ -117,9 +134,9 @@ def _started_again(make: Callable[[], Engine]) -> Engine:
         try:
             served = make()
             served.start()
-        except StoreError as error:
-            if said != error.message:
-                said = error.message
+        except (WorkbenchError, OSError) as error:  # what is wrong with a disk is said in many ways, and passes
+            if said != str(error):
+                said = str(error)
                 log.error("it cannot start: %s", error)
             time.sleep(RETRY)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 import threading
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Nothing here multiplies matrices: numpy's threads for that would only cost their start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = parse(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path that is no UTF-8 is printed as it is
     out = Output(sys.stdout, sys.stderr)
     try:
         code = _command(arguments.run)(arguments, out)

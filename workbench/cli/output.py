@@ -51,7 +51,7 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> None:
         """A table whose columns are as wide as what is in them; `numeric` columns stand right."""
-        cells = [tuple(row) for row in rows]
+        columns, cells = visible(columns), [visible(row) for row in rows]
         if self.terminal:
             self._rich_table(columns, cells, numeric)
             return
@@ -75,6 +75,15 @@ class Output:
         from rich.console import Console
 
         return Console(file=stream)
+
+
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_WRITTEN_OUT = str.maketrans({chr(i): f"\\x{i:02X}" for i in (*range(32), *range(127, 160))} | _NAMED)
+
+
+def visible(row: Sequence[str]) -> tuple[str, ...]:
+    """Cells that stay on their line and command no terminal: control characters are written out."""
+    return tuple(cell if cell.isprintable() else cell.translate(_WRITTEN_OUT) for cell in row)
 
 
 def widths_of(rows: Iterable[Sequence[str]]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.config import Settings, open_project
+from workbench.filenames import shown
 from workbench.launch import answering
 from workbench.tui import numbers
 from workbench.tui.screens.welcome import Welcome
@@ -17,7 +18,7 @@ def welcome_facts(folder: Path) -> Welcome:
     """What the welcome says about a folder."""
     files = sorted((p for p in folder.iterdir() if p.is_file() and _opens(p)), key=lambda p: p.stat().st_mtime, reverse=True)
     size = numbers.size(sum(p.stat().st_size for p in files)) if files else ""
-    names = tuple(p.name for p in files)
+    names = tuple(shown(p.name) for p in files)
     for parent in folder.parents:
         if (parent / "pipelines").is_dir() and answering(open_project(parent, Settings())):
             return Welcome(_short(folder), names, size, parent.name, str(parent))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from workbench.cli.output import Output, aligned, widths_of
+from workbench.cli.output import Output, aligned, visible, widths_of
 from workbench.client import EngineClient
 from workbench.protocol import QueryStatus
 
@@ -25,7 +25,7 @@ async def print_some(client: EngineClient, query: QueryStatus, out: Output) -> N
 
 async def print_all(client: EngineClient, query: QueryStatus, out: Output) -> None:
     """All rows as plain text; the columns are as wide as the first rows need."""
-    names = [name for name, _ in query.columns]
+    names = list(visible([name for name, _ in query.columns]))
     numeric = await _numeric(client, query)
     first: list[tuple[str, ...]] = []
     widths: list[int] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from workbench.cli.arguments import Arguments
 from workbench.cli.inputs import input_project, say_where
 from workbench.cli.output import Output
@@ -9,6 +11,13 @@ from workbench.cli.piped import piped_input
 from workbench.cli.project import project_of
 from workbench.config import Project, Settings
 from workbench.errors import FlowError, PipelineError
+from workbench.language.definitions import Graph, InsertFlow, ReadFiles, ReadStdin, StreamingTable
+
+if TYPE_CHECKING:
+    from workbench.store.commit import Counts
+
+AGAIN = "; it is tried again"
+"""What an engine that goes on says of a file that cannot be read."""
 
 
 def run(arguments: Arguments, out: Output) -> int:
@@ -26,18 +35,42 @@ def run(arguments: Arguments, out: Output) -> int:
         summary = engine.run_once()
     finally:
         engine.stop()
+    headed = _headed(engine.graph)
     for name, counts in summary.counts.items():
-        filtered = f", {counts.filtered:,} filtered" if counts.filtered else ""
-        out.note(f"{name}: {counts.rows_in:,} in, {counts.accepted:,} accepted, {counts.rejected:,} rejected{filtered}")
+        out.note(f"{name}: {_fates(counts, name in headed)}")
     for name, size in summary.unended.items():
         out.note(f"{name}: the last {size:,} bytes have no newline yet; they wait for it")
     for name, why in (*summary.waiting.items(), *summary.failed.items()):
         out.note(f"{name}: {why}")
+    for name, sentences in summary.passed_over.items():
+        more = f" (and {len(sentences) - 1:,} more)" if len(sentences) > 1 else ""
+        out.note(f"{name}: {sentences[0]}{more}")
+    for name, sentences in summary.unread.items():
+        for sentence in sentences:
+            out.note(f"{name}: {sentence.removesuffix(AGAIN)}")
     if arguments.inputs:
         say_where(project, arguments.inputs, out)
     if summary.problems:
         raise PipelineError(summary.problems)
-    return FlowError.exit_code if summary.failed else 0
+    return FlowError.exit_code if summary.failed or summary.unread else 0
+
+
+def _fates(counts: Counts, headed: bool) -> str:
+    """What became of the records; what is said adds up."""
+    blank = "blank (headers among them)" if headed else "blank"
+    more = {"filtered": counts.filtered, blank: counts.blank, "added by joins or unnest": counts.multiplied}
+    said = "".join(f", {number:,} {what}" for what, number in more.items() if number)
+    return f"{counts.rows_in:,} in, {counts.accepted:,} accepted, {counts.rejected:,} rejected{said}"
+
+
+def _headed(graph: Graph) -> set[str]:
+    """Streaming tables that get CSV with headers, which are counted as blank lines are."""
+    found = set()
+    for definition in graph.definitions:
+        source = definition.source if isinstance(definition, StreamingTable | InsertFlow) else None
+        if isinstance(source, ReadFiles | ReadStdin) and source.format == "csv" and dict(source.options).get("header", "true") == "true":
+            found.add(definition.table if isinstance(definition, InsertFlow) else definition.name)
+    return found
 
 
 def _run_project(arguments: Arguments, out: Output) -> tuple[Project, Settings]:

@@ -20,6 +20,7 @@ from workbench.cli.piped import no_terminal, piped_input, take_keyboard
 from workbench.cli.project import files_of, settings_of
 from workbench.config import Project, Settings, open_project
 from workbench.errors import DatabaseLocked, UsageError
+from workbench.filenames import meant
 from workbench.inputs import awaits_stdin, is_input
 from workbench.launch import already_runs, answering, attach_or_start, stop_engine
 from workbench.protocol import Hello
@@ -174,7 +175,8 @@ def _welcome(arguments: Arguments, out: Output) -> int:
 
         write_starter(Path(os.curdir))
     if choice.kind in ("init", "open", "attach"):
-        arguments.paths = [choice.path or os.curdir]
+        path = choice.path or os.curdir
+        arguments.paths = [path if os.path.lexists(path) else meant(path)]
         return open_screen(arguments, out)
     return 0
 

@@ -87,3 +87,10 @@ def test_a_demo_that_cannot_be_copied_says_where(tmp_path: Path, capsys: pytest.
     (tmp_path / "file").write_text("")
     assert main(["demo", str(tmp_path / "file" / "below"), "--no-screen"]) == 2
     assert "Choose a folder" in capsys.readouterr().err
+
+
+def test_drift_says_why_it_needs_an_engine_and_what_is_stored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drift", "--project", str(folder)]) == 3
+    said = capsys.readouterr().err
+    assert "only one that reads knows" in said
+    assert "FROM workbench.events" in said

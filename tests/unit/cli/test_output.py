@@ -48,3 +48,14 @@ def test_pipeline_errors_are_printed_as_a_compiler_prints_them() -> None:
     problems = (Problem("shop.sql", 3, 5, "no", text="SELECT", width=2), Problem("web.sql", 1, 1, "neither"))
     Output(io.StringIO(), err).error(PipelineError(problems))
     assert err.getvalue() == "shop.sql:3:5: no\n  SELECT\n      ^^\nweb.sql:1:1: neither\n"
+
+
+def test_control_characters_tear_no_table_and_command_no_terminal() -> None:
+    for out in (io.StringIO(), Screen()):
+        Output(out, io.StringIO()).table(("a\nb", "c"), [("new\nline\t", "\x1b[31mred\x85"), ("größe 😀", "plain")], (False, False))
+        text = out.getvalue()
+        assert "a\\nb" in text
+        assert "new\\nline\\t" in text
+        assert "\\x1B[31mred\\x85" in text
+        assert "größe 😀" in text
+        assert len([line for line in text.splitlines() if "line" in line]) == 1
