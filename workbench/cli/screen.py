@@ -6,11 +6,14 @@ import asyncio
 import os
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from workbench.cli import garbage
 from workbench.cli.arguments import Arguments, parse
@@ -68,11 +71,21 @@ def demo(arguments: Arguments, out: Output) -> int:
     copy_sample(root)
     settings = settings_of(arguments, root)
     project = open_project(root, settings)
-    left_running = _feed(project, settings, arguments, out)
-    if scratch and not left_running:
-        _wait_until_closed(project)
-        shutil.rmtree(scratch, ignore_errors=True)
+    left_running = False
+    signal.signal(signal.SIGHUP, _hang_up)
+    try:
+        left_running = _feed(project, settings, arguments, out)
+    finally:
+        if scratch and not left_running:
+            _wait_until_closed(project)
+            shutil.rmtree(scratch, ignore_errors=True)
     return 0
+
+
+def _hang_up(number: int, _: FrameType | None) -> NoReturn:
+    """The terminal is gone: nobody could come back to a project that lies in a folder for the moment."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def _feed(project: Project, settings: Settings, arguments: Arguments, out: Output) -> bool:

@@ -13,7 +13,7 @@ from workbench.tui.line import Line
 from workbench.tui.numbers import duration, size
 from workbench.tui.title import Part, keys, title
 from workbench.tui.widgets.stream_detail import detail_lines
-from workbench.tui.widgets.streams import LOST, REJECTED, Streams, lost
+from workbench.tui.widgets.streams import LOST, Streams, lost
 
 NAME, STATE, RATE, BEHIND, ROWS = 16, 8, 7, 9, 8
 FIXED = 2 + NAME + STATE + RATE + 1 + BEHIND + ROWS
@@ -142,7 +142,7 @@ class StreamZoom(Streams):
             line.gap(2).thin(s.queue, 6, p.late if late else p.data2, p.faint if chosen else p.rule)
             line.right(f"{s.queue * 100:.0f}%", 5, p.late if late else p.muted if s.queue else p.faint).gap()
         if columns["rejected"]:
-            self._rejected(line.gap(columns["rejected"] - REJECTED), s)
+            self._rejected(line, s, columns["rejected"])
         if columns["lost"]:
             self._lost(line, lost(s))
         return line

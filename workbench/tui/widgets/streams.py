@@ -161,7 +161,7 @@ class Streams(Listing):
         if columns["queue"]:
             self._queue(line.gap(2), now, chosen)
         if columns["rejected"]:
-            self._rejected(line, s)
+            self._rejected(line, s, columns["rejected"])
         if columns["lost"]:
             self._lost(line, lost(now))
         return line
@@ -199,7 +199,7 @@ class Streams(Listing):
         room = line.room - columns["rejected"] - columns["lost"]
         line.left(" " + now.detail, room, p.fail if now.state == "FAIL" else p.muted)
         if columns["rejected"]:
-            self._rejected(line, now)
+            self._rejected(line, now, columns["rejected"])
         if columns["lost"]:
             self._lost(line, lost(now))
         return line
@@ -242,11 +242,11 @@ class Streams(Listing):
         else:
             line.thin(s.queue, QUEUE, p.late if s.queue > 0.4 else p.data2, p.faint if chosen else p.rule)
 
-    def _rejected(self, line: Line, s: StreamStatus) -> None:
+    def _rejected(self, line: Line, s: StreamStatus, cells: int) -> None:
         p = self.palette
         loud = s.rejected_recently > LOUD
         number = count(s.rejected) if s.rejected < 1_000_000 else rate(s.rejected)
-        line.right(number, REJECTED, p.fail if loud else p.text if s.rejected else p.faint)
+        line.right(number, cells, p.fail if loud else p.text if s.rejected else p.faint)
 
     def _lost(self, line: Line, gone: int) -> None:
         line.right(rate(gone), LOST, self.palette.fail if gone else self.palette.faint, bold=gone > 0)
@@ -303,6 +303,7 @@ def _columns(cells: int, losses: bool = False) -> dict[str, int]:
     room = cells - FIXED
     for name, wide in (*((("lost", LOST),) if losses else ()), ("rows", ROWS), ("rejected", REJECTED), ("queue", QUEUE + 2)):
         if room < wide:
+            have["rejected"] += 1 if have["rejected"] and room else 0  # or it stands right behind `rows`
             return have
         have[name] = wide
         room -= wide
