@@ -14,13 +14,13 @@ from typing import Any
 
 from tests.benchmarks.lab import report
 from workbench.batch import ChunkBuffer
-from workbench.connectors.datagrams import DatagramReceiver
-from workbench.connectors.door import ListeningDoor
-from workbench.connectors.framing import Framing
-from workbench.connectors.intake import Intake
-from workbench.connectors.sockets import open_socket
-from workbench.connectors.spool_source import SpoolSource
-from workbench.connectors.streams import StreamReceiver
+from workbench.connectors.sockets.datagrams import DatagramReceiver
+from workbench.connectors.sockets.door import ListeningDoor
+from workbench.connectors.sockets.opening import open_socket
+from workbench.connectors.sockets.streams import StreamReceiver
+from workbench.connectors.spool.framing import Framing
+from workbench.connectors.spool.intake import Intake
+from workbench.connectors.spool.source import SpoolSource
 
 LINE = 119
 """Bytes of a record, without what ends it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
-from workbench.connectors.connection import Connection
-from workbench.connectors.framing import framer
+from workbench.connectors.sockets.connection import Connection
+from workbench.connectors.spool.framing import framer
 
 
 def main() -> None:

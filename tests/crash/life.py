@@ -11,7 +11,7 @@ OFTEN = {
     "workbench.stream.upkeep.TIDY_AFTER": 7,
     "workbench.stream.upkeep.CHECKPOINT_TAILING": 400_000,
     "workbench.stream.running.FREE_PARTIALS": 50,
-    "workbench.connectors.spool.LIMIT": 1 << 20,
+    "workbench.connectors.spool.spool.LIMIT": 1 << 20,
 }
 
 if __name__ == "__main__":

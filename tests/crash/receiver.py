@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from workbench.connectors.door import ListeningDoor
-from workbench.connectors.sockets import open_socket
-from workbench.connectors.streams import StreamReceiver
+from workbench.connectors.sockets.door import ListeningDoor
+from workbench.connectors.sockets.opening import open_socket
+from workbench.connectors.sockets.streams import StreamReceiver
 
 
 def main(folder: str, framing: str) -> None:

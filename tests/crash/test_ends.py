@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.connectors.connection import SO_PEEK_OFF
+from workbench.connectors.sockets.connection import SO_PEEK_OFF
 
 REPOSITORY = Path(__file__).parents[2]
 

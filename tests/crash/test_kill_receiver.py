@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from workbench.batch import ChunkBuffer, Offset
-from workbench.connectors.intake import Intake
-from workbench.connectors.spool import Spool
-from workbench.connectors.spool_source import SpoolSource
+from workbench.connectors.spool.intake import Intake
+from workbench.connectors.spool.source import SpoolSource
+from workbench.connectors.spool.spool import Spool
 
 REPOSITORY = Path(__file__).parents[2]
 ROUNDS = 6

@@ -26,9 +26,9 @@ from typing import Any
 from tests.conftest import wait_until
 from workbench.batch import ChunkBuffer
 from workbench.config import Settings, open_project
-from workbench.connectors.intake import Intake
-from workbench.connectors.spool import Spool
-from workbench.connectors.spool_source import SpoolSource
+from workbench.connectors.spool.intake import Intake
+from workbench.connectors.spool.source import SpoolSource
+from workbench.connectors.spool.spool import Spool
 from workbench.engine.engine import Engine
 
 SENT = "source VARCHAR, life BIGINT, client BIGINT, n BIGINT, key BIGINT, ts TIMESTAMPTZ"

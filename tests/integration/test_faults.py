@@ -19,7 +19,7 @@ from tests.crash.world import asked, free_port
 from tests.integration.bench import Bench
 from workbench.batch import ChunkBuffer, RawBatch
 from workbench.config import Settings, open_project
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 from workbench.engine.engine import Engine
 from workbench.engine.summary import Summary
 from workbench.protocol import FlowStatus

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.integration.bench import Bench
 from workbench.batch import ChunkBuffer, RawBatch
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 from workbench.stream import crew, flow
 
 TABLE = "CREATE STREAMING TABLE {0} (n BIGINT) AS SELECT * FROM STREAM read_files('in/{0}.ndjson', format => 'json');\n"

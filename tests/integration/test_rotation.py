@@ -17,7 +17,7 @@ from tests.integration.test_cli import engine, right, workbench
 from tests.unit.connectors.test_following import rotate, run, tool
 from workbench.client import EngineClient
 from workbench.config import Settings, open_project
-from workbench.connectors import recognition
+from workbench.connectors.files import recognition
 from workbench.engine.engine import Engine
 from workbench.protocol import Snapshot
 

@@ -17,19 +17,19 @@ import pytest
 
 from tests.conftest import wait_until
 from workbench.batch import ChunkBuffer
-from workbench.connectors import door as door_module
-from workbench.connectors.address import Address, bind
-from workbench.connectors.connection import SO_PEEK_OFF, Connection
-from workbench.connectors.datagrams import DatagramReceiver
-from workbench.connectors.door import DiallingDoor, ListeningDoor
-from workbench.connectors.framing import Framing, framer
-from workbench.connectors.intake import Intake
-from workbench.connectors.quoted_framer import Quoting
 from workbench.connectors.records import Records
-from workbench.connectors.sockets import open_socket
-from workbench.connectors.spool import Spool
-from workbench.connectors.spool_source import SpoolSource
-from workbench.connectors.streams import StreamReceiver
+from workbench.connectors.sockets import door as door_module
+from workbench.connectors.sockets.address import Address, bind
+from workbench.connectors.sockets.connection import SO_PEEK_OFF, Connection
+from workbench.connectors.sockets.datagrams import DatagramReceiver
+from workbench.connectors.sockets.door import DiallingDoor, ListeningDoor
+from workbench.connectors.sockets.opening import open_socket
+from workbench.connectors.sockets.streams import StreamReceiver
+from workbench.connectors.spool.framing import Framing, framer
+from workbench.connectors.spool.intake import Intake
+from workbench.connectors.spool.quoted_framer import Quoting
+from workbench.connectors.spool.source import SpoolSource
+from workbench.connectors.spool.spool import Spool
 from workbench.errors import SourceError
 
 
@@ -264,7 +264,7 @@ def test_many_unfinished_lines_are_bounded(tmp_path: Path) -> None:
 
 
 def test_unfinished_lines_that_stay_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.connectors.streams.PATIENCE", 0.2)
+    monkeypatch.setattr("workbench.connectors.sockets.streams.PATIENCE", 0.2)
     spool = Spool(tmp_path / "spool")
     receiver = StreamReceiver(spool, ListeningDoor(Address.parse("tcp://127.0.0.1:0"), spool), "newline", 16 << 20, rests=200_000)
     received = Received(Intake(spool, receiver))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_sockets import Received
-from workbench.connectors.sockets import open_socket
+from workbench.connectors.sockets.opening import open_socket
 
 PACKAGES = {"nc": "netcat-openbsd", "socat": "socat", "logger": "bsdutils"}
 

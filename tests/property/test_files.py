@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbench.batch import ChunkBuffer, Offset, RawBatch
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 
 HEAD = b"# every file begins alike\n"
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from workbench.batch import ChunkBuffer, Offset
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 from workbench.connectors.identity import Identity
 
 HEAD = b"# every file begins alike"

@@ -7,10 +7,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.connectors.block import Piece
-from workbench.connectors.framing import Framing, framer
-from workbench.connectors.quoted_framer import Quoting
 from workbench.connectors.records import Records
+from workbench.connectors.spool.block import Piece
+from workbench.connectors.spool.framing import Framing, framer
+from workbench.connectors.spool.quoted_framer import Quoting
 
 LONGEST = 12
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.batch import ChunkBuffer, Offset
-from workbench.connectors.framing import framer
-from workbench.connectors.intake import Intake
 from workbench.connectors.records import Records
-from workbench.connectors.spool import Spool
-from workbench.connectors.spool_source import SpoolSource
+from workbench.connectors.spool.framing import framer
+from workbench.connectors.spool.intake import Intake
+from workbench.connectors.spool.source import SpoolSource
+from workbench.connectors.spool.spool import Spool
 
 PARTS = [b"1,2\n", b'"x\ny",4\n', b'"p\n",5\n', b'"q', b'"', b",", b"\n", b'""', b"\r\n", b"a" * 13, b'z,"\n"\n']
 actions = st.lists(st.tuples(st.sampled_from(["come", "come", "read", "commit", "rewind", "restart"]), st.integers(1, 40)), max_size=40)

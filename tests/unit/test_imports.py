@@ -52,8 +52,9 @@ def test_run_once_needs_no_server() -> None:
 def test_an_engine_opens_no_room_before_somebody_asks_for_it() -> None:
     rooms = (
         "engine.inspection", "engine.control", "engine.rewinding", "engine.skipping", "engine.drift", "engine.snapshot", "engine.check",
-        "engine.opened", "store.query", "store.travel", "store.rewind", "language.gate", "language.travel", "connectors.spool",
-        "connectors.sockets", "connectors.stdin", "connectors.rate", "stream.csv_decode", "stream.text_decode", "stream.parquet_decode",
+        "engine.opened", "store.query", "store.travel", "store.rewind", "language.gate", "language.travel", "connectors.spool.spool",
+        "connectors.sockets.opening", "connectors.pipes.stdin",
+        "connectors.rate", "stream.csv_decode", "stream.text_decode", "stream.parquet_decode",
     )  # fmt: skip
     probe = "import sys, workbench.engine.engine\nprint(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()

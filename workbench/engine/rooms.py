@@ -7,7 +7,7 @@ import importlib
 LATE = (
     "pyarrow.parquet",
     "watchfiles",
-    *(f"workbench.connectors.{name}" for name in ("rate", "sockets", "spool_reader", "spool_source", "stdin", "stdin_source")),
+    *(f"workbench.connectors.{name}" for name in ("rate", "sockets.opening", "spool.source", "pipes.source")),
     *(f"workbench.engine.{name}" for name in ("check", "control", "datasets", "drift", "inspection", "opened", "rewinding", "skipping")),
     "workbench.engine.snapshot",
     *(f"workbench.language.{name}" for name in ("gate", "travel")),

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from workbench.batch import MAX_LINE, ChunkBuffer, Offset
 from workbench.config import Project
 from workbench.connectors.closed import ClosedSource
-from workbench.connectors.files import FileSource
-from workbench.connectors.listing import path_of
+from workbench.connectors.files.listing import path_of
+from workbench.connectors.files.source import FileSource
 from workbench.connectors.source import Source
 from workbench.errors import SourceError
 from workbench.language.definitions import ReadFiles, ReadRate, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
 
 if TYPE_CHECKING:
-    from workbench.connectors.intake import Intake
-    from workbench.connectors.quoted_framer import Quoting
-    from workbench.connectors.stdin import Inputs
+    from workbench.connectors.pipes.stdin import Inputs
+    from workbench.connectors.spool.intake import Intake
+    from workbench.connectors.spool.quoted_framer import Quoting
 
 Options = Sequence[tuple[str, str]]
 SAMPLE = 1 << 20
@@ -90,12 +90,12 @@ class Sources:
     def _open_received(self, flow: str, spec: ReadSocket | ReadStdin, options: Options, offsets: Sequence[Offset]) -> Source:
         """A source over a spool; the rooms of what receives are opened with the first one."""
         if isinstance(spec, ReadSocket):
-            from workbench.connectors.spool_source import SpoolSource
+            from workbench.connectors.spool.source import SpoolSource
 
             intake = self._socket(spec)
             self._quote(flow, spec, options)
             return SpoolSource(flow, intake, spec.url, offsets=offsets, wake=self._wake)
-        from workbench.connectors.stdin_source import StdinSource
+        from workbench.connectors.pipes.source import StdinSource
 
         if spec.format != "csv":
             return StdinSource(flow, self._stdin(), offsets=offsets, wake=self._wake)
@@ -218,9 +218,9 @@ class Sources:
     def _socket(self, spec: ReadSocket) -> Intake:
         known = self._sockets.get(spec.url)
         if known is None:
-            from workbench.connectors.quoted_framer import Quoting
-            from workbench.connectors.sockets import open_socket
-            from workbench.connectors.spool import LIMIT
+            from workbench.connectors.sockets.opening import open_socket
+            from workbench.connectors.spool.quoted_framer import Quoting
+            from workbench.connectors.spool.spool import LIMIT
 
             folder = self._project.state / "received" / _folder(spec.url)
             intake = open_socket(
@@ -243,8 +243,8 @@ class Sources:
 
     def _stdin(self) -> Inputs:
         if self._inputs is None:
-            from workbench.connectors.spool import LIMIT
-            from workbench.connectors.stdin import Inputs
+            from workbench.connectors.pipes.stdin import Inputs
+            from workbench.connectors.spool.spool import LIMIT
 
             self._inputs = Inputs(self._project.state / "received" / STDIN, self._input, self._limit or LIMIT)
             self._inputs.expect(self._names.get(STDIN, ()))
@@ -329,7 +329,7 @@ def _entered(intakes: Iterable[Intake]) -> list[Intake]:
 
 
 def _first_records(intake: Intake, now: float) -> bytes:
-    from workbench.connectors.spool_reader import SpoolReader
+    from workbench.connectors.spool.reader import SpoolReader
 
     spool = intake.spool
     reader = SpoolReader(spool, "", spool.start, lambda text: None, lambda: now)

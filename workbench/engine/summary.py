@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 from workbench.errors import Problem
 from workbench.protocol import RunStatus
 from workbench.store.commit import Counts

@@ -78,7 +78,7 @@ def infer_columns(session: Session, sample: bytes, format: Format, options: Opti
         case "text":
             return (Column("value", "VARCHAR"),)
         case "parquet":
-            import pyarrow.parquet as pq  # see connectors/parquet.py
+            import pyarrow.parquet as pq  # see connectors/files/parquet.py
 
             with session.relation("_inferred", pq.read_schema(path).empty_table()):
                 return tuple(Column(name, kind) for name, kind in session.describe("SELECT * FROM _inferred"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from workbench.batch import ChunkBuffer, Offset, RawBatch
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 
 
 class Reader:

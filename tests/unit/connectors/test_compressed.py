@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from tests.unit.connectors.conftest import Reader
-from workbench.connectors.compressed import SHORT
+from workbench.connectors.files.compressed import SHORT
 
 Pack = Callable[[bytes], bytes]
 PACKS = [("gz", gzip.compress), ("zst", zstandard.ZstdCompressor(write_checksum=True).compress)]

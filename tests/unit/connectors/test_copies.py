@@ -16,10 +16,10 @@ import zstandard
 
 from tests.unit.connectors.conftest import Reader
 from tests.unit.connectors.test_following import add, everything, lines, numbers
-from workbench.connectors import rotation
-from workbench.connectors.files import FileSource
-from workbench.connectors.followed import GRACE
-from workbench.connectors.recognition import LINGER
+from workbench.connectors.files import rotation
+from workbench.connectors.files.followed import GRACE
+from workbench.connectors.files.recognition import LINGER
+from workbench.connectors.files.source import FileSource
 
 Pack = Callable[[bytes], bytes]
 PACKERS: list[tuple[str, Pack]] = [("", bytes), (".gz", gzip.compress), (".zst", zstandard.ZstdCompressor().compress)]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.connectors.conftest import Reader
 from workbench.batch import ChunkBuffer, Lag
-from workbench.connectors import handles
+from workbench.connectors.files import handles
 
 
 def add(path: Path, data: bytes) -> None:

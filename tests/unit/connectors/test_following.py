@@ -16,11 +16,11 @@ import pytest
 
 from tests.unit.connectors.conftest import Reader
 from tests.unit.connectors.test_files import open_below
-from workbench.connectors import handles, listing
-from workbench.connectors.files import FileSource
-from workbench.connectors.followed import GRACE
-from workbench.connectors.recognition import LINGER
-from workbench.connectors.register import SIGHT
+from workbench.connectors.files import handles, listing
+from workbench.connectors.files.followed import GRACE
+from workbench.connectors.files.recognition import LINGER
+from workbench.connectors.files.register import SIGHT
+from workbench.connectors.files.source import FileSource
 
 RESTARTED = pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 from tests.conftest import wait_until
-from workbench.connectors.address import peer_name
-from workbench.connectors.notices import MOST, Notices
-from workbench.connectors.paced import Paced
+from workbench.connectors.sockets.address import peer_name
+from workbench.connectors.spool.notices import MOST, Notices
+from workbench.connectors.spool.paced import Paced
 
 
 def test_one_of_a_kind_in_a_while() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.connectors.conftest import Reader
 from workbench.batch import Offset
-from workbench.connectors import parquet
+from workbench.connectors.files import parquet
 
 
 def write(path: Path, first: int, last: int, group: int = 10) -> None:

@@ -16,14 +16,14 @@ import pytest
 
 from tests.conftest import wait_until
 from workbench.batch import ChunkBuffer, Offset, RawBatch
-from workbench.connectors import spool as spool_module
-from workbench.connectors.block import Piece
-from workbench.connectors.framing import framer
-from workbench.connectors.intake import Intake
-from workbench.connectors.segments import HEAD, SEGMENT_MAGIC, SegmentReader
-from workbench.connectors.spool import Spool
-from workbench.connectors.spool_reader import SpoolReader
-from workbench.connectors.spool_source import SpoolSource
+from workbench.connectors.spool import spool as spool_module
+from workbench.connectors.spool.block import Piece
+from workbench.connectors.spool.framing import framer
+from workbench.connectors.spool.intake import Intake
+from workbench.connectors.spool.reader import SpoolReader
+from workbench.connectors.spool.segments import HEAD, SEGMENT_MAGIC, SegmentReader
+from workbench.connectors.spool.source import SpoolSource
+from workbench.connectors.spool.spool import Spool
 from workbench.errors import SourceError
 
 T = TypeVar("T")

@@ -12,11 +12,11 @@ import pytest
 
 from tests.conftest import wait_until
 from workbench.batch import ChunkBuffer, Offset, RawBatch
-from workbench.connectors.block import Front
+from workbench.connectors.pipes.source import StdinSource
+from workbench.connectors.pipes.stdin import FIRST, TAIL, Inputs
 from workbench.connectors.records import Records
-from workbench.connectors.segments import SegmentReader
-from workbench.connectors.stdin import FIRST, TAIL, Inputs
-from workbench.connectors.stdin_source import StdinSource
+from workbench.connectors.spool.block import Front
+from workbench.connectors.spool.segments import SegmentReader
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.batch import ChunkBuffer
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 from workbench.connectors.usual import Usual, summed
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import wait_until
 from workbench.config import Settings, open_project
-from workbench.connectors.files import FileSource
+from workbench.connectors.files.source import FileSource
 from workbench.connectors.source import Source
 from workbench.engine import planner
 from workbench.engine.engine import Engine

@@ -1,0 +1,1 @@
+"""Files: found, recognised whatever they are called, followed and read."""

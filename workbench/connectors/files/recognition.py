@@ -1,0 +1,297 @@
+"""What a new file has to do with those that are known: the same one, the rest of one, a copy of one, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from workbench.batch import Offset
+from workbench.connectors.content import Content
+from workbench.connectors.files import rotation
+from workbench.connectors.files.compressed import PACKED
+from workbench.connectors.files.followed import GRACE, FollowedFile
+from workbench.connectors.files.handles import Handles, open_content
+from workbench.connectors.files.kinship import Kin, Resemblance
+from workbench.connectors.files.listing import Found, Look
+from workbench.connectors.files.memory import Memory, has_content
+from workbench.connectors.files.reading import Reading
+from workbench.connectors.identity import Identity
+from workbench.connectors.usual import Usual
+
+LINGER = 600.0
+"""Seconds that a renamed file without news is kept open for a writer that has not noticed yet, and that a copy may take to be made."""
+
+
+Key = tuple[int, int]
+"""(device, inode)."""
+
+
+class Undecided(Exception):
+    """Whether a new file is a copy of a known one, which the message names, cannot be told yet."""
+
+
+class Beside(Exception):
+    """A new file is a packed copy of a known one that is still there, which the message names: all that it has is read there."""
+
+
+class ReadBefore(Exception):
+    """All that a new file has was read elsewhere."""
+
+
+@dataclass(slots=True)
+class Wait:
+    """Since when a new file is there, and since when it is as it is."""
+
+    stamp: tuple[int, int]
+    since: float
+    unchanged: float
+    original: str = ""
+    """The id of the file that it looked like: that may be renamed meanwhile."""
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A packed file that was unpacked to its end, at `length` bytes: so far it is the beginning of a file that is still there."""
+
+    stamp: tuple[int, int]
+    original: str
+    length: int
+    whole: bool
+
+
+class Recognition:
+    """Compares contents; changes nothing of what is known.
+
+    Invariants:
+    - A file is recognised only when inode and content agree, after a restart too; what was seen to be deleted is not
+      recognised under its inode.
+    - Content under another inode is recognised only when the name is one that a rotation gives, and the file that had it is
+      gone, was truncated, or is about to be. Files whose names have nothing to do with each other are different files,
+      whatever they hold.
+    - A new file waits only as long as it is the same as the beginning of such a file: GRACE, and longer only while
+      it is still being copied. Then it is read, unless all of it was: a packed copy of what was read and stored is passed over, for
+      good; one of what has half a line at its end waits beside that and goes on for it when that goes away.
+    - A copy that lacks the last lines that were read before its original was truncated is not read again.
+    - What could belong to several files goes to the one that was read furthest.
+
+    Args:
+        files: that are read, by key; by_id: those and others whose end is not stored yet. said: takes what the user should know.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        handles: Handles,
+        parquet: bool,
+        memory: Memory,
+        files: Mapping[Key, FollowedFile],
+        by_id: Mapping[str, FollowedFile],
+        said: list[str],
+    ) -> None:
+        self.truncated: dict[str, float] = {}
+        """When each file was found truncated or replaced, by id."""
+        self.just_gone: list[FollowedFile] = []
+        """Files that lost their name at this look."""
+        self.unsought: dict[str, None] = {}
+        """Files of earlier runs, by id, that were not looked for yet."""
+        self._reading, self._handles, self._parquet, self._memory = reading, handles, parquet, memory
+        self._files, self._by_id, self._said = files, by_id, said
+        self._waits: dict[Key, Wait] = {}
+        self._copies: dict[Key, Copy] = {}
+        self._kin: dict[str, Kin] = {}
+
+    def look_again(self) -> None:
+        """What is known or there has changed."""
+        self._kin.clear()
+
+    def forget_unseen(self, look: Look) -> None:
+        """Of new files that became known, or are no longer there, nobody asks again."""
+        for key in list(self._waits):
+            if key not in look.found or (key in self._files and not self._files[key].unjudged):
+                del self._waits[key]
+                self._copies.pop(key, None)
+
+    def recall(self, found: Found) -> Offset | None:
+        """The furthest stored offset of this very content; after a reboot the device may have another number."""
+        hits = []
+        for file_id in self._memory.at_inode(found.inode):
+            offset = self._memory.offsets[file_id]
+            identity = Identity.from_mark(offset.mark)
+            here = identity.inode == found.inode and (identity.device == found.device or offset.file == found.name)
+            here = here and file_id not in self._by_id and not self._memory.has_left(offset, found)
+            if here and has_content(found, identity, self._parquet):
+                hits.append(offset)
+        return max(hits, key=lambda offset: offset.byte, default=None)
+
+    def predecessor(self, found: Found, look: Look, now: float) -> FollowedFile | None:
+        """The file whose content goes on in `found`.
+
+        Raises:
+            Undecided: it may turn out to be one that is still there, or `found` is not written to its end yet.
+            Beside: it has nothing that a file has not that is still there.
+            ReadBefore: all that `found` has was read.
+        """
+        if not found.size:
+            return None
+        packed, wait = found.path.endswith(PACKED), self._wait(found, now)
+        if found.key in self._copies:
+            self._settle(found)
+        ended, namesakes = self._ended(look, packed, now), self._present(look).named_before(found.path)
+        if (known := self._by_id.get(wait.original)) and self._has(known) and not known.gone and known not in namesakes:
+            namesakes.append(known)
+        gone = self._gone_now().named_before(found.path)
+        lost = [*self._originals(found, now), *(ended.named_before(found.path, counted=True) if packed else [])]
+        if not (ended or namesakes or gone or lost):
+            return None
+        self._meet(namesakes)
+        content = open_content(found.path, parquet=False)
+        try:
+            resemblance = Resemblance(content)
+            heirs = [file for file in gone if resemblance.holds(file.identity)]
+            heirs += [file for file in ended.held_by(resemblance) if file.file_id == wait.original or self._descends(found, file)]
+            if heirs:
+                return heirs[-1]
+            self._compare_with_lost(found, content, resemblance, lost, wait, now)
+            for file in namesakes:
+                if resemblance.like(file.identity, by_head=packed):
+                    self._compare_with_present(found, content, resemblance, file, wait, now)
+        finally:
+            content.close()
+        return None
+
+    def _compare_with_lost(
+        self, found: Found, content: Content, resemblance: Resemblance, lost: Sequence[FollowedFile], wait: Wait, now: float
+    ) -> None:
+        """Files whose content is no longer there may have been copied, or packed, as the new one."""
+        packed, quiet = found.path.endswith(PACKED), now - wait.unchanged >= GRACE
+        if self._reading.follow and not quiet and now - wait.since < LINGER:
+            short = next((file for file in lost if resemblance.short_of([file.identity])), None)
+            if short is not None and (content.trouble or not packed):
+                raise self._undecided(found, short, wait, now)
+        whole = packed and not content.trouble
+        if (quiet or whole) and (copied := [file for file in lost if resemblance.cut_short(file.identity)]):
+            self._said.append(Usual(f"{found.name} is a copy of what was read of {copied[-1].name}: it is not read again"))
+            raise ReadBefore
+
+    def _compare_with_present(
+        self, found: Found, content: Content, resemblance: Resemblance, original: FollowedFile, wait: Wait, now: float
+    ) -> None:
+        """A file that is there may be truncated or deleted, once it is copied or packed as the new one."""
+        if now - wait.since < GRACE:
+            raise self._undecided(found, original, wait, now)
+        packed, young = found.path.endswith(PACKED), now - wait.since < LINGER
+        try:
+            there = self._handles.use(original)
+            if not there.same(original.identity):  # it is truncated already, as the next read of it will tell
+                raise self._undecided(found, original, wait, now)
+            if now - wait.unchanged < GRACE:
+                if young and (resemblance.head_of(there) if packed else resemblance.part_of(there, found.size)):
+                    raise self._undecided(found, original, wait, now)
+            elif packed and resemblance.part_of(there, length := resemblance.length()):
+                self._copies[found.key] = Copy(found.stamp, original.file_id, length, not content.trouble)
+                self._settle(found)
+        except OSError:
+            raise self._undecided(found, original, wait, now) from None
+
+    def _settle(self, found: Found) -> None:
+        """A file that is known to be a packed copy of one that is there needs no other look at its content."""
+        copy = self._copies[found.key]
+        original = self._by_id.get(copy.original)
+        if original is None or original.gone or not self._has(original) or copy.stamp != found.stamp:
+            del self._copies[found.key]
+        elif copy.whole and original.stored and original.read.byte >= copy.length:
+            self._said.append(Usual(f"{found.name} is a copy of what was read of {original.name}: it is not read again"))
+            raise ReadBefore
+        elif original.stored and original.ahead.drained == original.found.stamp:
+            raise Beside(original.name)
+        else:
+            raise Undecided(original.name)
+
+    def _undecided(self, found: Found, original: FollowedFile, wait: Wait, now: float) -> Undecided:
+        """One that waits for long is told."""
+        wait.original = original.file_id
+        if now - wait.since >= GRACE and not wait.told:
+            wait.told = True
+            self._said.append(f"{found.name} looks like a copy of {original.name} that is being made: it waits until that is certain")
+        return Undecided(original.name)
+
+    def _descends(self, found: Found, file: FollowedFile) -> bool:
+        """Whether the new file may be what that became when it was rotated; the same name is one of another file, if that was given up."""
+        if file.may_become(found):
+            return True
+        left = file.file_id in self._memory.left and file.identity.stamp[1] != found.mtime_ns
+        return not left and rotation.repacked(file.found.path, found.path)
+
+    def _originals(self, found: Found, now: float) -> list[FollowedFile]:
+        """Files that were truncated, perhaps just after `found` was made of one; rotated names begin with its name."""
+        recent = [file_id for file_id, when in self.truncated.items() if now - when <= LINGER]
+        files = [self._by_id.get(i) or self._memory.file(i) for i in recent if i in self._by_id or i in self._memory.offsets]
+        return [file for file in files if file.may_become(found)]
+
+    def copied(self, file: FollowedFile, content: Content, now: float) -> bool:
+        """A file that goes away before its content was judged is a copy of what was read."""
+        originals = [*self._originals(file.found, now), *Kin(list(self._files.values())).named_before(file.found.path)]
+        resemblance = Resemblance(content)
+        return any(resemblance.cut_short(original.identity) for original in originals)
+
+    def _meet(self, files: Iterable[FollowedFile]) -> None:
+        """Get the heads of files that nothing was read of yet."""
+        for file in files:
+            if not file.identity.head.length:
+                with suppress(OSError):
+                    file.identity = file.identity.met(self._handles.use(file).peek)
+
+    def _ended(self, look: Look, packed: bool, now: float) -> Kin:
+        """Files that are no longer there under their own inode: all of them, or those truncated a moment ago."""
+        kind = "packed" if packed else "recent"
+        if kind not in self._kin:
+            recent = {file_id for file_id, when in self.truncated.items() if now - when <= GRACE}
+            stored = self._memory.offsets if packed else self._memory.offsets.keys() & recent
+            files = [self._memory.file(i) for i in stored if i not in self._by_id]
+            files += [file for file_id in recent if (file := self._by_id.get(file_id)) and not self._has(file)]
+            if packed:
+                files += [file for key, file in self._files.items() if key not in look.found]
+            self._kin[kind] = Kin(files)
+        return self._kin[kind]
+
+    def _gone_now(self) -> Kin:
+        """Files that lost their name at this look, or while nobody looked."""
+        if "gone" not in self._kin:
+            sought = (file_id for file_id in self.unsought if file_id not in self._by_id and file_id not in self._memory.left)
+            unsought = [self._memory.file(file_id) for file_id in sought]
+            self._kin["gone"] = Kin([*self.just_gone, *unsought])
+        return self._kin["gone"]
+
+    def _present(self, look: Look) -> Kin:
+        if "present" not in self._kin:
+            follow = self._reading.follow
+            self._kin["present"] = Kin([file for key, file in self._files.items() if key in look.found and follow])
+        return self._kin["present"]
+
+    def _wait(self, found: Found, now: float) -> Wait:
+        """How long the file is there, and unchanged."""
+        wait = self._waits.setdefault(found.key, Wait(found.stamp, now, now))
+        if wait.stamp != found.stamp:
+            wait.stamp, wait.unchanged = found.stamp, now
+        return wait
+
+    def copy_of(self, file: FollowedFile, waiting: Iterable[Found]) -> Found | None:
+        """The new file that has all that was read of `file`, if there is one."""
+        for found in waiting:
+            if not file.may_become(found):
+                continue
+            try:
+                content = open_content(found.path, parquet=False)
+            except OSError:
+                continue
+            try:
+                if not found.path.endswith(PACKED) and Resemblance(content).holds(file.identity):
+                    return found
+            finally:
+                content.close()
+        return None
+
+    def _has(self, file: FollowedFile) -> bool:
+        return self._files.get(file.found.key) is file

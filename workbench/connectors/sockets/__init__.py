@@ -1,0 +1,1 @@
+"""Sockets: addresses that listen or connect, and who speaks there."""

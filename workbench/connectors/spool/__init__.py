@@ -1,0 +1,1 @@
+"""What is received is written down before anything else, and read from there."""
