@@ -32,8 +32,6 @@ SNAPSHOT_PATIENCE = 10.0
 ARROW_PATIENCE = 300.0
 """A notebook may think about a batch for a while; its result is on disk and hinders nobody."""
 
-_RESTART = "Restart the engine: workbench stop, then workbench."
-
 
 def application(calls: Calls) -> Starlette:
     """The API over an engine."""

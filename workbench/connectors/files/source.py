@@ -28,10 +28,10 @@ from workbench.connectors.records import Records
 
 SLOW_LOOK = 0.01
 """Seconds; a look that takes longer (thousands of files, a slow network) is not repeated at every poll."""
-PATIENCE = 0.05
-"""Seconds that a look at the lag waits for a read."""
 SLOW_COUNT = 0.005
 """Seconds; likewise for counting what is unread."""
+PATIENCE = 0.05
+"""Seconds that a look at the lag waits for a read."""
 
 
 class FileSource:
