@@ -391,7 +391,7 @@ class Engine:
 
     def _wake(self) -> None:
         """Something changed in a watched folder: sources are looked at now, pipelines in the next round."""
-        self._pump.wake()
+        self._pump.news()
         self._works.look_due = True
         self._housekeeper.wake()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-SHARE, LEAST_SHARE = 0.8, 0.2
+SHARE, LEAST_SHARE = 0.8, 0.15
 """Of a core: what decoding and committing a little may take; where it takes more of the tick, commits come less often. The least is for a
 trickle, whose every commit is dear for its few rows."""
-BUSY = 10_000
+BUSY = 20_000
 """Records a second from which commits may take the whole SHARE."""
 STEP = 0.005
-"""Seconds; a pace that changed a little with every commit would put the next tick anywhere."""
+"""Seconds; a pace is a multiple of it."""
 MOST = 0.25
 """Seconds; however dear commits are, rows are not held longer than this, or than the tick."""
 NO_TICK = 0.002
@@ -36,6 +36,7 @@ class Pace:
         """Read a second, lately."""
         self._counted = (0, 0.0)
         """Records of the second that runs, and its end."""
+        self._next = 0.0
 
     @property
     def seconds(self) -> float:
@@ -48,8 +49,11 @@ class Pace:
 
     def next_tick(self, now: float) -> float:
         """Ticks are the same moments for all flows, so that one commit takes what came to each of them. `now` is monotonic."""
-        seconds = self.seconds
-        return now + seconds - now % seconds if self.tick else now + NO_TICK
+        if not self.tick:
+            return now + NO_TICK
+        if now >= self._next:
+            self._next = now + self.seconds
+        return self._next
 
     def decoded(self, cpu: float, records: int, now: float) -> None:
         """A read was decoded, in `cpu` seconds. Records of the last whole second tell how busy it is."""

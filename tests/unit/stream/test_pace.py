@@ -18,9 +18,9 @@ def test_what_is_cheap_comes_with_every_tick() -> None:
     assert Pace(0.0).seconds == 0.0
 
 
-def test_a_trickle_whose_commits_are_dear_takes_a_fifth_of_a_core_at_most() -> None:
+def test_a_trickle_whose_commits_are_dear_takes_a_seventh_of_a_core_at_most() -> None:
     pace = settled(Pace(0.02), 0.02)
-    assert 0.02 / pace.seconds == pytest.approx(0.2, abs=0.01)
+    assert 0.02 / pace.seconds == pytest.approx(0.15, abs=0.01)
 
 
 def test_decoding_counts_as_well() -> None:
@@ -28,7 +28,7 @@ def test_decoding_counts_as_well() -> None:
     for _ in range(100):
         pace.decoded(0.01, 1, 100.0)
         pace.committed(0.01, 0.0)
-    assert 0.02 / pace.seconds == pytest.approx(0.2, abs=0.01)
+    assert 0.02 / pace.seconds == pytest.approx(0.15, abs=0.01)
 
 
 def test_a_busy_stream_may_take_most_of_a_core() -> None:
@@ -38,7 +38,7 @@ def test_a_busy_stream_may_take_most_of_a_core() -> None:
     pace.decoded(0.0, 1, 101.5)
     assert 0.04 / settled(pace, 0.04).seconds == pytest.approx(0.8, abs=0.01)
     pace.decoded(0.0, 1, 111.5)
-    assert 0.04 / settled(pace, 0.04).seconds == pytest.approx(0.2, abs=0.01)
+    assert 0.02 / settled(pace, 0.02).seconds == pytest.approx(0.15, abs=0.01)
 
 
 def test_rows_are_never_held_longer_than_the_most() -> None:
@@ -52,5 +52,14 @@ def test_no_commit_begins_before_the_last_has_ended() -> None:
 
 def test_ticks_are_the_same_moments_for_all() -> None:
     pace = Pace(4 * STEP)
-    assert pace.next_tick(10.001) == pace.next_tick(10.019) == pytest.approx(10.02)
+    assert pace.next_tick(10.0) == pace.next_tick(10.001) == pace.next_tick(10.019) == pytest.approx(10.02)
+    assert pace.next_tick(10.021) == pytest.approx(10.041)
     assert Pace(0.0).next_tick(10.0) > 10.0
+
+
+def test_a_pace_that_changes_puts_no_tick_nearer_than_it_says() -> None:
+    pace, now = Pace(0.01), 100.0
+    for cpu in (0.006, 0.0065, 0.007, 0.0065, 0.006, 0.008):
+        seconds = settled(pace, cpu).seconds
+        assert pace.next_tick(now) - now == pytest.approx(seconds)
+        now += seconds + 0.0001
