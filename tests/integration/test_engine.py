@@ -56,6 +56,17 @@ def test_rows_are_judged_summed_and_stored(bench: Bench) -> None:
     assert bench.engine.check_data() == []
 
 
+def test_a_run_counts_what_was_committed_before_it_was_asked(bench: Bench) -> None:
+    bench.write(ORDERS)
+    bench.append(order(1), order(2))
+    bench.start()
+    bench.until("SELECT count(*) FROM orders", [("2",)])
+    assert bench.engine.run_once().counts["orders"].accepted == 2
+    bench.append(order(3))
+    bench.until("SELECT count(*) FROM orders", [("3",)])
+    assert bench.engine.run_once().counts["orders"].accepted == 1
+
+
 def test_a_start_that_fails_gives_its_addresses_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     path = bench.root / "in.sock"
     bench.write(f"CREATE STREAMING TABLE t (n BIGINT) AS SELECT * FROM STREAM read_socket('unix://{path}', schema => 'n BIGINT');")

@@ -31,7 +31,7 @@ from workbench.filenames import shown
 from workbench.inputs import STDIN, waiting_inputs
 from workbench.language.definitions import Graph, InsertFlow, MaterializedView, ReadFiles, StreamingTable
 from workbench.protocol import PROTOCOL, Action, ControlPlan, Hello, QuarantineDetail, QuarantinePage, Snapshot, StatePage, Tail
-from workbench.store.commit import Probe
+from workbench.store.commit import Counts, Probe
 from workbench.store.database import open_database
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Engine:
         self._changed_at = 0.0
         self._stopping = False
         self._tried_at = self._losses_due = 0.0
+        self._told: dict[str, Counts] = {}
+        """What the streaming tables had counted at the start, or at the end of the last run over what is there."""
 
     def start(self) -> None:
         """Open the project and let it run; when that fails, everything is given back."""
@@ -123,6 +125,7 @@ class Engine:
         self._catalog.changed_on_disk()
         self._works.reload(writer)
         self._works.triggers.catch_up(writer)
+        self._told = self._pump.assembler.plan.totals()
         self._pump.start()
         self._jobs.start()
         self._watcher = Watcher((), self._wake)
@@ -166,7 +169,7 @@ class Engine:
             StoreError: the engine broke down before all was stored.
         """
         plan, since = self._pump.assembler.plan, self._clock()
-        before = plan.totals()
+        before = self._told
         if not self.problems:
             self._catalog.careful = False
             self._drain()
@@ -177,6 +180,7 @@ class Engine:
                 raise StoreError(self._pump.stalled, "Mend that and run it again: it goes on after what is committed.")
             with self._pump.resting():  # news would make jobs due again and again
                 self._settle_jobs()
+        self._told = plan.totals()
         return summarize(plan, before, self._jobs.statuses(), since, self._catalog.waiting, self.problems, self._sources.unread)
 
     # What is asked
