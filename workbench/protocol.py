@@ -68,6 +68,8 @@ class StreamStatus:
     lag_bytes: int = 0
     catch_up: float | None = None
     """Seconds until nothing is unread, at the rate of the last seconds; None when it is not behind, or not getting nearer."""
+    watched: bool = True
+    """It is behind for long enough to tell whether it gets nearer."""
     slow: Slow = ""
     """Who it waits for while it is behind: the source, decoding, the commit, the disk, or its own rate limit."""
     queue_bytes: int = 0

@@ -130,6 +130,7 @@ class SnapshotMaker:
         rate, lag_rows = self._monitor.rate(table.name, at), sum(f.lag_rows for f in flows)
         queued = sum(flow.queued for flow in reading)
         behind = any(f.state == "LAG" for f in flows) or any(flow.behind for flow in reading)
+        left, watched = self._catch_up(table.name, lag_rows, at) if behind else (None, True)
         return StreamStatus(
             name=table.name,
             state=worst.state,
@@ -151,7 +152,8 @@ class SnapshotMaker:
             views=tuple(view.name for view in plan.views if view.state.stream.lower() == table.name.lower()),
             flows=tuple(flows),
             lag_bytes=sum(f.lag_bytes for f in flows),
-            catch_up=self._catch_up(table.name, lag_rows, at) if behind else None,
+            catch_up=left,
+            watched=watched,
             slow=self._slow(reading) if behind and lag_rows else "",
             queue_bytes=queued,
             queue_limit=self._pump.queue_limit,
@@ -209,18 +211,20 @@ class SnapshotMaker:
                 found.update(name.lower() for name in between.inputs)
         return [flow for flow in plan.flows if any(output.table.name.lower() in found for output in flow.outputs)]
 
-    def _catch_up(self, stream: str, rows: int, at: float) -> float | None:
-        """Seconds until what is unread is stored, at the pace at which the unread has shrunk; None when it does not shrink."""
+    def _catch_up(self, stream: str, rows: int, at: float) -> tuple[float | None, bool]:
+        """Seconds until what is unread is stored, at the pace at which the unread has shrunk; None when it does not shrink. And whether
+        it was looked at for long enough to tell."""
         looks = self._behind.setdefault(stream, deque())
         while looks and at - looks[0][0] > LOOK_BACK:
             looks.popleft()
         looks.append((at, rows))
         since, before = looks[0]
-        if at - since >= 1.0:
+        watched = at - since >= 1.0
+        if watched:
             pace = (before - rows) / (at - since)
         else:  # too early to see it shrink: what is stored a second is all that is known
             pace = self._monitor.rate(stream, at)
-        return rows / pace if pace > 0 else None
+        return (rows / pace if pace > 0 else None), watched
 
     def _slow(self, flows: list[Flow]) -> Slow:
         """What the time goes to while it is behind."""

@@ -58,6 +58,12 @@ def test_who_is_slow_and_how_long_in_words(slow: Slow, catch_up: float | None, w
     assert trouble(replace(flowing().streams[1], slow=slow, catch_up=catch_up)) == words
 
 
+def test_nobody_is_blamed_before_it_can_be_known() -> None:
+    begun = replace(flowing().streams[1], slow="commit", catch_up=None, watched=False)
+    assert trouble(begun) == "just begun"
+    assert trouble(replace(begun, catch_up=21.0)) == "commits are slow, about 21 s left"
+
+
 async def test_the_zoom_has_every_number_of_every_stream_and_all_of_the_chosen_one() -> None:
     async with staged(engine=FakeEngine(flowing())) as stage:
         await stage.press("j", "z")

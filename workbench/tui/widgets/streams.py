@@ -289,6 +289,8 @@ def address(f: FlowStatus) -> str:
 
 def trouble(s: StreamStatus) -> str:
     """Who a stream that is behind waits for, and how long it takes until it is not: `decoding is slow, about 21 s left`."""
+    if s.catch_up is None and not s.watched:
+        return "just begun"
     left = f"about {spell(s.catch_up)} left" if s.catch_up is not None else "not getting nearer"
     return f"{SLOW[s.slow]}, {left}" if s.slow else left
 
