@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +31,8 @@ SETTLED = 1.0
 """Seconds after which the start is over: the first answers are given."""
 RETRY = 1.0
 """Seconds between two tries to open a database that has stopped."""
+HANDLES = 65_536
+"""Open files and connections that it asks the system for."""
 LINE = "%(asctime)s %(levelname)-7s %(message)s"
 
 
@@ -39,6 +42,7 @@ def engine(arguments: Arguments, _: Output) -> int:
     settings = load_settings(root, {"state_dir": state})
     project = Project(root, Path(state), tuple(arguments.files))
     step_back(settings.nice)
+    take_handles()
     log_faults()
     make = partial(Engine, project, settings, flows=not arguments.flows_off, input=piped_input())
     served = make()
@@ -62,6 +66,7 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
     lines.setFormatter(logging.Formatter(LINE))
     logging.getLogger("workbench").addHandler(lines)
     step_back(settings.nice)
+    take_handles()
     log_faults()
     make = partial(Engine, project, settings, input=piped_input())
     served = make()
@@ -155,6 +160,15 @@ def step_back(nice: int) -> None:
     with suppress(OSError):
         if os.getsid(0) == os.getpid():
             Path("/proc/self/autogroup").write_text(str(nice), "ascii")
+
+
+def take_handles() -> None:
+    """As many open files and connections as the system allows: a shell gives 1,024, and 1,000 senders with a thousand files need more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = HANDLES if hard == resource.RLIM_INFINITY else min(hard, HANDLES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):  # macOS has a limit of its own below the one that it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _watch_parent(parent: int, server: Server) -> None:
