@@ -67,6 +67,19 @@ def test_a_run_counts_what_was_committed_before_it_was_asked(bench: Bench) -> No
     assert bench.engine.run_once().counts["orders"].accepted == 1
 
 
+def test_pipelines_that_change_are_seen_without_events_of_the_filesystem(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_paths: Path, **_options: object) -> None:
+        raise OSError("no space left for watches")
+
+    monkeypatch.setattr("watchfiles.watch", refuse)
+    bench.write(ORDERS)
+    bench.append(order(1))
+    bench.start()
+    bench.until("SELECT count(*) FROM orders", [("1",)])
+    bench.write(BY_COUNTRY, "views.sql")
+    bench.until("SELECT n FROM by_country", [("1",)])
+
+
 def test_a_start_that_fails_gives_its_addresses_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     path = bench.root / "in.sock"
     bench.write(f"CREATE STREAMING TABLE t (n BIGINT) AS SELECT * FROM STREAM read_socket('unix://{path}', schema => 'n BIGINT');")

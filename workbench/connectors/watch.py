@@ -12,14 +12,17 @@ STEP = 20
 """Milliseconds without a change that end the gathering early."""
 
 
+Wake = Callable[[frozenset[str]], None]
+
+
 class Watcher:
-    """One thread that calls `wake` after changes in a set of directories (not in those below them).
+    """One thread that calls `wake` with the paths that changed in a set of directories (not in those below them).
 
     It is only a faster poll: where the system gives no events (network filesystems, too many watches) it ends
     silently and the poll goes on alone.
     """
 
-    def __init__(self, directories: Iterable[Path], wake: Callable[[], None]) -> None:
+    def __init__(self, directories: Iterable[Path], wake: Wake) -> None:
         self._wake = wake
         self._directories = frozenset(directories)
         self._stop = threading.Event()
@@ -50,10 +53,10 @@ class Watcher:
         import watchfiles
 
         try:
-            for _ in watchfiles.watch(
+            for changes in watchfiles.watch(
                 *directories, watch_filter=None, debounce=GATHER, step=STEP, stop_event=stop, rust_timeout=1000, recursive=False
             ):
-                self._wake()
+                self._wake(frozenset(path for _, path in changes))
         except (OSError, RuntimeError):
             return
 

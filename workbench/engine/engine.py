@@ -43,6 +43,8 @@ SAVE_LOSSES = 2.0
 """Seconds between two times that counts of lost records are stored, at least."""
 RETRY = 0.4
 """Seconds between two looks at definitions that wait for a first record, at least."""
+LOOK = 2.0
+"""Seconds between two looks at the pipelines where nothing tells that they changed, as on network filesystems."""
 
 
 class Engine:
@@ -77,7 +79,7 @@ class Engine:
         self._changed = threading.Condition()
         self._changed_at = 0.0
         self._stopping = False
-        self._tried_at = self._losses_due = 0.0
+        self._tried_at = self._losses_due = self._looked_at = 0.0
         self._told: dict[str, Counts] = {}
         """What the streaming tables had counted at the start, or at the end of the last run over what is there."""
 
@@ -319,7 +321,7 @@ class Engine:
     def _do_chores(self) -> None:
         self._take_notices()
         begun = self._reads and begin_inputs(self.project, self._sources)
-        look, self._works.look_due = self._works.look_due or begun, False
+        look, self._works.look_due = self._works.look_due or begun or self._look_due(), False
         if self._reads and ((look and self._catalog.changed_on_disk()) or self._retry_due()):
             self._reload_or_say()
         if not self._catalog.held:
@@ -345,6 +347,13 @@ class Engine:
             return False
         self._tried_at = now
         return self._catalog.arrived()
+
+    def _look_due(self) -> bool:
+        now = time.monotonic()
+        if not self._watches or now - self._looked_at < LOOK:
+            return False
+        self._looked_at = now
+        return True
 
     def _reload_or_say(self) -> None:
         """A reload that fails is an event, and tried again in the next round that looks."""
@@ -393,11 +402,13 @@ class Engine:
                 return
             self._jobs.wait_idle()
 
-    def _wake(self) -> None:
-        """Something changed in a watched folder: sources are looked at now, pipelines in the next round."""
+    def _wake(self, paths: frozenset[str]) -> None:
+        """Something changed in a watched folder: sources are looked at soon, and the pipelines now if it was there."""
         self._pump.news()
-        self._works.look_due = True
-        self._housekeeper.wake()
+        pipelines = str(self.project.root / "pipelines")
+        if self.project.files or self._catalog.waiting or any(path.startswith(pipelines) for path in paths):
+            self._works.look_due = True
+            self._housekeeper.wake()
 
     def _watched(self) -> tuple[Path, ...]:
         pipelines = self.project.root / "pipelines"

@@ -24,9 +24,16 @@ def touch_until(file: Path, woken: threading.Event) -> None:
 
 def test_changes_wake(tmp_path: Path) -> None:
     woken = threading.Event()
-    watcher = Watcher([tmp_path], woken.set)
+    changed: set[str] = set()
+
+    def wake(paths: frozenset[str]) -> None:
+        changed.update(paths)
+        woken.set()
+
+    watcher = Watcher([tmp_path], wake)
     watcher.start()
     touch_until(tmp_path / "a", woken)
+    assert changed == {str(tmp_path / "a")}
     (tmp_path / "other").mkdir()
     woken.clear()
     watcher.watch([tmp_path / "other"])
@@ -36,7 +43,7 @@ def test_changes_wake(tmp_path: Path) -> None:
 
 
 def test_missing_directories_are_left_out(tmp_path: Path) -> None:
-    watcher = Watcher([tmp_path / "nowhere"], lambda: None)
+    watcher = Watcher([tmp_path / "nowhere"], lambda _: None)
     watcher.start()
     assert not watcher.alive
     watcher.close()
@@ -47,7 +54,7 @@ def test_it_ends_silently_where_there_are_no_events(tmp_path: Path, monkeypatch:
         raise OSError("no space left for watches")
 
     monkeypatch.setattr("watchfiles.watch", refuse)
-    watcher = Watcher([tmp_path], lambda: None)
+    watcher = Watcher([tmp_path], lambda _: None)
     watcher.start()
     wait_until(lambda: not watcher.alive, "the thread's end")
     watcher.close()
