@@ -116,7 +116,7 @@ def test_a_source_without_a_record_is_looked_at_while_other_files_change_all_the
 
     def change() -> None:
         while not stop.wait(0.001):
-            engine._wake()
+            engine._wake(frozenset({str(bench.root / "in" / "l.ndjson")}))
 
     thread = threading.Thread(target=change)
     thread.start()
