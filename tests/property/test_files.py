@@ -93,7 +93,7 @@ class World:
         old = self.live.pop(name)
         if not old.data.endswith(b"\n"):
             self.write(old, b'."}\n')
-        self.drain()
+        self.store_all()
         old.path.write_bytes(b"")
         self.begin(name, old.path)
         self.append(name, records, half=False)
@@ -104,7 +104,7 @@ class World:
             old = self.live.pop(name)
             if not old.data.endswith(b"\n"):
                 self.write(old, b'."}\n')
-            self.drain()
+            self.store_all()
             self.source.close()
             self.source = self.open()
             old.path.unlink()
@@ -195,6 +195,13 @@ class World:
             if not self.pending:
                 return
             self.commit(len(self.pending), 0.0)
+
+    def store_all(self) -> None:
+        """Also what waits because something may be a copy."""
+        self.drain()
+        while self.source.undecided:
+            self.now += 3
+            self.drain()
 
     def finish(self) -> None:
         for name, written in self.live.items():

@@ -253,11 +253,15 @@ class Following(RuleBasedStateMachine):
             return
         assert (placed.file_id, placed.byte, placed.line) == (file_id, byte, line)
         offsets = list((self.offsets | {file_id: placed}).values())
-        other = FileSource("s", "*.log*", "json", root=self.root, offsets=offsets, clock=lambda: self.now)
+        now = self.now
+        other = FileSource("s", "*.log*", "json", root=self.root, offsets=offsets, clock=lambda: now)
         got = list[bytes]()
-        while raw := other.read(self.buffer):
-            if raw.offset.file_id == file_id:
-                got += self.buffer.memory[: raw.length].split(b"\n")[:-1]
+        for _ in range(2):  # what may be a copy of an older file waits, and what is newer waits for that
+            other.rescan()
+            while raw := other.read(self.buffer):
+                if raw.offset.file_id == file_id:
+                    got += self.buffer.memory[: raw.length].split(b"\n")[:-1]
+            now += 3
         other.close()
         assert got[: len(rows) - line] == rows[line:]
 

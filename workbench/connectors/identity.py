@@ -48,7 +48,7 @@ class Identity:
 
     `middle` stands somewhere from a quarter to the half of what was read: a copy that was made a moment before has it too.
     The evidence may reach beyond an offset in the middle of a batch: those bytes were seen too. `since` is the mtime
-    when the file was found (it orders files), `stamp` the size and mtime_ns when the offset was taken, `unended` says
+    when the file was last seen unread (it orders files), `stamp` the size and mtime_ns when the offset was taken, `unended` says
     that the last record before the offset had no newline, `first_look` how many files `start => 'end'` skipped,
     `target` where the file really is when its name is a link. `skip` is set until what `start => 'end'` skips is stored: the size
     at the first look. `left` is set when the file was given up; `copy` says that all of it was read elsewhere.

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from workbench.connectors.files.alarms import Alarms
+from workbench.connectors.files.compressed import PACKED
 from workbench.connectors.files.folders import Folders
 from workbench.connectors.files.followed import GRACE, FollowedFile
 from workbench.connectors.files.handles import Handles
@@ -120,7 +121,7 @@ class Departures:
         other = self._remains.renamed(file)
         if other is None or file.held:
             return other
-        if _shrunk_unread(file, other):
+        if _unlike_unread(file, other):
             return None
         with suppress(OSError):
             mine = self._register.files.get(other.key, file) is file
@@ -158,7 +159,7 @@ class Departures:
         if _rewritten(file, found):
             return True
         with suppress(OSError):
-            return _shrunk_unread(file, found) or not has_content(found, file.identity, self._parquet)
+            return _unlike_unread(file, found) or not has_content(found, file.identity, self._parquet)
         return False
 
     def supplanted(self, file: FollowedFile, now: float) -> None:
@@ -208,9 +209,15 @@ class Departures:
         return begun
 
 
-def _shrunk_unread(file: FollowedFile, found: Found) -> bool:
-    """Nothing was read by which two files could be told apart, but this one is smaller: it was made later, under the same inode."""
-    return not file.identity.head.length and found.size < file.found.size
+def _unlike_unread(file: FollowedFile, found: Found) -> bool:
+    """Nothing was read by which two files could be told apart, but what has its inode under another name was made later.
+
+    A rename makes a file neither smaller nor older, and does not pack it.
+    """
+    if file.identity.head.length:
+        return False
+    smaller, older = found.size < file.found.size, found.mtime_ns < file.found.mtime_ns
+    return smaller or older or file.found.path.endswith(PACKED) != found.path.endswith(PACKED)
 
 
 def _rewritten(file: FollowedFile, found: Found) -> bool:

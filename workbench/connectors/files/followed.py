@@ -87,10 +87,16 @@ class FollowedFile:
             self.said.append(Usual(f"{self.found.name} was renamed to {found.name}: it is read on where it was"))
             self.behind = True
             self.former.add(self.found.path)
+        self.age(found)
         self.found = found
         self.gone_since = None
         self.growth.saw(now, found.size)
         self.doubt()
+
+    def age(self, found: Found) -> None:
+        """Before anything was read it is as old as it seems now: it may be another file with its inode, and gzip sets the time last."""
+        if not self.begun and found.mtime_ns != self.identity.since:
+            self.identity = replace(self.identity, since=found.mtime_ns)
 
     def doubt(self) -> None:
         """A copy of what was read elsewhere may have been made anew."""
@@ -114,6 +120,11 @@ class FollowedFile:
     def gone(self) -> bool:
         """Its name is gone, or names another file."""
         return self.gone_since is not None
+
+    @property
+    def begun(self) -> bool:
+        """Some of it was read, or is passed over."""
+        return self.read != BEGINNING or self.kept != BEGINNING
 
     @property
     def skips(self) -> bool:
@@ -199,6 +210,7 @@ class FollowedFile:
 
     def rewind(self) -> None:
         """Read on from what is stored."""
+        self.behind |= self.read != self.kept
         self.read, self.ahead, self.done = self.kept, Ahead(), False
         self.sighted, self._skipped = False, self.kept != BEGINNING
 

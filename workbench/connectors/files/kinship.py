@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from workbench.connectors.content import Content
 from workbench.connectors.files import rotation
@@ -59,6 +59,10 @@ class Resemblance:
             return len(self._head) < identity.head.length or self.begins_as(identity)
         return self.holds(identity) or self._short_of(identity) or self.cut_short(identity)
 
+    def differs_from(self, original: Content) -> bool:
+        """Neither is the beginning of the other, as far as the head tells."""
+        return not self._head.startswith(original.peek(0, len(self._head)))
+
     def head_of(self, original: Content) -> bool:
         """The head is that of another content too, which has all of it."""
         return original.peek(0, len(self._head)) == self._head
@@ -79,15 +83,20 @@ class Resemblance:
 class Kin:
     """Files by their heads: which of thousands some content may come from, without a comparison with each."""
 
-    def __init__(self, files: Sequence[FollowedFile]) -> None:
-        self.files = files
+    def __init__(self, files: Iterable[FollowedFile]) -> None:
+        self.files: list[FollowedFile] = []
         self._by_path: dict[str, list[FollowedFile]] = defaultdict(list)
         self._by_head: dict[int, dict[str, list[FollowedFile]]] = defaultdict(lambda: defaultdict(list))
         for file in files:
-            for path in file.paths:
-                self._by_path[path].append(file)
-            if file.identity.head.length:
-                self._by_head[file.identity.head.length][file.identity.head.digest].append(file)
+            self.add(file)
+
+    def add(self, file: FollowedFile) -> None:
+        """One more."""
+        self.files.append(file)
+        for path in file.paths:
+            self._by_path[path].append(file)
+        if file.identity.head.length:
+            self._by_head[file.identity.head.length][file.identity.head.digest].append(file)
 
     def __bool__(self) -> bool:
         return bool(self.files)

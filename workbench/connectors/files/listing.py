@@ -21,6 +21,8 @@ SHARE = 8
 """Of more files, those that were quiet for long are looked at one in so many at a time."""
 HOT = 60.0
 """Seconds after a change in which a file is looked at each time."""
+TRIES = 3
+"""Looks at a folder that is changed meanwhile: a file that is renamed or packed just then is seen under neither name."""
 DENIED = os.strerror(errno.EACCES)
 SETTLED = 2_000_000_000
 """Nanoseconds after its last change when a folder's mtime can be trusted to tell the next one."""
@@ -86,7 +88,22 @@ class Listing:
         self._turn = 0
 
     def look(self) -> Look:
-        look, now = Look(), self._clock()
+        for _ in range(TRIES):
+            look, listed_at = Look(), self._changed_at()
+            if self._look(look) and self._changed_at() == listed_at:
+                break
+        return look
+
+    def _changed_at(self) -> int:
+        """When a name in the folder was last made, changed or taken away."""
+        try:
+            return os.stat(self._folder).st_mtime_ns if self._magic else 0  # noqa: PTH116 (as below)
+        except OSError:
+            return 0
+
+    def _look(self, look: Look) -> bool:
+        """Fill a look; False when a name was no longer there after it was listed: what it became may not be seen."""
+        now, whole = self._clock(), True
         changed = self._list(look)
         for path in self._due(changed, now):
             name = self.name(path)
@@ -97,7 +114,7 @@ class Listing:
                     changed |= self._saw(_found(path, name, told), now)
                 continue
             except FileNotFoundError:
-                pass
+                whole &= not self._magic or os.path.islink(path)  # noqa: PTH114 (as all of these)
             except IsADirectoryError:
                 look.problems[path] = f"{name} is a directory: left out (its files are {name}/*)"
                 look.directories.add(path)
@@ -113,7 +130,7 @@ class Listing:
             for found in self._seen.values():
                 self._found.setdefault(found.key, found)
         look.found = self._found
-        return look
+        return whole
 
     def _saw(self, found: Found, now: float) -> bool:
         """Keep what one stat saw; whether another file has that name now."""

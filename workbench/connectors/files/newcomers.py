@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from workbench.connectors.files.alarms import Alarms
+from workbench.connectors.files.elders import Elders
 from workbench.connectors.files.followed import FollowedFile
 from workbench.connectors.files.handles import Handles
 from workbench.connectors.files.listing import Found, Look
@@ -23,9 +24,11 @@ class Newcomers:
     What waits is never lost from sight: when it goes away unread, that is told.
     """
 
-    def __init__(self, reading: Reading, handles: Handles, parquet: bool, register: Register, alarms: Alarms) -> None:
+    def __init__(self, reading: Reading, handles: Handles, parquet: bool, register: Register, alarms: Alarms, elders: Elders) -> None:
         self._reading, self._handles, self._parquet = reading, handles, parquet
-        self._register, self._recognition, self._alarms = register, register.recognition, alarms
+        self._register, self._recognition, self._alarms, self._elders = register, register.recognition, alarms, elders
+        self.outrun = False
+        """A new file had gone when it was to be opened, and what became of it is not known yet."""
         self._waiting: dict[Key, Found] = {}
         """New files that may turn out to be copies of known ones."""
         self._beside: dict[Key, tuple[int, int]] = {}
@@ -49,6 +52,7 @@ class Newcomers:
         copy = self._recognition.copy_of(file, self._waiting.values())
         if copy is not None:
             del self._waiting[copy.key]
+            self._elders.leave(copy.key)
         return copy
 
     def look_at(self, look: Look) -> None:
@@ -58,17 +62,20 @@ class Newcomers:
                 self._alarms.hold(found, f"{found.name} is gone, and nothing of it was read", waited=True)
         self._beside = {key: stamp for key, stamp in self._beside.items() if key in look.found}
         self._waiting = {}
+        self.outrun = False
+        self._elders.look_at(look.found)
 
     def recalled(self, found: Found, now: float) -> bool:
         """Known content under its inode: it goes on where its offset stands."""
         try:
             offset = self._recognition.recall(found)
         except OSError as error:
-            self._register.problems[found.path] = sentence(found.name, error)
+            self._cannot_open(found, error)
             return True
         if offset is not None:
             file = self._register.memory.restore(found, offset)
             file.unjudged = self._reading.follow and not (file.identity.head.length or self._parquet or file.skips)
+            file.age(found)
             file.doubt()
             self._register.enter(file)
         elif ids := [i for i in self._register.memory.at_inode(found.inode) if self._was_at(i, found)]:
@@ -87,10 +94,10 @@ class Newcomers:
         try:
             file = None if self._parquet or at_end else self._recognition.predecessor(found, look, now)
         except OSError as error:
-            self._register.problems[found.path] = sentence(found.name, error)
+            self._cannot_open(found, error)
             return
-        except Undecided:
-            self._waiting[found.key] = found
+        except Undecided as undecided:
+            self._keep_waiting(found, found.mtime_ns, undecided)
             return
         except Beside as beside:
             self._say_beside(found, str(beside))
@@ -111,8 +118,8 @@ class Newcomers:
         """A file that was empty when it was found has content now; or a copy is another one now."""
         try:
             known = self._recognition.predecessor(file.found, look, now)
-        except Undecided:
-            self._waiting[file.found.key] = file.found
+        except Undecided as undecided:
+            self._keep_waiting(file.found, file.identity.since, undecided)
             return
         except Beside as beside:
             self._say_beside(file.found, str(beside))
@@ -128,6 +135,16 @@ class Newcomers:
             file.identity = replace(file.identity, copy=False)
         if known is not None:
             self._register.move(known, file.found)
+
+    def _cannot_open(self, found: Found, error: OSError) -> None:
+        self._register.problems[found.path] = sentence(found.name, error)
+        self.outrun |= isinstance(error, FileNotFoundError)
+
+    def _keep_waiting(self, found: Found, since: int, undecided: Undecided) -> None:
+        """And what is newer of its log too, unless that must be read to decide this."""
+        self._waiting[found.key] = found
+        if undecided.passing:
+            self._elders.enter(found, since)
 
     def _say_beside(self, found: Found, original: str) -> None:
         """Once for each look of the file."""

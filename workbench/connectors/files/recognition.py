@@ -28,7 +28,15 @@ Key = tuple[int, int]
 
 
 class Undecided(Exception):
-    """Whether a new file is a copy of a known one, which the message names, cannot be told yet."""
+    """Whether a new file is a copy of a known one, which the message names, cannot be told yet.
+
+    Args:
+        passing: it takes only time; else that file must be read on first.
+    """
+
+    def __init__(self, original: str, passing: bool) -> None:
+        super().__init__(original)
+        self.passing = passing
 
 
 class Beside(Exception):
@@ -106,6 +114,11 @@ class Recognition:
         """What is known or there has changed."""
         self._kin.clear()
 
+    def entered(self, file: FollowedFile) -> None:
+        """A new file is known, and others of the same look may be copies of it."""
+        if "present" in self._kin and self._reading.follow:
+            self._kin["present"].add(file)
+
     def forget_unseen(self, look: Look) -> None:
         """Of new files that became known, or are no longer there, nobody asks again."""
         for key in list(self._waits):
@@ -138,20 +151,21 @@ class Recognition:
         packed, wait = found.path.endswith(PACKED), self._wait(found, now)
         if found.key in self._copies:
             self._settle(found)
-        ended, namesakes = self._ended(look, packed, now), self._present(look).named_before(found.path)
+        namesakes = [file for file in self._present(look).named_before(found.path) if file.found.key != found.key]
+        ended = self._ended(look, packed, now)
         if (known := self._by_id.get(wait.original)) and self._has(known) and not known.gone and known not in namesakes:
             namesakes.append(known)
         gone = self._gone_now().named_before(found.path)
         lost = [*self._originals(found, now), *(ended.named_before(found.path, counted=True) if packed else [])]
         if not (ended or namesakes or gone or lost):
             return None
-        self._meet(namesakes)
+        self._meet([*namesakes, *(file for file in gone if file.content is not None)])
         content = open_content(found.path, parquet=False)
         try:
             resemblance = Resemblance(content)
             heirs = [file for file in gone if resemblance.holds(file.identity)]
             heirs += [file for file in ended.held_by(resemblance) if file.file_id == wait.original or self._descends(found, file)]
-            if heirs:
+            if heirs := [file for file in heirs if not self._has_place(file.file_id, look)]:
                 return heirs[-1]
             self._compare_with_lost(found, content, resemblance, lost, wait, now)
             for file in namesakes:
@@ -179,12 +193,14 @@ class Recognition:
         self, found: Found, content: Content, resemblance: Resemblance, original: FollowedFile, wait: Wait, now: float
     ) -> None:
         """A file that is there may be truncated or deleted, once it is copied or packed as the new one."""
-        if now - wait.since < GRACE:
-            raise self._undecided(found, original, wait, now)
-        packed, young = found.path.endswith(PACKED), now - wait.since < LINGER
+        fresh, packed, young = now - wait.since < GRACE, found.path.endswith(PACKED), now - wait.since < LINGER
         try:
             there = self._handles.use(original)
             if not there.same(original.identity):  # it is truncated already, as the next read of it will tell
+                raise self._undecided(found, original, wait, now, passing=fresh)
+            if resemblance.differs_from(there):
+                return
+            if fresh:
                 raise self._undecided(found, original, wait, now)
             if now - wait.unchanged < GRACE:
                 if young and (resemblance.head_of(there) if packed else resemblance.part_of(there, found.size)):
@@ -193,7 +209,7 @@ class Recognition:
                 self._copies[found.key] = Copy(found.stamp, original.file_id, length, not content.trouble)
                 self._settle(found)
         except OSError:
-            raise self._undecided(found, original, wait, now) from None
+            raise self._undecided(found, original, wait, now, passing=fresh) from None
 
     def _settle(self, found: Found) -> None:
         """A file that is known to be a packed copy of one that is there needs no other look at its content."""
@@ -207,15 +223,15 @@ class Recognition:
         elif original.stored and original.ahead.drained == original.found.stamp:
             raise Beside(original.name)
         else:
-            raise Undecided(original.name)
+            raise Undecided(original.name, passing=False)
 
-    def _undecided(self, found: Found, original: FollowedFile, wait: Wait, now: float) -> Undecided:
+    def _undecided(self, found: Found, original: FollowedFile, wait: Wait, now: float, passing: bool = True) -> Undecided:
         """One that waits for long is told."""
         wait.original = original.file_id
         if now - wait.since >= GRACE and not wait.told:
             wait.told = True
             self._said.append(f"{found.name} looks like a copy of {original.name} that is being made: it waits until that is certain")
-        return Undecided(original.name)
+        return Undecided(original.name, passing)
 
     def _descends(self, found: Found, file: FollowedFile) -> bool:
         """Whether the new file may be what that became when it was rotated; the same name is one of another file, if that was given up."""
@@ -273,6 +289,7 @@ class Recognition:
     def _wait(self, found: Found, now: float) -> Wait:
         """How long the file is there, and unchanged."""
         wait = self._waits.setdefault(found.key, Wait(found.stamp, now, now))
+        wait.since, wait.unchanged = min(wait.since, now), min(wait.unchanged, now)  # a clock may be set back
         if wait.stamp != found.stamp:
             wait.stamp, wait.unchanged = found.stamp, now
         return wait
@@ -292,6 +309,11 @@ class Recognition:
             finally:
                 content.close()
         return None
+
+    def _has_place(self, file_id: str, look: Look) -> bool:
+        """Its content was found elsewhere at this look."""
+        known = self._by_id.get(file_id)
+        return known is not None and self._has(known) and known.found.key in look.found
 
     def _has(self, file: FollowedFile) -> bool:
         return self._files.get(file.found.key) is file

@@ -94,6 +94,8 @@ class Register:
             self._unsighted[file.file_id] = file
         if file.read.byte:
             self.recognition.look_again()
+        else:
+            self.recognition.entered(file)
         file.met = now
         file.growth.saw(min(now, file.found.mtime_ns / 1e9), file.found.size)
 

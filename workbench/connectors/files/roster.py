@@ -8,6 +8,7 @@ from workbench.batch import Offset
 from workbench.connectors.files.absentees import Absentees
 from workbench.connectors.files.alarms import Alarms
 from workbench.connectors.files.departures import Departures
+from workbench.connectors.files.elders import Elders
 from workbench.connectors.files.folders import Folders
 from workbench.connectors.files.followed import FollowedFile
 from workbench.connectors.files.handles import Handles
@@ -34,13 +35,18 @@ class Roster:
         self.remains = Remains(root, self.files)
         self._recognition = register.recognition
         self._alarms = Alarms(self.files, self.said)
-        self._newcomers = Newcomers(reading, handles, parquet, register, self._alarms)
+        self._elders = Elders(reading, self.by_id, self.said)
+        self._newcomers = Newcomers(reading, handles, parquet, register, self._alarms, self._elders)
         self._departures = Departures(reading, handles, parquet, register, self.remains, self._folders, self._newcomers, self._alarms)
         self._absentees = Absentees(parquet, register, self.remains, self._folders)
 
     def has(self, file: FollowedFile) -> bool:
         """The file is read, and no other one has its place."""
         return self._register.has(file)
+
+    def holds(self, file: FollowedFile) -> bool:
+        """Its turn comes later, at a look that has decided what is older of its log."""
+        return (file.unjudged and not file.sighting) or self._elders.hold(file)
 
     def store(self, offset: Offset) -> None:
         """An offset is durable."""
@@ -59,6 +65,11 @@ class Roster:
     def undecided(self) -> bool:
         """Some new file is not read yet because it looks like a copy."""
         return self._newcomers.undecided
+
+    @property
+    def outrun(self) -> bool:
+        """Another look tells what became of a new file."""
+        return self._newcomers.outrun
 
     def waiting(self) -> list[FollowedFile]:
         """Those files, as they would be read from their start."""
@@ -109,12 +120,15 @@ class Roster:
                 file.seen(found, now)
 
     def _meet(self, look: Look, at_end: bool, now: float) -> None:
-        """Those that are new, after those that were empty and are not any more."""
+        """Those that are known by their inode, those that were empty and are not any more, those that are new, from the oldest on.
+
+        What goes on in one of several that begin alike went on in the oldest one.
+        """
         new = [found for key, found in look.found.items() if key not in self.files]
+        unknown = [found for found in new if not self._newcomers.recalled(found, now)]
         for file in [file for file in self.files.values() if file.unjudged and file.found.size]:
             self._newcomers.judge(file, look, now)
-        unknown = [found for found in new if not self._newcomers.recalled(found, now)]
-        for found in unknown:
+        for found in sorted(unknown, key=lambda found: (found.mtime_ns, found.path)):
             self._newcomers.welcome(found, look, len(unknown) if at_end else 0, now)
 
     # -- a read that failed

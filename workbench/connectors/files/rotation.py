@@ -12,6 +12,8 @@ DATES = re.compile(r"(?:[-_.T]\d+)+(?=\.)")
 """What is put before an ending: app-20261123.log, app.2026-11-23.0.log."""
 NUMBER = re.compile(r"(.+\.)(\d{1,3})")
 """What is counted up at each rotation: app.log.1."""
+ADDED = re.compile(r"(?<=[^\W\d_])\d*(?:[-_.T]\d+)*$")
+"""What is put after a name: app.log.1, app.log-20261123."""
 
 
 def unpacked(name: str) -> str:
@@ -36,6 +38,12 @@ def counted(name: str) -> tuple[str, ...]:
     """What it may have been called before its number was counted up: app.log.1 for app.log.2.gz."""
     number = NUMBER.fullmatch(unpacked(name))
     return tuple(f"{number[1]}{n}" for n in range(int(number[2]))) if number else ()
+
+
+@lru_cache(1 << 12)
+def log(name: str) -> str:
+    """The name of the log that a file is of, whatever a rotation added to that: app.log for app.log.20.gz, app-20261123.log, app.log."""
+    return DATES.sub("", ADDED.sub("", unpacked(name)))
 
 
 def rotated(old: str, new: str) -> bool:

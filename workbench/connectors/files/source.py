@@ -14,7 +14,7 @@ from workbench.connectors.files.begins import BOM
 from workbench.connectors.files.compressed import CompressedContent
 from workbench.connectors.files.followed import FollowedFile, Replaced
 from workbench.connectors.files.handles import Handles, open_content
-from workbench.connectors.files.listing import Listing
+from workbench.connectors.files.listing import TRIES, Listing, found_at
 from workbench.connectors.files.parquet import ParquetContent
 from workbench.connectors.files.places import Places
 from workbench.connectors.files.position import Position
@@ -107,10 +107,15 @@ class FileSource:
                 return None
             if not self._looked:
                 self.rescan()
-            looked_at = []
+            looked_at, looked = [], False
             raw = None
             while raw is None and (file := self._turns.pop()) is not None:
-                if not self._roster.has(file) or (file.unjudged and not file.sighting):
+                if not self._roster.has(file) or self._roster.holds(file):
+                    continue
+                if not looked and _changed_unread(file):
+                    looked = True
+                    self._turns.push(file)
+                    self.rescan()
                     continue
                 raw = self._take(file, buffer, limit)
                 if raw is None and file.ahead.drained is None and file.file_id not in self._failed:
@@ -134,7 +139,7 @@ class FileSource:
         except FileNotFoundError:
             if self._roster.vanished(file):
                 self._turns.push(file)
-            self.rescan()  # what it became may be older than what would be read next
+            self._look_now()  # what it became may be older than what would be read next
             return None
         except OSError as error:
             file.broken = file.found.stamp if error.errno is None else None
@@ -208,9 +213,11 @@ class FileSource:
     def ends(self) -> tuple[Offset, ...]:
         """The offsets after the last whole record of each file that is there now, and of each that is over."""
         with self._lock:
-            self._look_began = self._look_took = 0.0
-            self.rescan()
+            self._look_now()
             return tuple(self._places.ends())
+
+    def begin(self, end: Offset) -> Offset:
+        return Offset(end.file_id, end.file)
 
     # -- looking
 
@@ -220,23 +227,35 @@ class FileSource:
             began = self._clock()
             if 0 <= began - self._look_began < 20 * self._look_took:
                 return
-            look = self._listing.look()
-            ended, known = self._clock(), len(self._roster.files)
-            for file in self._roster.update(look, self._at_end):
-                self._turns.push(file)
-            if len(self._roster.files) == known:  # to meet new files takes long once, and must not put the next look off
-                ended = self._clock()
-            self._at_end = False
-            self._looked = True
-            self._directories = look.directories
-            if not self._roster.files and not look.problems:
-                self._problem(self.glob, f"{self.glob} matches no file yet: {self.stream} waits for one")
-            elif self._roster.files:
-                self._told.pop(self.glob, None)
+            for _ in range(TRIES):
+                self._look()
+                if not self._roster.outrun:
+                    break
             self._collect(self._roster.said)
             self._tell()
-            took = ended - began
-            self._look_began, self._look_took = began, took if took > SLOW_LOOK else 0.0
+
+    def _look(self) -> None:
+        began = self._clock()
+        look = self._listing.look()
+        ended, known = self._clock(), len(self._roster.files)
+        for file in self._roster.update(look, self._at_end):
+            self._turns.push(file)
+        if len(self._roster.files) == known:  # to meet new files takes long once, and must not put the next look off
+            ended = self._clock()
+        self._at_end = False
+        self._looked = True
+        self._directories = look.directories
+        if not self._roster.files and not look.problems:
+            self._problem(self.glob, f"{self.glob} matches no file yet: {self.stream} waits for one")
+        elif self._roster.files:
+            self._told.pop(self.glob, None)
+        took = ended - began
+        self._look_began, self._look_took = began, took if took > SLOW_LOOK else 0.0
+
+    def _look_now(self) -> None:
+        """However long the last look took."""
+        self._look_began = self._look_took = 0.0
+        self.rescan()
 
     @property
     def idle(self) -> bool:
@@ -347,6 +366,14 @@ def _first_look_unfinished(offsets: Sequence[Offset]) -> bool:
     """Not all of the files that `start => 'end'` skipped at the first look have their offset stored."""
     counts = [Identity.from_mark(offset.mark).first_look for offset in offsets]
     return not offsets or sum(count > 0 for count in counts) < max(counts)
+
+
+def _changed_unread(file: FollowedFile) -> bool:
+    """It is to be begun, and is not as it was at the last look: another one may have its name and inode since."""
+    if file.begun or file.gone or file.sighting or file.skips:
+        return False
+    here = found_at(file.found.path, file.name)
+    return here is not None and here.stamp != file.found.stamp
 
 
 def _behind(file: FollowedFile) -> int:

@@ -11,7 +11,7 @@ Key = tuple[int, int, str]
 
 
 class Turns:
-    """A queue of files with news. The backlog goes file by file, by mtime when found, then path; afterwards in turn."""
+    """A queue of files with news. The backlog goes file by file, by mtime when last seen unread, then path; afterwards in turn."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[Key, int, int, FollowedFile]] = []
