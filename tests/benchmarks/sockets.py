@@ -39,8 +39,8 @@ def send(where: Any, rows: int, framing: Framing, clients: int) -> None:
     """Send from this process over `clients` connections in turn, a smaller piece at a time the more there are."""
     data = records(framing)
     socks = [socket.create_connection(where) for _ in range(clients)]
-    size = max(LINE + 1, len(data) // clients // (LINE + 1) * (LINE + 1))
-    piece, left = data[:size], rows * (len(data) // CHUNK)
+    record = len(data) // CHUNK
+    piece, left = data[: max(1, CHUNK // clients) * record], rows * record
     while left > 0:
         for sock in socks:
             sock.sendall(piece[: max(0, left)])
@@ -126,6 +126,7 @@ def main() -> None:
             "tcp": measure(tcp, rows),
             "tcp_200_clients": measure(tcp, rows, clients=200),
             "tcp_octet": measure(tcp, rows, "octet"),
+            "tcp_octet_200_clients": measure(tcp, rows, "octet", clients=200),
             "tcp_nul": measure(tcp, rows, "nul"),
             "udp": measure("udp://127.0.0.1:0", rows // 5),
         },

@@ -9,7 +9,9 @@ import selectors
 import socket
 import struct
 import threading
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +21,7 @@ from tests.conftest import wait_until
 from workbench.batch import ChunkBuffer
 from workbench.connectors.records import Records
 from workbench.connectors.sockets import door as door_module
+from workbench.connectors.sockets import streams as streams_module
 from workbench.connectors.sockets.address import Address, bind
 from workbench.connectors.sockets.connection import SO_PEEK_OFF, Connection
 from workbench.connectors.sockets.datagrams import DatagramReceiver
@@ -263,6 +266,28 @@ def test_many_unfinished_lines_are_bounded(tmp_path: Path) -> None:
     received.close()
 
 
+def test_peers_that_come_with_much_at_once_are_bounded(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    receiver = StreamReceiver(spool, ListeningDoor(Address.parse("tcp://127.0.0.1:0"), spool), "newline", 16 << 20, rests=1 << 20)
+    receiver._buffer = bytearray(streams_module.ROUND)
+    pairs = [socket.socketpair() for _ in range(40)]
+    sent = 0
+    with selectors.DefaultSelector() as selector:
+        for ours, theirs in pairs:
+            theirs.setblocking(False)
+            sent += theirs.send(b"x" * 100_000)
+            connection = Connection(ours, "", framer("newline", "", 16 << 20))
+            receiver._connections.add(connection)
+            selector.register(ours, selectors.EVENT_READ, connection)
+        for key in list(selector.get_map().values()):
+            assert receiver._take_turn(selector, key.data)
+    bound = (1 << 20) + 100_000 + len(pairs) * streams_module.LEAST
+    assert sent > bound >= receiver.waiting > 1 << 20
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+
+
 def test_unfinished_lines_that_stay_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.connectors.sockets.streams.PATIENCE", 0.2)
     spool = Spool(tmp_path / "spool")
@@ -277,6 +302,53 @@ def test_unfinished_lines_that_stay_are_cut_off(tmp_path: Path, monkeypatch: pyt
         other.sendall(b"y\n")
         received.wait_for(2)
     assert any("too much memory" in text for text in received.notices())
+    received.close()
+
+
+def test_who_could_not_be_read_is_not_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool, now, looks = Spool(tmp_path / "spool"), [0.0], [0]
+    door = ListeningDoor(Address.parse("tcp://127.0.0.1:0"), spool)
+    receiver = StreamReceiver(spool, door, "newline", 16 << 20, rests=200_000, monotonic=lambda: now[0])
+    received = Received(Intake(spool, receiver))
+
+    def no_room(_seconds: float) -> bool:
+        looks[0] += 1
+        return False
+
+    with received.client() as one, received.client() as other:
+        for client in (one, other):
+            client.sendall(b"x" * 150_000)
+        wait_until(lambda: receiver._favoured)
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, "wait_for_room", no_room)
+            wait_until(lambda: looks[0] > 1)
+            now[0] += 2 * streams_module.PATIENCE
+        for client in (one, other):
+            client.sendall(b"\n")
+        assert received.wait_for(2) == [b"x" * 150_000] * 2
+    assert received.notices() == []
+    received.close()
+
+
+def test_who_finishes_records_is_not_cut_off(tmp_path: Path) -> None:
+    spool, now = Spool(tmp_path / "spool"), [0.0]
+    door = ListeningDoor(Address.parse("tcp://127.0.0.1:0"), spool)
+    receiver = StreamReceiver(spool, door, "newline", 16 << 20, rests=300_000, monotonic=lambda: now[0])
+    received = Received(Intake(spool, receiver))
+    with received.client() as large, received.client() as other:
+        large.sendall(b"x" * 200_000)
+        wait_until(lambda: receiver.waiting == 200_000)
+        other.sendall(b"y" * 150_000)
+        wait_until(lambda: receiver._favoured)
+        for turn in range(3):
+            now[0] += 0.6 * streams_module.PATIENCE
+            large.sendall(b"x\n" + b"x" * 200_001)
+            received.wait_for(turn + 1)
+            wait_until(lambda: receiver._favoured)
+        large.sendall(b"\n")
+        other.sendall(b"\n")
+        assert len(received.wait_for(5)) == 5
+    assert received.notices() == []
     received.close()
 
 
@@ -364,6 +436,21 @@ def test_what_is_gone_from_a_queue_needs_no_keeping() -> None:
         connection.close(kept=True)
 
 
+def test_clients_leave_handles_for_the_spool(receive: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With none left it could not be written, no client would be read to its end, and none give its handle back."""
+    received = receive()
+    where = received.address()
+    with monkeypatch.context() as patch, ExitStack() as stack:
+        highest = stack.enter_context(socket.socket()).fileno()
+        patch.setattr("resource.getrlimit", lambda _: (highest + 30 + door_module.SPARED, -1))
+        for number in range(60):
+            client = stack.enter_context(socket.create_connection(where))
+            client.sendall(b"%d\n" % number)
+        wait_until(lambda: any("a client had to wait: Too many open files" in text for text in received.notices()))
+        assert received.source.lag().peers < 60
+    assert len(received.wait_for(60)) == 60
+
+
 @pytest.mark.parametrize("why", ["handles", "clients"])
 def test_two_sockets_are_shut_at_once_and_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     address, now = Address.parse("tcp://127.0.0.1:0"), [0.0]
@@ -442,6 +529,40 @@ def test_the_file_of_a_unix_socket(receive: Open, tmp_path: Path) -> None:
     wait_until(lambda: any("cannot listen" in text for text in again.notices()))
     again.close()
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("scheme", ["unix", "unixgram"])
+def test_a_unix_socket_whose_file_is_deleted_makes_it_again(receive: Open, tmp_path: Path, scheme: str) -> None:
+    path, kind = tmp_path / "in.sock", socket.SOCK_STREAM if scheme == "unix" else socket.SOCK_DGRAM
+    received = receive(f"{scheme}://{path}")
+    received.address()
+    with socket.socket(socket.AF_UNIX, kind) as old, socket.socket(socket.AF_UNIX, kind) as new:
+        old.connect(str(path))
+        old.send(b"a\n")
+        path.unlink()
+        wait_until(path.exists, "the file")
+        wait_until(lambda: not new.connect_ex(str(path)), "who listens there")
+        new.send(b"b\n")
+        if scheme == "unix":
+            old.send(b"c\n")  # what is connected stays so
+        assert sorted(received.wait_for(3 if scheme == "unix" else 2)) == [b"a", b"b", b"c"][: len(received.records)]
+    assert any(text.endswith("the file of the socket was deleted or replaced: it is made again") for text in received.notices())
+    received.close()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("scheme", ["unix", "unixgram"])
+def test_a_unix_socket_of_another_under_its_name_is_left_alone(receive: Open, tmp_path: Path, scheme: str) -> None:
+    path = tmp_path / "in.sock"
+    received = receive(f"{scheme}://{path}")
+    received.address()
+    aside = tmp_path / "other.sock"
+    other = bind(Address.parse(f"{scheme}://{aside}"), socket.AF_UNIX, str(aside))
+    aside.replace(path)
+    wait_until(lambda: any("cannot listen: Address already in use" in text for text in received.notices()))
+    received.close()
+    assert path.is_socket()
+    other.close()
 
 
 # -- connecting
@@ -548,6 +669,35 @@ def test_datagrams_in_each_framing(receive: Open, framing: Framing, records: lis
         sock.send(b"a\nb\0")
         sock.send(b"c")
         assert received.wait_for(len(records)) == records
+
+
+@pytest.mark.parametrize(("framing", "sent"), [("newline", b"%sa\n%sb\n"), ("octet", b"%s1 a4 %sb"), ("nul", b"%sa\0%sb\0")])
+def test_a_byte_order_mark_that_a_client_sends_first_is_no_part_of_its_first_record(receive: Open, framing: Framing, sent: bytes) -> None:
+    received = receive(framing=framing)
+    for client in range(2):
+        with received.client() as sock:
+            for byte in sent % (BOM_UTF8, BOM_UTF8):
+                sock.sendall(bytes([byte]))
+            assert received.wait_for(2 * client + 2) == (client + 1) * [b"a", BOM_UTF8 + b"b"]
+
+
+def test_a_byte_order_mark_alone_is_no_record(receive: Open) -> None:
+    received = receive()
+    for sent in (BOM_UTF8, BOM_UTF8[:2], BOM_UTF8 + BOM_UTF8):
+        with received.client() as sock:
+            sock.sendall(sent)
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(1) == b""
+    assert received.wait_for(2) == [BOM_UTF8[:2], BOM_UTF8]
+
+
+@pytest.mark.parametrize("framing", ["newline", "octet", "nul"])
+def test_a_byte_order_mark_before_a_datagram_is_taken_off(receive: Open, framing: Framing) -> None:
+    received = receive("udp://127.0.0.1:0", framing=framing, max_line=100_000)
+    with datagram_socket(received.address()) as sock:
+        for sent in (BOM_UTF8 + b"a", b"b" + BOM_UTF8, BOM_UTF8, BOM_UTF8[:2], BOM_UTF8 + b"x" * 60_000, b"c"):
+            sock.send(sent)
+        assert received.wait_for(6) == [b"a", b"b" + BOM_UTF8, b"", BOM_UTF8[:2], b"x" * 60_000, b"c"]
 
 
 def test_csv_records_of_several_clients_may_span_lines(receive: Open) -> None:
@@ -672,6 +822,17 @@ def test_the_end_of_a_connection_does_not_count_what_failed_before_it(tmp_path: 
         door.left(0)
         near.close()
         far.close()
-    told = spool.take_notices()
-    assert told == ["cannot connect: refused; it is tried again", "connected again", "the connection has ended; it is made again"]
+        told = ["cannot connect: refused; it is tried again", "connected again", "the connection has ended; it is made again"]
+        assert spool.take_notices() == told
+        for heard in (False, True):
+            for _ in range(3):
+                near, far = socket.socketpair()
+                selector.register(near, selectors.EVENT_WRITE)
+                assert door.come(selector, near)
+                if heard:
+                    door.heard()
+                door.left(0)
+                near.close()
+                far.close()
+            assert spool.take_notices() == ([told[2], *told[1:] * 2] if heard else [])
     door.close()

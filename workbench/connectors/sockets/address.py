@@ -156,6 +156,14 @@ def _take_over(address: Address) -> None:
             path.unlink(missing_ok=True)
 
 
+def inode(address: Address) -> int:
+    """Tells the file of a unix socket from others that come to have its name; -1 without one."""
+    try:
+        return Path(address.path).stat().st_ino if address.local else -1
+    except OSError:
+        return -1
+
+
 def peer_name(where: Any) -> str:
     """What a peer is called by its address: host:port, or the path of a unix socket that has one."""
     if isinstance(where, tuple):

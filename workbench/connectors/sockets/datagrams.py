@@ -6,6 +6,7 @@ import selectors
 import socket
 import struct
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.connectors.sockets.address import Address, bind_all, peer_name
-from workbench.connectors.sockets.door import Waits
+from workbench.connectors.sockets.address import Address, bind_all, inode, peer_name
+from workbench.connectors.sockets.door import GONE, Waits
 from workbench.connectors.spool.block import Lengths, Piece
 from workbench.connectors.spool.framing import Framing
 from workbench.connectors.spool.quoted_framer import Quoting
@@ -39,15 +40,15 @@ SO_MEMINFO = 55
 DROPS = 8
 """Index of the counter in what SO_MEMINFO gives (Linux)."""
 
-NEWLINE = 0x0A
+NEWLINE, MARK = 0x0A, BOM_UTF8[0]
 
 
 class DatagramReceiver:
     """One thread that does nothing but receive.
 
     Framing newline and nul: a datagram is one or more records, the delimiter after the last may be missing; what is quoted ends with
-    it. Framing octet: a datagram is one record. Nothing of UDP waits: what finds the spool without room is dropped and counted, like
-    what the kernel had no room for. Senders on a unix socket can wait, so they do.
+    it. Framing octet: a datagram is one record. A byte order mark that one begins with is taken off. Nothing of UDP waits: what finds
+    the spool without room is dropped and counted, like what the kernel had no room for. Senders on a unix socket can wait, so they do.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class DatagramReceiver:
         self._names: dict[Any, str] = {}
         self._drops: dict[socket.socket, int] = {}
         self._looked_at = 0.0
+        self._inode = -1
+        """Of the file of a unix socket."""
 
     @property
     def peers(self) -> int:
@@ -101,7 +104,7 @@ class DatagramReceiver:
                 self._spool.notice(self._spool.trouble, "listen", 60.0)
                 self._thread.stopping.wait(waits.take())
                 continue
-            self._spool.trouble = ""
+            self._spool.trouble, self._inode = "", inode(self._address)
             for sock in socks:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
                 self._drops[sock] = _dropped(sock)
@@ -111,7 +114,7 @@ class DatagramReceiver:
                 self.bound = None
                 for sock in socks:
                     sock.close()
-                if self._address.local:
+                if self._inode >= 0 and inode(self._address) == self._inode:
                     with suppress(OSError):
                         Path(self._address.path).unlink()
 
@@ -121,14 +124,17 @@ class DatagramReceiver:
             self._thread.watch(selector)
             for sock in socks:
                 selector.register(sock, selectors.EVENT_READ, sock)
-            self.bound = socks[0].getsockname()
-            while not self._thread.stopping.is_set():
+            self.bound, gone = socks[0].getsockname(), False
+            while not self._thread.stopping.is_set() and not gone:
+                gone = inode(self._address) != self._inode  # found by nobody any more; what came before is received
                 if self._address.local and not self._spool.wait_for_room(PAUSE):
                     continue
                 for key, _ in selector.select(10 * LOOK):
                     if key.data is not None:
                         self._keep(self._round(key.data, buffer))
                 self._count_drops(socks)
+            if gone:
+                self._spool.notice(GONE, "gone", 60.0)
             for sock in socks:
                 self._keep(self._round(sock, buffer))
             self._count_drops(socks, always=True)
@@ -147,6 +153,9 @@ class DatagramReceiver:
                     count, peer = sock.recvfrom_into(view[at : at + self._largest])
                 except (BlockingIOError, InterruptedError):
                     break
+                if count and buffer[at] == MARK and buffer.startswith(BOM_UTF8, at, at + count):
+                    count -= len(BOM_UTF8)
+                    view[at : at + count] = view[at + len(BOM_UTF8) : at + len(BOM_UTF8) + count]
                 special = self._framing == "nul" or count > self._longest
                 special = special or (self._framing == "newline" and self._quoting.concerns(view[at : at + count]))
                 if special or peer != last:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import resource
 import selectors
 import socket
 import time
@@ -13,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from workbench.connectors.sockets.address import Address, bind_all, local_peer, peer_name
+from workbench.connectors.sockets.address import Address, bind_all, inode, local_peer, peer_name
 from workbench.connectors.spool.spool import Spool
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0
@@ -21,8 +22,13 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0
 CONNECT_WITHIN = 10.0
 """Seconds."""
 MOST_CLIENTS = 1000
+SPARED = 64
+"""Handles, or a quarter of them where there are few, that clients leave for all else: without one the spool cannot be written, nothing
+is received, and the clients keep theirs."""
 BREATHER = 1.0
 """Seconds without new clients after there was no handle for one."""
+
+GONE = "the file of the socket was deleted or replaced: it is made again"
 
 
 class Door(Protocol):
@@ -73,9 +79,15 @@ class ListeningDoor:
         self._shut = False
         self._clients = 0
         self._inode = -1
+        """Of the file of a unix socket."""
+        self._gone = False
+        """It was not there at the last look."""
+        self._look_at = 0.0
 
     def open(self, selector: selectors.BaseSelector) -> float:
         now = self._monotonic()
+        if self._inode >= 0 and not self._shut and now >= self._look_at:
+            self._look(selector, now)
         if not self.sockets and now >= self._due:
             self._listen(selector, now)
         if self._shut and now >= self._closed_until and self._clients < MOST_CLIENTS:
@@ -95,10 +107,21 @@ class ListeningDoor:
         self._waits.reset()
         self._spool.trouble = ""
         self._spool.notices.forget("listen")
-        if self._address.local:
-            self._inode = Path(self._address.path).stat().st_ino
+        self._inode = inode(self._address)
+        self._gone, self._look_at = False, now + BREATHER
         for sock in self.sockets:
             selector.register(sock, selectors.EVENT_READ, self)
+
+    def _look(self, selector: selectors.BaseSelector, now: float) -> None:
+        """A unix socket whose file is gone is found by nobody: it is given up, after who had found it before was let in."""
+        self._look_at = now + BREATHER
+        gone, self._gone = self._gone, inode(self._address) != self._inode
+        if gone and self._gone:
+            for sock in self.sockets:
+                selector.unregister(sock)
+                sock.close()
+            self.sockets, self._due = [], now
+            self._spool.notice(GONE, "gone", 60.0)
 
     def come(self, selector: selectors.BaseSelector, sock: socket.socket) -> list[tuple[socket.socket, str]]:
         found: list[tuple[socket.socket, str]] = []
@@ -106,6 +129,7 @@ class ListeningDoor:
             return found  # by another of its sockets, in the same round
         while self._clients < MOST_CLIENTS:
             try:
+                _spare(sock)
                 client, where = sock.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return found
@@ -136,11 +160,19 @@ class ListeningDoor:
         self.sockets = []
         self._clients, self._shut, self._due = 0, False, 0.0
         self._spool.trouble = ""
-        if self._inode >= 0:
+        if self._inode >= 0 and inode(self._address) == self._inode:
             with suppress(OSError):
-                if Path(self._address.path).stat().st_ino == self._inode:
-                    Path(self._address.path).unlink()
-            self._inode = -1
+                Path(self._address.path).unlink()
+        self._inode = -1
+
+
+def _spare(sock: socket.socket) -> None:
+    """Raise OSError where another client would leave too few handles: the lowest free one is what the next has."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    handle = os.dup(sock.fileno())
+    os.close(handle)
+    if most != resource.RLIM_INFINITY and handle >= most - min(SPARED, most // 4):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 class DiallingDoor:
@@ -160,6 +192,8 @@ class DiallingDoor:
         self._due = 0.0
         self._connected = False
         self._lost = False
+        self._silent = False
+        """It was connected again, and has given nothing since."""
         self._trying: socket.socket | None = None
         self._began = 0.0
         self._places: list[tuple[socket.AddressFamily, Any]] = []
@@ -223,15 +257,17 @@ class DiallingDoor:
         self._trying, self._connected, self._places = None, True, []
         self._spool.trouble = ""
         if self._lost:
-            self._spool.notice("connected again")
-            self._spool.notices.forget("dial")
-            self._spool.notices.forget("ended")
-            self._lost = False
+            self._spool.notice("connected again", "again", 600.0)
+            self._lost, self._silent = False, True
         return [(sock, peer)]
 
     def heard(self) -> None:
-        """Only a connection that gives something shortens the waits again."""
+        """Only a connection that gives something shortens the waits again, and its end is news."""
         self._waits.reset()
+        if self._silent:
+            self._silent = False
+            for kind in ("dial", "ended", "again"):
+                self._spool.notices.forget(kind)
 
     def left(self, connections: int) -> None:
         if not connections and self._connected:

@@ -11,6 +11,7 @@ from workbench.connectors.sockets.connection import Connection
 from workbench.connectors.sockets.door import Door
 from workbench.connectors.spool.block import Piece
 from workbench.connectors.spool.framing import Framing
+from workbench.connectors.spool.marked_framer import MarkedFramer
 from workbench.connectors.spool.quoted_framer import Quoting
 from workbench.connectors.spool.receiver import PAUSE, ReceiverThread
 from workbench.connectors.spool.spool import Spool
@@ -24,7 +25,7 @@ LEAST = 64 << 10
 RESTS = 64 << 20
 """Bytes that the unfinished records of all peers may have together, beyond LEAST of each."""
 PATIENCE = 10.0
-"""Seconds in which unfinished records may fill RESTS while none gets finished; then the largest is given up."""
+"""Seconds in which unfinished records may fill RESTS while the largest does not get finished; then it is given up."""
 LITTLE = 64 << 10
 """Bytes in one round that are not worth the next one at once."""
 GATHERING = 0.001
@@ -35,10 +36,11 @@ class StreamReceiver:
     """One thread for all connections: it receives a round, appends it to the spool in one write, and goes on.
 
     Promises: what came whole before the end of a connection is kept; the unfinished rest is a record at a clean end and at
-    a reset. A connection is closed from here only when all that came over it is in the spool: a peer that has ended its side
-    and waits for a clean end knows then that nothing of it is lost, whatever happens to this process. Memory is bounded by ROUND +
-    RESTS + LEAST a peer + one too large record: a peer whose unfinished record has no room is not read until others have finished
-    theirs; if they do not, the largest is cut off with a notice.
+    a reset; a byte order mark at its beginning is taken off. A connection is closed from here only when all that came over it is in
+    the spool: a peer that has ended its side and waits for a clean end knows then that nothing of it is lost, whatever happens to this
+    process. Memory is bounded by ROUND + RESTS + TURN + LEAST a peer + one longest record: a peer whose unfinished record has no room
+    is not read until others have finished theirs. Of these the largest is read on; if it does not get finished, it is cut off with a
+    notice.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class StreamReceiver:
         self._thread = ReceiverThread(spool, "receive-stream", self._serve)
         self._connections: set[Connection] = set()
         self._rests = 0
-        self._crowded_since: float | None = None
+        self._favoured: Connection | None = None
+        """Where unfinished records fill RESTS: the one peer that goes on, until its record is finished."""
+        self._favoured_since = 0.0
         self._buffer = bytearray()
         self._filled = 0
         self._pieces: list[Piece] = []
@@ -94,6 +98,8 @@ class StreamReceiver:
                 while not self._thread.stopping.is_set():
                     if self._spool.wait_for_room(PAUSE) and self._flush():
                         self._round(selector)
+                    else:
+                        self._favoured = None  # it was not read, so it is not to blame
                 self._last_round(selector)
             finally:
                 self._door.close()
@@ -101,6 +107,7 @@ class StreamReceiver:
                     connection.close(kept=connection not in self._heard)
                 self._ended.clear()
                 self._connections.clear()
+                self._favoured = None
                 self._heard.clear()
                 self._rests = 0
                 self._buffer = bytearray()
@@ -119,7 +126,7 @@ class StreamReceiver:
 
     def _welcome(self, selector: selectors.BaseSelector, sock: socket.socket) -> None:
         for client, peer in self._door.come(selector, sock):
-            connection = Connection(client, peer, self._quoting.framer(self._framing, peer, self._longest))
+            connection = Connection(client, peer, MarkedFramer(self._quoting.framer(self._framing, peer, self._longest)))
             self._connections.add(connection)
             selector.register(client, selectors.EVENT_READ, connection)
 
@@ -127,9 +134,11 @@ class StreamReceiver:
         """Receive once from a peer; False when what was received before cannot be written, and nothing was received."""
         if ROUND - self._filled < LEAST and not self._flush():
             return False
-        start = self._filled
+        start, before = self._filled, connection.framer.waiting
+        favoured = connection is self._favoured or self._rests <= self._most_rests
+        most = TURN if favoured else max(1, LEAST + 1 - before)
         try:
-            with memoryview(self._buffer) as view, view[start : start + TURN] as part:
+            with memoryview(self._buffer) as view, view[start : start + most] as part:
                 count = connection.receive(part)
         except (BlockingIOError, InterruptedError):
             return True
@@ -142,14 +151,16 @@ class StreamReceiver:
         self._door.heard()
         self._heard.add(connection)
         self._filled += count
-        before = connection.framer.waiting
-        self._pieces += connection.framer.feed(self._buffer, start, start + count)
+        pieces = connection.framer.feed(self._buffer, start, start + count)
+        self._pieces += pieces
         self._rests += connection.framer.waiting - before
+        if pieces and connection is self._favoured:
+            self._favoured = None
         if connection.framer.broken:
             self._end(
                 selector, connection, f"does not speak the framing '{self._framing}' and was disconnected: {connection.framer.broken}"
             )
-        elif self._rests > self._most_rests and connection.framer.waiting > LEAST:
+        elif self._rests > self._most_rests and connection.framer.waiting > LEAST and connection is not self._favoured:
             connection.held = True
             selector.unregister(connection.sock)
         return True
@@ -171,28 +182,32 @@ class StreamReceiver:
         self._ended.append(connection)
         self._heard.add(connection)
         self._connections.discard(connection)
+        if connection is self._favoured:
+            self._favoured = None
         self._door.left(len(self._connections))
 
     def _relieve(self, selector: selectors.BaseSelector) -> float:
-        """Let peers that were held go on when there is room, or make some; the seconds until that is to be seen again."""
+        """Let peers that were held go on when there is room, or one of them; the seconds until that is to be seen again."""
         held = [connection for connection in self._connections if connection.held]
-        if not held:
-            self._crowded_since = None
-            return PATIENCE
-        if self._rests <= self._most_rests:
-            self._crowded_since = None
+        if not held or self._rests <= self._most_rests:
+            self._favoured = None
             for connection in held:
-                connection.held = False
-                selector.register(connection.sock, selectors.EVENT_READ, connection)
+                self._go_on(selector, connection)
             return PATIENCE
         now = self._monotonic()
-        if self._crowded_since is None:
-            self._crowded_since = now
-        elif now - self._crowded_since >= PATIENCE:
-            largest = max(self._connections, key=lambda connection: connection.framer.waiting)
-            self._end(selector, largest, "was disconnected, since the unfinished records of all peers take too much memory")
-            self._crowded_since = now
-        return max(0.0, self._crowded_since + PATIENCE - now)
+        if self._favoured is None:
+            self._favoured = max(self._connections, key=lambda connection: connection.framer.waiting)
+            self._favoured_since = now
+            if self._favoured.held:
+                self._go_on(selector, self._favoured)
+        elif now - self._favoured_since >= PATIENCE:
+            self._end(selector, self._favoured, "was disconnected, since the unfinished records of all peers take too much memory")
+            return 0.0
+        return max(0.0, self._favoured_since + PATIENCE - now)
+
+    def _go_on(self, selector: selectors.BaseSelector, connection: Connection) -> None:
+        connection.held = False
+        selector.register(connection.sock, selectors.EVENT_READ, connection)
 
     def _flush(self) -> bool:
         """Append what was received to the spool; False when that is not possible now."""

@@ -20,11 +20,17 @@ record that its sender did not end."""
 HEADS = (OVERLONG, CUT)
 """Those without the 0x0A behind their record."""
 
+NEWLINE = 0x0A
+SMALL = 4096
+"""Bytes up to which counting in Python is faster than numpy's start."""
+
 MAGIC = b"\xa5WB\x01"
 HEAD = struct.Struct("<4sBxxxIIIQQQQdI")
 """magic, kind, records, runs, bytes of names, bytes of payload, start, line, span, arrival, crc of the payload."""
 CHECK = struct.Struct("<I")
 """The crc of all that stands before the payload but itself."""
+MOST_PARTS = 128
+"""Of a payload, that are written as they are; of more, the kernel would not take all at once."""
 MOST_FRONT = 64 << 20
 """Bytes; a front that claims more is damaged."""
 
@@ -100,7 +106,7 @@ def blocks(pieces: Sequence[Piece], start: Place, arrived_at: float) -> Iterator
 
 def _block(pieces: Sequence[Piece], start: Place, arrived_at: float) -> tuple[list[Bytes], Place]:
     parts = [part for piece in pieces for part in piece.parts if len(part)]
-    if len(parts) > 8:
+    if len(parts) > MOST_PARTS:
         parts = [b"".join(parts)]
     crc, payload = 0, 0
     for part in parts:
@@ -121,7 +127,7 @@ def _block(pieces: Sequence[Piece], start: Place, arrived_at: float) -> tuple[li
 def _lengths(piece: Piece) -> Lengths:
     if piece.lengths is not None:
         return piece.lengths
-    ends = np.flatnonzero(np.frombuffer(b"".join(piece.parts), np.uint8) == 0x0A) + 1
+    ends = np.flatnonzero(np.frombuffer(b"".join(piece.parts), np.uint8) == NEWLINE) + 1
     return np.diff(ends, prepend=0).astype(np.uint32)
 
 
@@ -173,3 +179,11 @@ def read_front(window: bytes, at: int, size: int) -> Front:
     peers = tuple(window[at : at + names].decode(errors="surrogateescape").split("\n"))
     lengths = np.frombuffer(window, np.uint32, records, at + names) if kind == RECORDS else None
     return Front(kind, records, payload, Place(byte, line), Place(byte + span, line + records), arrived_at, crc, runs, peers, lengths, size)
+
+
+def count_newlines(data: Bytes) -> int:
+    """Newlines in `data`."""
+    if len(data) < SMALL:
+        return bytes(data).count(b"\n")
+    found, block = np.frombuffer(data, np.uint8), 1 << 18
+    return sum(int(np.count_nonzero(found[at : at + block] == NEWLINE)) for at in range(0, len(found), block))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.connectors.records import Records
-from workbench.connectors.spool.block import Bytes, Piece
-from workbench.connectors.spool.framing import Framer, Framing, count_newlines, framer
+from workbench.connectors.spool.block import Bytes, Piece, count_newlines
+from workbench.connectors.spool.framing import Framer, Framing, framer
 
 
 class Quoting:
