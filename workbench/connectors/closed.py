@@ -39,5 +39,8 @@ class ClosedSource:
     def ends(self) -> tuple[Offset, ...]:
         return ()
 
+    def begin(self, end: Offset) -> Offset:
+        return end
+
     def close(self) -> None:
         """It is."""

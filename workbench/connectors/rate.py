@@ -222,6 +222,9 @@ class RateSource:
             stop = max(self._kept.line, self._due(self._now()))
             return (self._offset(stop * RECORD, stop),)
 
+    def begin(self, end: Offset) -> Offset:
+        return Offset(end.file_id, end.file)
+
     def close(self) -> None:
         """It holds nothing."""
 

@@ -50,5 +50,8 @@ class Source(Protocol):
     def ends(self) -> tuple[Offset, ...]:
         """The offsets after all that is there now: where reading from the end begins."""
 
+    def begin(self, end: Offset) -> Offset:
+        """Where reading begins of what ends at `end`, as long as no offset in it is stored."""
+
     def close(self) -> None:
         """Give back every handle; the source cannot be used afterwards."""

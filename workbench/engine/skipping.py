@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workbench.batch import Offset
 from workbench.engine.control import Arguments, Intent, Target, already, impossible, takes
@@ -45,6 +45,7 @@ class Skipping:
         with flow.source_lock:
             flow.source.rescan()
             ends, lag = flow.source.ends(), flow.source.lag()
+            begins = {end.file_id: flow.source.begin(end) for end in ends}
         flow.settle()
         found = []
         for output in flow.outputs:
@@ -52,7 +53,7 @@ class Skipping:
                 continue
             now = {o.file_id: o for o in offsets(session, output.name)}
             ahead = [end for end in ends if end.file_id not in now or end.byte > now[end.file_id].byte]
-            passed = [(_place(now.get(end.file_id, replace(end, byte=0, line=0))), _place(end)) for end in ahead]
+            passed = [(_place(now.get(end.file_id, begins[end.file_id])), _place(end)) for end in ahead]
             rewound = Rewound(output.name, output.table.name, 0, output.totals, output.offset, tuple(ahead))
             found.append(Skip(rewound, tuple(p for p in passed if p[1].byte > p[0].byte), lag.rows, _is_parquet(flow)))
         return found

@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -423,6 +424,18 @@ def test_the_end_is_after_every_run(stand: Stand) -> None:
     assert again.ends() == ()
     put(again, b"6")
     assert read(again)[0] == [b"6"]
+
+
+def test_where_each_run_begins(stand: Stand) -> None:
+    """Nothing is stored of the later one: it does not begin at 0, where the spool does."""
+    source, _ = backlog_of_two_runs(stand)
+    ends = source.ends()
+    assert [(begin.byte, begin.line) for begin in map(source.begin, ends)] == [(2, 1), (6, 3)]
+    source.committed(ends[0])
+    assert source.begin(ends[1]) == replace(ends[1], byte=6, line=3)
+    source.close()
+    late = stand.open(name="paused", intake=source._intake)
+    assert [(begin.byte, begin.line) for begin in map(late.begin, late.ends())] == [(0, 0), (6, 3)]
 
 
 def test_the_end_of_the_later_run_alone_is_beyond_the_earlier_one(stand: Stand) -> None:

@@ -127,6 +127,9 @@ class StdinSource:
     def ends(self) -> tuple[Offset, ...]:
         return tuple(offset for _, part in self._parts for offset in part.ends())
 
+    def begin(self, end: Offset) -> Offset:
+        return self._of(end.file_id).begin(end)
+
     def close(self) -> None:
         for _, part in self._parts:
             part.close()

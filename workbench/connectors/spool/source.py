@@ -169,6 +169,15 @@ class SpoolSource:
         ends = self._spool.ends(committed.byte)
         return tuple(Offset(self._spool.file_id(generation), self._file, *end) for generation, end in ends.items())
 
+    def begin(self, end: Offset) -> Offset:
+        """Places go on from one run of the machine to the next, so a later one does not begin at 0."""
+        generation = self._spool.generation_of(end.file_id)
+        with self._lock:
+            place = self._committed
+        if generation is not None:
+            place = max(place, self._spool.begin(generation))
+        return Offset(end.file_id, end.file, *min(place, Place(end.byte, end.line)))
+
     def close(self) -> None:
         """Read no more; the last source over an intake stops receiving."""
         with self._lock:

@@ -332,6 +332,11 @@ class Spool:
         with self._lock:
             return {segment.generation: segment.end for segment in self._segments if segment.end.byte > max(byte, segment.start.byte)}
 
+    def begin(self, generation: int) -> Place:
+        """Where the oldest segment of a generation begins; where none is left, the end."""
+        with self._lock:
+            return next((segment.start for segment in self._segments if segment.generation == generation), self.end)
+
     def file_id(self, generation: int) -> str:
         return f"{self.book.id}-{generation}"
 
