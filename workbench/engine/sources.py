@@ -120,7 +120,8 @@ class Sources:
             raise SourceError(
                 f"{spec.url} is received once for all tables that read it, and they do not agree where a record ends:"
                 " one of CSV may have newlines in quotes",
-                "Give them the same format, delimiter and quote, or, where every line is a record, the CSV ones quote => ''.",
+                "If none are quoted, give the CSV ones quote => ''; else all the same format, delimiter and quote,"
+                " or framing => 'octet' or 'nul', or read two addresses.",
             )
         (one,) = signs
         self._quotings[spec.url].records = None if one == NO_QUOTES else Records(*one)

@@ -102,8 +102,8 @@ def _sockets(named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
             message = f"{source.url} is received once, and {_spelled(named, other)} says another {' and '.join(different)} of it"
             hint = f"Give {' and '.join(different)} the same value in both, or read two addresses."
             if not different:
-                message = f"{source.url} is received once, and {_spelled(named, other)} says otherwise where a record of it ends"
-                hint = "CSV may have newlines in quotes. Give both the same format, delimiter and quote, or, to have none, quote => ''."
+                why = f"where a record of it ends is not the same for {_spelled(named, other)}: CSV may have newlines in quotes"
+                message, hint = f"{source.url} is received once, and {why}", _APART
             out.append(parsed.text.problem(word.start, word.stop, message, hint))
             unsound.add(name)
     return out
@@ -111,6 +111,10 @@ def _sockets(named: dict[str, Parsed], unsound: set[str]) -> list[Problem]:
 
 _RECEIVED = ("mode", "framing", "max_line", "spool")
 """Options that say how an address is received, not what becomes of its records."""
+_APART = (
+    "If none are quoted, give the CSV one quote => ''; else both the same format, delimiter and quote,"
+    " or framing => 'octet' or 'nul', or read two addresses."
+)
 
 
 def _quotes(source: ReadSocket) -> tuple[str, str] | None:
