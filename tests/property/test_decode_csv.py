@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import numpy as np
 from hypothesis import given, settings
@@ -52,4 +53,31 @@ def test_what_a_writer_wrote_is_read(rows: list[tuple[str, str]]) -> None:
     session = scratch()
     batch = Decoder(session, COLUMNS, "csv", NO_HEADER).decode(raw_batch(written.getvalue().encode(), quoted=True))
     assert outcome(batch) == rows
+    session.close()
+
+
+KIND = "STRUCT(x BIGINT, y VARCHAR, z VARCHAR[], m MAP(VARCHAR, DOUBLE))"
+words = st.text(st.sampled_from("ab'\"\\,:{}[]= é\nN(1"), max_size=5) | st.sampled_from(["NULL", "null", "nan", "x: y"])
+values = st.fixed_dictionaries(
+    {
+        "x": st.none() | st.integers(-9, 9),
+        "y": st.none() | words,
+        "z": st.none() | st.lists(st.none() | words, max_size=3),
+        "m": st.none() | st.dictionaries(words, st.none() | st.sampled_from([1.5, -2.0]), max_size=3),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(values, min_size=1, max_size=6), st.booleans())
+def test_nested_values_are_read_as_duckdb_and_as_json_write_them(rows: list[dict[str, object]], as_json: bool) -> None:
+    session = scratch()
+    texts = [json.dumps(row) for row in rows]
+    spelled = [session.execute(f"SELECT from_json(?::JSON, '{json.dumps(KIND)}')::VARCHAR", [text])[0][0] for text in texts]
+    written = io.StringIO()
+    csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([text] for text in (texts if as_json else spelled))
+    batch = Decoder(session, (Column("a", KIND),), "csv", NO_HEADER).decode(raw_batch(written.getvalue().encode(), quoted=True))
+    assert not batch.mask.any()
+    with session.relation("_read", batch.table):
+        assert [text for (text,) in session.execute("SELECT a::VARCHAR FROM _read")] == spelled
     session.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -9,15 +10,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.stream.raws import raw_batch
-from workbench.batch import Batch
+from workbench.batch import BLANK, Batch
 from workbench.language.definitions import Column
 from workbench.store.session import scratch
 from workbench.stream import json_decode
 from workbench.stream.decode import Decoder
+from workbench.stream.validate import MALFORMED_BIT
 
 TYPES = [
     *("BIGINT", "UTINYINT", "HUGEINT", "DOUBLE", "FLOAT", "BOOLEAN", "VARCHAR", "JSON", "DECIMAL(10,2)", "INTEGER[]", "STRUCT(x INTEGER)"),
-    *("TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "DATE", "TIME", "UUID", "BLOB", "INTERVAL"),
+    *("TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "DATE", "TIME", "TIMETZ", "UUID", "BLOB", "BIT", "INTERVAL"),
     *("BIGINT[][]", "STRUCT(x DECIMAL(20,4), y DATE[])", "MAP(VARCHAR, DOUBLE)", "MAP(BIGINT, BOOLEAN[2])", "UNION(x BIGINT, y VARCHAR)"),
 ]
 VALUES = [
@@ -34,9 +36,12 @@ VALUES = [
     *(
         b'"6f1d1b0e-0000-4000-8000-000000000000" "2026-01-01T00:00:00.123456789Z" "2026-13-01" "\\u0031" "a\\nb" "\\ud83d" "\\u0000"'
     ).split(),
+    *(b'{"x":1,} [1,,2] [[1,]] {"x":[1,{"y":2,}]} [NaN] {"x":-inf} Infinity inf -nan "inf" ["nan"] {"x":"NaN"} nAn -INFINITY').split(),
+    *(b'"12:30:00+02" "12:30:00Z" "0101" "290000000 hours" -170141183460469231731687303715884105728').split(),
     *(b'" 12 "', b'"2026-01-01 10:00"', b'"1 day"', b'"\xff"', b'"\x00"', b'"', b"01", b"tru", b"", b'"a:n"', b'"x :nu"'),
 ]
 PIECES = [
+    *(b",} ,] NaN inf -infinity , ,").split(),
     *(b'{ } [ ] , : " \\ / // e - . 0 null "a": "b" {"a":7} a n').split(),
     *(b" ", b"\t", b"\r", b"\x0b", b"\x0c", b"\x00", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\xa8"),
 ]
@@ -66,6 +71,21 @@ def broken_lines(draw: st.DrawFn) -> bytes:
     return line.replace(b"\n", b"")
 
 
+def is_json(line: bytes) -> bool:
+    """Whether a line is one JSON object (RFC 8259) that can be written again, but for white space and a byte order mark."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    try:
+        text = line.decode().removeprefix("\ufeff").strip(" \t\r\n")
+        found = json.loads(text, parse_constant=refuse, object_pairs_hook=lambda pairs: dict(enumerate(pairs)))
+        json.dumps(found, ensure_ascii=False).encode()
+    except ValueError:
+        return False
+    return isinstance(found, dict)
+
+
 def told(batch: Batch) -> list[object]:
     """Everything that can be known of a batch; the values of rejected rows mean nothing."""
     columns = [column.cast("int64") if str(column.type).startswith(("timestamp", "time64")) else column for column in batch.table.columns]
@@ -84,6 +104,7 @@ def told(batch: Batch) -> list[object]:
 @example("BIGINT", [b"\xef\xbb\xbf", b'{"a":1}'], True, False)
 @example("BIGINT", [b'{"a":1}\x0b', b"\x0b", b'{"a":5,"zz":nan}'], True, False)
 @example("VARCHAR", [b'{"a":1.7e308}'], False, False)
+@example("UNION(x BIGINT, y VARCHAR)", [b'{"c":0,"b":"x"}'], True, False)
 def test_both_ways_agree(monkeypatch: pytest.MonkeyPatch, type_: str, records: list[bytes], inferred: bool, as_text: bool) -> None:
     monkeypatch.setattr(json_decode, "SMALL", 0)
     with monkeypatch.context() as patched:
@@ -94,4 +115,22 @@ def test_both_ways_agree(monkeypatch: pytest.MonkeyPatch, type_: str, records: l
         fast, exact = (Decoder(session, columns, "json", inferred=inferred, exact=way) for way in (False, True))
         raw = raw_batch(b"\n".join(records) + b"\n")
         assert told(fast.decode(raw)) == told(exact.decode(raw))
+        session.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fast way reads a memfd")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(lines, broken_lines()), min_size=1, max_size=30), st.booleans(), st.integers(1, 40))
+def test_malformed_is_what_is_no_json(monkeypatch: pytest.MonkeyPatch, records: list[bytes], exact: bool, block: int) -> None:
+    monkeypatch.setattr(json_decode, "SMALL", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr("workbench.stream.json_slack.BLOCK", block)
+        patched.setattr("workbench.stream.json_slack.TINY", 200)
+        session = scratch()
+        batch = Decoder(session, (Column("a", "VARCHAR"),), "json", exact=exact).decode(raw_batch(b"\n".join(records) + b"\n"))
+        wanted = [is_json(record) for record in records if record.strip(b" \t\r")]
+        found = [
+            not mask & MALFORMED_BIT for mask, verdict in zip(batch.mask.tolist(), batch.verdict.tolist(), strict=True) if verdict != BLANK
+        ]
+        assert found == wanted
         session.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ from workbench.stream.drift import Drift
 from workbench.stream.drift_lines import DriftLines
 from workbench.stream.json_decode import JsonDecoder
 from workbench.stream.json_exact import RESCUED
+from workbench.stream.nesting import carried
+from workbench.stream.parquet_sound import sound
 from workbench.stream.validate import MALFORMED_BIT, TOO_LONG_BIT, reject_bits
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ class Decoder:
         kinds = typed(session, columns)
         drift = drift or Drift()
         self._drift = DriftLines(session, kinds, drift, stream, self._rescue, stored)
-        empty = ", ".join(f"CAST(NULL AS {kind.type}) AS {kind.sql}" for kind in kinds)
+        empty = ", ".join(f"CAST(NULL AS {carried(kind.type)}) AS {kind.sql}" for kind in kinds)
         self._schema = session.arrow(f"SELECT {empty}{f', NULL::VARCHAR AS {RESCUED}' if self._rescue else ''} LIMIT 0").schema
         self._json = JsonDecoder(session, kinds, rules, stream, self._rescue, exact) if format == "json" else None
         self._csv: CsvDecoder | None = None
@@ -123,14 +126,17 @@ class Decoder:
 
     def _of_table(self, parquet: ParquetDecoder, raw: RawBatch) -> Batch:
         """Places inside a row group have no bytes: all its records begin where it begins."""
-        judged = parquet.decode(raw.table)
+        assert raw.table is not None
+        table, bad = sound(raw.table)
+        raw = replace(raw, table=table)
+        judged = parquet.decode(table)
+        judged.mask[bad] = MALFORMED_BIT
         verdict = np.where(judged.mask & self._reject, np.uint8(REJECTED), np.uint8(ACCEPTED))
         rejected = np.flatnonzero(verdict == REJECTED)
         starts = np.zeros(len(verdict) + 1, np.int64)
         starts[-1] = raw.offset.byte - raw.start.byte
-        batch = Batch(raw, judged.table, verdict, judged.mask, starts, rejected, parquet.raw(raw.table, rejected))
-        assert raw.table is not None
-        batch.notices = self._drift.of_table(batch, raw.table)
+        batch = Batch(raw, judged.table, verdict, judged.mask, starts, rejected, parquet.raw(table, rejected))
+        batch.notices = self._drift.of_table(batch, table)
         return batch
 
 

@@ -19,6 +19,10 @@ BLANKS = b" \t\r\n"
 SPACE = np.isin(np.arange(256), np.frombuffer(BLANKS, np.uint8))
 SPACES = 16
 """White space at a record's ends that is looked past."""
+ODD_BEHIND = np.isin(np.arange(256), np.frombuffer(bytes(range(33)) + b",nfyNFY", np.uint8))
+"""What before the last brace must be looked at: white space, a comma, and the ends of `nan`, `inf` and `infinity`."""
+FEW = 16
+"""Records that are copied one by one, which is quicker than to make an array of all."""
 FRAME = int.from_bytes(b"}\n{", "little")
 """What stands between two records of JSON, as a number in memory (of a machine that is little-endian)."""
 
@@ -33,14 +37,20 @@ class Lines:
     def __init__(self, raw: RawBatch, starts: Positions | None = None) -> None:
         assert raw.buffer is not None
         self.length = raw.length
+        self._buffer = raw.buffer
         self.memory = memoryview(raw.buffer.memory)[: raw.length]
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self.memory, np.uint8)
         self._told = raw.starts if starts is None else starts
         found = raw.line_starts if self._told is None else self._told
-        self.starts: Positions = self._after_newlines(raw.buffer.scratch) if found is None else found
+        self.starts: Positions = self._after_newlines() if found is None else found
 
-    def _after_newlines(self, scratch: bytearray) -> Positions:
-        flags = np.frombuffer(scratch, np.bool_, self.length)
+    @property
+    def scratch(self) -> bytearray:
+        """Memory for flags about the bytes."""
+        return self._buffer.scratch
+
+    def _after_newlines(self) -> Positions:
+        flags = np.frombuffer(self.scratch, np.bool_, self.length)
         ends = np.flatnonzero(np.equal(self.bytes, NEWLINE, out=flags))
         starts = np.zeros(len(ends) + 1, np.int64)
         np.add(ends, 1, out=starts[1:])
@@ -58,8 +68,14 @@ class Lines:
         """One record without its newline."""
         return bytes(self.memory[self.starts[index] : self.starts[index + 1] - 1])
 
+    def begin(self, index: int, size: int) -> bytes:
+        """The first bytes of one record."""
+        return bytes(self.memory[self.starts[index] : min(self.starts[index + 1] - 1, self.starts[index] + size)])
+
     def take(self, rows: Positions) -> Any:
         """Copies of some records, without their newlines, as binary[k]."""
+        if len(rows) <= FEW:
+            return pa.array([self.line(row) for row in rows.tolist()], pa.binary())
         offsets = pa.py_buffer(self.starts.astype(np.int32))
         whole = pa.Array.from_buffers(pa.binary(), len(self), [None, offsets, pa.py_buffer(self.memory)])
         return pc.binary_slice(whole.take(pa.array(rows)), 0, -1)
@@ -69,40 +85,45 @@ class Lines:
         return self.take(np.arange(len(self)))
 
     def odd(self) -> Positions:
-        """The records that may not be one brace, fields and another brace: another begin or end, or a comma behind the last field."""
+        """The records that may not be one brace, fields and another brace: another begin or end, or a last field with a
+        comma behind it or that may be no JSON."""
         if len(self) < 2 or self.length < 4:
             return self._odd(np.arange(len(self)))
-        around = np.ndarray(self.length - 3, "<u4", self.memory, 0, (1,))[np.maximum(self.starts[1:-1] - 3, 0)]
+        places = self.starts[1:-1] - 3
+        places[:2] = np.maximum(places[:2], 0)
+        around = np.ndarray(self.length - 3, "<u4", self.memory, 0, (1,))[places]
         before = around & np.uint32(0xFF)
         unlike = np.ones(len(self), np.bool_)  # the first and the last have one neighbour only
         unlike[:-1] = (around >> 8 != FRAME) | (before <= ord(" ")) | (before == ord(","))
+        unlike[:-1] |= (before & 0xD7 == 0x46) | (before & 0xDF == 0x59)  # f, n and y
         unlike[1:] |= unlike[:-1]
         unlike[0] = True
         return self._odd(np.flatnonzero(unlike))
 
     def _odd(self, rows: Positions) -> Positions:
         """Those of some records: looked at one end after the other, with a little white space about."""
-        first = _past_spaces(self.bytes, self.starts[rows], 1)
+        first = past_spaces(self.bytes, self.starts[rows], 1)
         last, behind = last_two(self.bytes, self.starts[rows + 1] - 1)
-        odd = (self.bytes[first] != ord("{")) | (last != ord("}")) | (behind == ord(",")) | (behind <= ord(" "))
+        odd = (self.bytes[first] != ord("{")) | (last != ord("}")) | ODD_BEHIND[behind]
         return np.asarray(rows[odd])
 
     def blank(self) -> Flags:
         """Which records hold nothing but spaces, tabs and carriage returns."""
         first = self.bytes[self.starts[:-1]]
         found = np.zeros(len(self), np.bool_)
-        for index in np.flatnonzero(np.isin(first, np.frombuffer(BLANKS, np.uint8))):
+        for index in np.flatnonzero(SPACE[first]):
             found[index] = not bytes(self.memory[self.starts[index] : self.starts[index + 1]]).strip(BLANKS)
         return found
 
 
 def last_two(data: npt.NDArray[np.uint8], ends: Positions) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """The last byte of each record that is no white space, and the one before it; a space where there is too much of that."""
-    last = _past_spaces(data, np.maximum(ends - 1, 0), -1)
-    return data[last], data[_past_spaces(data, np.maximum(last - 1, 0), -1)]
+    last = past_spaces(data, np.maximum(ends - 1, 0), -1)
+    return data[last], data[past_spaces(data, np.maximum(last - 1, 0), -1)]
 
 
-def _past_spaces(data: npt.NDArray[np.uint8], places: Positions, step: int) -> Positions:
+def past_spaces(data: npt.NDArray[np.uint8], places: Positions, step: int) -> Positions:
+    """The places, moved by `step` until there is no white space, but not far."""
     if not len(data):
         return places
     rows = np.flatnonzero(SPACE[data[places]])
@@ -110,6 +131,11 @@ def _past_spaces(data: npt.NDArray[np.uint8], places: Positions, step: int) -> P
         places[rows] = np.clip(places[rows] + step, 0, len(data) - 1)
         rows = rows[SPACE[data[places[rows]]]]
     return places
+
+
+def rows_of(found: Positions, starts: Any) -> Positions:
+    """The rows, each once, in which places lie; row i begins at `starts[i]`."""
+    return np.unique(np.searchsorted(starts, found, "right") - 1)
 
 
 def texts(raw: Any) -> tuple[Any, Positions]:

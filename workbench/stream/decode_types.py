@@ -9,7 +9,9 @@ from typing import Literal
 from workbench.language.definitions import Column
 from workbench.store.names import quote
 from workbench.store.session import Session
-from workbench.stream.nesting import is_nested, nested_sql
+from workbench.stream.json_slack import strict_sql
+from workbench.stream.nested_text import spelled_sql
+from workbench.stream.nesting import carried, is_nested, nested_sql
 
 Family = Literal["whole", "real", "boolean", "text", "time", "string", "json", "nested", "number", "other"]
 
@@ -30,10 +32,19 @@ WHOLE = {
 }
 """Whole types, with the range in which a DOUBLE vouches for them."""
 
+CARRIED = {"HUGEINT": (1 - (1 << 127), (1 << 127) - 1), "UHUGEINT": (0, (1 << 127) - 1)}
+"""Whole types of which Arrow carries less than all values."""
+
 TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
-TIMES = ("TIME", "TIME WITH TIME ZONE")
+TIMES = ("TIME", "TIME WITH TIME ZONE", "TIME_NS")
 DAY = 86_400_000_000
 """Microseconds."""
+
+INTERVAL_HOURS = 2_562_047
+"""Hours of an interval that Arrow carries."""
+DATED = "^[^:]*[-/]"
+OFFSET = r"[+-][0-9:]*[1-9][0-9:]*\s*$"
+"""A date before a time, and an offset behind it other than none."""
 
 NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
 """How a number is written, but for the underscores between its digits: not as `0x` and the like, which casts take too."""
@@ -65,13 +76,19 @@ class Typed:
             return "text"
         if self.type in (*TIMESTAMPS, "TIMESTAMP WITH TIME ZONE", "DATE"):
             return "time"
-        if self.type in ("UUID", "TIME", "TIME WITH TIME ZONE"):
+        if self.type in ("UUID", *TIMES):
             return "string"
         if self.type == "JSON":
             return "json"
         if is_nested(self.type):
             return "nested"
-        return "number" if self.type.startswith("DECIMAL(") else "other"
+        return "number" if self.type.startswith("DECIMAL(") or self.type == "BIGNUM" else "other"
+
+    @property
+    def carried(self) -> str:
+        """SQL of a value of the column as Arrow carries it."""
+        kind = carried(self.type)
+        return self.sql if kind == self.type else f"{self.sql}::{kind}"
 
 
 def typed(session: Session, columns: Sequence[Column]) -> tuple[Typed, ...]:
@@ -98,6 +115,8 @@ def value_sql(column: Typed, text: str, quoted: str = "true", json: str | None =
             return text
         case "whole":
             return _whole(column.type, text)
+        case "number" if column.type == "BIGNUM":
+            return _whole(column.type, text)
         case "number":
             return _decimal(column.type, text, int(column.type.rstrip(")").rpartition(",")[2]))
         case "real":
@@ -107,14 +126,15 @@ def value_sql(column: Typed, text: str, quoted: str = "true", json: str | None =
         case "time":
             return f"CASE WHEN {quoted} THEN {_time(column.type, text)} END"
         case "json":
-            return f"try_cast({text} AS JSON)" if json is None else json
+            return f"CASE WHEN {strict_sql(text)} THEN try_cast({text} AS JSON) END" if json is None else json
         case "nested" if json is not None:
             return nested_sql(column.type, json, _scalar)
-        case "boolean" | "nested":
+        case "nested":
+            return spelled_sql(column.type, text, _scalar_text, _scalar)
+        case "boolean":
             return f"try_cast({text} AS {column.type})"
         case _:
-            dated = f" AND NOT regexp_matches({text}, '^[^:]*[-/]')" if column.type in TIMES else ""
-            return f"CASE WHEN {quoted}{dated} THEN try_cast({text} AS {column.type}) END"
+            return f"CASE WHEN {quoted} THEN {_other(column.type, text)} END"
 
 
 def instant_sql(kind: str, instant: str) -> str:
@@ -130,10 +150,17 @@ def _scalar(kind: str, text: str, quoted: str, json: str) -> str:
     return value_sql(Typed("", kind, False), text, quoted, json)
 
 
+def _scalar_text(kind: str, text: str) -> str:
+    """A value in a nested text."""
+    return value_sql(Typed("", kind, False), text)
+
+
 def _whole(kind: str, text: str) -> str:
     """A whole number; one with a fraction or an exponent is its DOUBLE. As the type itself writes it, it is taken at once."""
     value = f"try_cast({text} AS {kind})"
     plain = f"regexp_full_match(replace({text}, '_', ''), '{NUMBER}')"
+    if kind in CARRIED:
+        value = f"(CASE WHEN {value} BETWEEN {CARRIED[kind][0]} AND {CARRIED[kind][1]} THEN {value} END)"
     return f"CASE WHEN {value}::VARCHAR = {text} OR ({value}::DOUBLE = try_cast({text} AS DOUBLE) AND {plain}) THEN {value} END"
 
 
@@ -174,3 +201,16 @@ def _time(kind: str, text: str) -> str:
     if kind == "DATE":
         return f"CASE WHEN contains({text}, ':') THEN {instant_sql(kind, instant)} WHEN isfinite({cast}) THEN {cast} END"
     return f"CASE WHEN isfinite({cast}) THEN {cast} END"
+
+
+def _other(kind: str, text: str) -> str:
+    """A time without a date, an interval, a UUID and the like; a TIME has no offset but UTC."""
+    cast = f"try_cast({text} AS {kind})"
+    if kind == "INTERVAL":
+        return f"CASE WHEN abs(hour({cast})) < {INTERVAL_HOURS} THEN {cast} END"
+    if kind not in TIMES:
+        return cast
+    if kind == "TIME WITH TIME ZONE":
+        cast = f"try_cast(regexp_replace({text}, '[Zz]\\s*$', '+00') AS {kind})"
+        return f"CASE WHEN NOT regexp_matches({text}, '{DATED}') THEN {cast} END"
+    return f"CASE WHEN NOT regexp_matches({text}, '{DATED}|{OFFSET}') THEN {cast} END"

@@ -12,7 +12,7 @@ from workbench.batch import ACCEPTED, Batch
 from workbench.store.session import Session
 from workbench.stream.decode_lines import Lines, Positions
 from workbench.stream.decode_types import Family, Typed
-from workbench.stream.drift import MOST, SETTLED, STEADY, Drift
+from workbench.stream.drift import MOST, SAMPLE, SETTLED, STEADY, Drift
 from workbench.stream.infer import json_kind, json_object
 from workbench.stream.json_exact import RESCUED, rescued_sql, trimmed_sql
 from workbench.stream.json_fast import unknown_fields
@@ -29,6 +29,8 @@ SHAPES = 256
 """Sets of fields with their types that a decoder remembers."""
 KINDS = 16
 """Values of a new field by which the type is told, of each chunk."""
+KEPT = 256
+"""Records that are kept parsed: one may bring thousands of new fields."""
 GOLDEN = 0.6180339887498949
 """Its multiples, modulo 1, are spread evenly and meet no rhythm of the lines."""
 WRONG_LOOKS = 64
@@ -119,11 +121,17 @@ class DriftLines:
                 " GROUP BY field ORDER BY min(row), field"
             )
         place = {int(row): i for i, row in enumerate(rows)} if len(rows) < len(batch.verdict) else None
+        objects: dict[int, dict[str, Any]] = {}
         for field, row, count, some in found:
-            values = [json_object(str(rest[place[one] if place else one])).get(field) for one in some]
+            if len(objects) > KEPT:
+                objects.clear()
+            for one in some:
+                if one not in objects:
+                    objects[one] = json_object(str(rest[place[one] if place else one]))
+            values = [objects[one].get(field) for one in some]
             if self._rescue or any(value is not None for value in values):
                 kinds = {json_kind(value) for value in values if self._rescue or value is not None}
-                self._new(batch, str(field), int(row), round(int(count) * asked), kinds, lines.line(row))
+                self._new(batch, str(field), int(row), round(int(count) * asked), kinds, lines.begin(row, SAMPLE))
 
     def _beyond(self, batch: Batch, lines: Lines) -> tuple[Positions, Any, float]:
         """Rows that may have fields without a column, with these as JSON, and for how many rows each of the rows asked stands."""

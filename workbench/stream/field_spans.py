@@ -86,13 +86,17 @@ def error_place(raw: bytes, format: Format) -> tuple[str, Place | None]:
     if format == "csv":
         return "quotes that do not fit, or another number of fields than the header", None
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_refused)
     except json.JSONDecodeError as error:
         start = min(len(text[: error.pos].encode()), max(len(raw) - 1, 0))
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}", Place(start, min(start + 1, len(raw)), None)
     except (ValueError, RecursionError) as error:
         return str(error), None
     return ("not JSON" if isinstance(value, dict) else "not a JSON object"), None
+
+
+def _refused(word: str) -> None:
+    raise ValueError(f"{word} is no value in JSON")
 
 
 def _byte_positions(text: str) -> Sequence[int]:

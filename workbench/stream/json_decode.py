@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from workbench.errors import QueryCancelled, QueryError
 from workbench.language.definitions import Expectation
 from workbench.store.session import LARGE, Session
-from workbench.stream.decode_lines import Lines, Positions
+from workbench.stream.decode_lines import Lines, Positions, rows_of
 from workbench.stream.decode_types import Typed
 from workbench.stream.json_exact import RESCUED, JsonExact, rescued_sql, trimmed_sql
 from workbench.stream.json_fast import DOUBT, JsonFast, unknown_fields
+from workbench.stream.json_slack import slack_rows
 from workbench.stream.judge import Judged
-from workbench.stream.long_numbers import exact_names, long_numbers, rows_of
+from workbench.stream.long_numbers import exact_names, long_numbers
 from workbench.stream.picked import picked
 from workbench.stream.validate import MALFORMED_BIT, TYPE_BIT
 
@@ -75,6 +76,7 @@ class JsonDecoder:
     def _strange(self, lines: Lines) -> Iterator[Positions]:
         """Rows that DuckDB's reader takes although they are not JSON, or whose numbers it takes for others."""
         yield lines.odd()
+        yield slack_rows(lines)
         if self._decimal:
             yield rows_of(long_numbers(lines.bytes), lines.starts)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,24 +14,23 @@ from workbench.language.definitions import Expectation
 from workbench.store.feed import Feed
 from workbench.store.names import literal
 from workbench.store.session import Session
-from workbench.stream.decode_lines import last_two, texts
+from workbench.stream.decode_lines import rows_of, texts
 from workbench.stream.decode_types import Typed, value_sql
+from workbench.stream.json_slack import is_slack, slack_places
 from workbench.stream.judge import Judge, Judged, Reading
-from workbench.stream.long_numbers import exact_names, long_numbers, rows_of, spelled_out
+from workbench.stream.long_numbers import all_spelled_out, exact_names, long_numbers
 from workbench.stream.nesting import pointer
 
 RESCUED = "_rescued_data"
 SPACE = literal(" \t\r\n")
-TRAILING_COMMA = re.compile(rb",[ \t\r\n]*\}[ \t\r\n]*$")
 NOTHING_BUT_NULLS = '^\\{("(\\\\.|[^"\\\\])*":null,?)*\\}$'
 
 
 class JsonExact:
     """Every line is parsed by itself, every column judged on its JSON type: no cast can hide anything.
 
-    A line that is no JSON object is `_malformed` (a byte order mark and JSON's white space around it are allowed), and so is one
-    with a comma behind its last field; a value that is none of its column's type is `_type`; a missing key and a JSON null are
-    NULL; of duplicate keys the first counts.
+    A line that is no JSON object is `_malformed` (a byte order mark and JSON's white space around it are allowed); a value that is
+    none of its column's type is `_type`; a missing key and a JSON null are NULL; of duplicate keys the first counts.
     """
 
     def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation], stream: str, rescue: bool = False) -> None:
@@ -51,8 +49,8 @@ class JsonExact:
         return self._judge.judge_feed(self._feed, pa.table({"raw": self._strict(text)}))
 
     def _strict(self, lines: Any) -> Any:
-        """Lines as DuckDB must read them: those with a comma behind their last field, which it takes, as NULL; numbers that it would
-        take for others in quotes, which keep all their digits.
+        """Lines as DuckDB must read them: those that it takes although they are no JSON as NULL; numbers that it would take for others
+        in quotes, which keep all their digits.
         """
         _, offsets, data = lines.buffers()
         if not len(lines) or not data:
@@ -63,11 +61,11 @@ class JsonExact:
             return lines
         changed: dict[int, str | None] = {}
         if self._exact:
-            found = long_numbers(bytes_[starts[0] :]) + starts[0]
-            changed = {row: spelled_out(lines[row].as_py(), self._exact) for row in rows_of(found, starts).tolist() if lines[row].is_valid}
-        _, behind = last_two(bytes_, starts[1:].copy())
-        for row in np.flatnonzero((behind == ord(",")) | (behind <= ord(" "))).tolist():
-            if TRAILING_COMMA.search(bytes_[starts[row] : starts[row + 1]].tobytes()):
+            rows = rows_of(long_numbers(bytes_[starts[0] :]) + starts[0], starts).tolist()
+            spelled = all_spelled_out([bytes_[starts[row] : starts[row + 1]].tobytes() for row in rows], self._exact)
+            changed = {row: line.decode() for row, line in zip(rows, spelled, strict=True)}
+        for row in rows_of(slack_places(bytes_), starts).tolist():
+            if row >= 0 and is_slack(bytes_[starts[row] : starts[row + 1]].tobytes()):
                 changed[row] = None
         if not changed:
             return lines

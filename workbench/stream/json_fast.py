@@ -15,7 +15,7 @@ from workbench.language.definitions import Expectation
 from workbench.store.names import literal
 from workbench.store.session import LARGE, Session
 from workbench.stream import vouched
-from workbench.stream.decode_types import TIMESTAMPS, WHOLE, Typed, instant_sql, value_sql
+from workbench.stream.decode_types import TIMES, TIMESTAMPS, WHOLE, Typed, instant_sql, value_sql
 from workbench.stream.judge import Judged
 from workbench.stream.validate import held_sqls
 
@@ -25,7 +25,7 @@ DOUBT = (1 << 64) - 1
 NATIVE = ("whole", "real", "time", "string")
 """Families that the reader types by itself; NULL is then doubtful, and of numbers 0 and 1 (they may be false and true)."""
 
-DATED = ("TIME", "TIME WITH TIME ZONE", "TIMESTAMP_NS")
+BENT = (*TIMES, "TIMESTAMP_NS")
 """Types of those families that the reader bends: it drops a date, or nanoseconds. They are read as text."""
 
 NUMBERS = count(1)
@@ -124,7 +124,7 @@ class JsonFast:
         clean = [f"({read.clean})" for _, read in reads if read.clean]
         if not any(self._is_native(column) for column in self.columns):
             clean.append("(" + " OR ".join(f"{column.sql} IS NOT NULL" for column in self.columns) + ")")
-        given = [f'"_read {index}"' if read.as_read else column.sql for index, (column, read) in enumerate(reads)]
+        given = [f'"_read {index}"' if read.as_read else column.carried for index, (column, read) in enumerate(reads)]
         given += [held for _, held in self.rules]
         given += [f"({' AND '.join(clean)})"] if clean else []
         return (
@@ -133,7 +133,7 @@ class JsonFast:
         )
 
     def _is_native(self, column: Typed) -> bool:
-        return column.family in NATIVE and column.type not in DATED and column.name not in self.as_text
+        return column.family in NATIVE and column.type not in BENT and column.name not in self.as_text
 
     def _read(self, column: Typed, read: str) -> Read:
         name = column.sql
@@ -182,5 +182,7 @@ def unknown_fields(data: Any, starts: Any, known: pa.Table) -> Any:
     fields = np.diff(np.searchsorted(colons, starts))
     values = np.zeros(len(starts) - 1, np.int64)
     for column in known.columns:
+        if pa.types.is_union(column.type):  # whose NULLs Arrow does not count
+            continue
         values += 1 if column.null_count == 0 else column.is_valid().to_numpy()
     return fields > values

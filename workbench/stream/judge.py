@@ -80,7 +80,9 @@ class Judge:
         )
         null = f"(CASE WHEN _missing THEN {NOT_NULL_BIT} ELSE 0 END)::UBIGINT"
         mask = f"CASE WHEN _bad THEN {MALFORMED_BIT} WHEN _wrong THEN {TYPE_BIT}::UBIGINT | {null} ELSE {null} | {rule_mask_sql(rules)} END"
-        self._sql = f"SELECT * EXCLUDE (_bad, _wrong, _missing), ({mask})::UBIGINT AS _mask FROM ({self._values})"
+        bent = [f"{one.column.carried} AS {one.column.sql}" for one in readings if one.column.carried != one.column.sql]
+        as_carried = f" REPLACE ({', '.join(bent)})" if bent else ""
+        self._sql = f"SELECT * EXCLUDE (_bad, _wrong, _missing){as_carried}, ({mask})::UBIGINT AS _mask FROM ({self._values})"
 
     def judge(self, large: bool) -> Judged:
         """Judge what the source relation holds now.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ FIRST, SIZE = np.uint8(ord(".")), np.uint8(12)
 """The bytes of a number: `.`, `/` (which is none, but lies between) and ten digits."""
 ONES = np.uint64(0x0101010101010101)
 HIGH, FIRSTS, ROOM, POINTS = ONES * np.uint64(0x80), ONES * np.uint64(0x2E), ONES * np.uint64(0x46), ONES * np.uint64(ord("."))
+NUMBER = rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 
 
@@ -85,6 +85,20 @@ def _highest(bits: Words) -> Positions:
     return np.asarray(np.frexp(bits.astype(np.float64))[1] // 8 - 1, np.int64)
 
 
+def all_spelled_out(lines: Sequence[bytes], names: Collection[str]) -> list[bytes]:
+    """`spelled_out` of many lines: of those that hold no list, no other object, no newline and no escape at once."""
+    plain = [i for i, line in enumerate(lines) if b"\\" not in line and b"[" not in line and line.count(b"{") == 1 and b"\n" not in line]
+    told = _field(names).sub(rb'\1"\2"', b"\n".join(lines[i] for i in plain)).split(b"\n") if plain else []
+    spelled = dict(zip(plain, told, strict=True))
+    return [spelled[i] if i in spelled else spelled_out(line.decode(), names).encode() for i, line in enumerate(lines)]
+
+
+def _field(names: Collection[str]) -> re.Pattern[bytes]:
+    """A field with one of these names and a long number, in a line without other objects and escapes."""
+    keys = b"|".join(re.escape(name.encode()) for name in sorted(names))
+    return re.compile(rb'("(?:%b)"[ \t\r]*:[ \t\r]*)(?=[-+.eE0-9]{%d})(%b)(?=[ \t\r]*[,}])' % (keys, LONG, NUMBER))
+
+
 def spelled_out(line: str, names: Collection[str]) -> str:
     """A line with the numbers in these of its fields in quotes that would be other numbers as DOUBLEs."""
     from workbench.stream.field_spans import json_places  # brings what reads CSV along
@@ -109,8 +123,3 @@ def _quoted(token: re.Match[str]) -> str:
         return text if Decimal(repr(number)) == Decimal(text) else f'"{text}"'
     except (ArithmeticError, ValueError):
         return text
-
-
-def rows_of(found: Positions, starts: Any) -> Positions:
-    """The rows, each once, in which places lie; row i begins at `starts[i]`."""
-    return np.unique(np.searchsorted(starts, found, "right") - 1)

@@ -12,8 +12,8 @@ Scalar = Callable[[str, str, str, str], str]
 """SQL of a value of a type that is not nested: of the type, its text, whether it was quoted, and the value as JSON."""
 
 MIRRORED = {
-    *("BOOLEAN", "VARCHAR", "DOUBLE", "FLOAT", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
-    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    *("BOOLEAN", "VARCHAR", "DOUBLE", "FLOAT", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
 }
 """Types of which a value that becomes the same JSON again was not bent by a cast, which takes a tenth of judging it. (The cast of a key
 that is none fails the query: only keys of VARCHAR are cast.)"""
@@ -61,18 +61,36 @@ def leaves(kind: str) -> Iterator[str]:
         yield from leaves(part)
 
 
+def mirrors(kind: str) -> bool:
+    """Whether a value of a nested type that becomes the same text again has not been bent."""
+    mirrored = all(leaf in MIRRORED or leaf.startswith("DECIMAL(") for leaf in leaves(kind))
+    return mirrored and "MAP(" not in kind.replace("MAP(VARCHAR,", "")
+
+
+def carried(kind: str) -> str:
+    """The type as which Arrow carries a type's values from DuckDB to DuckDB: of one time it drops the offset, of bits it makes bytes."""
+    held = parts(kind)
+    match shape_of(kind):
+        case "scalar":
+            return "VARCHAR" if kind in ("TIME WITH TIME ZONE", "BIT") else kind
+        case "list" | "array":
+            return carried(held[0][1]) + kind[kind.rindex("[") :]
+        case "map":
+            return f"MAP({', '.join(carried(part) for _, part in held)})"
+        case shape:
+            return f"{shape.upper()}({', '.join(f'{quote(name)} {carried(part)}' for name, part in held)})"
+
+
 def nested_sql(kind: str, json: str, scalar: Scalar) -> str:
     """A JSON value as a nested type; NULL where it, or any value in it, is none of its type.
 
     Null and a field that is missing are NULL; a field that a STRUCT does not name is passed over; of equal keys the first counts.
     """
     value, wrong = _Inside(scalar).of(kind, json, 0)
-    mirrored = all(leaf in MIRRORED or leaf.startswith("DECIMAL(") for leaf in leaves(kind))
-    if not mirrored or "MAP(" in kind.replace("MAP(VARCHAR,", ""):
+    if not mirrors(kind):
         return f"CASE WHEN NOT {wrong} THEN {value} END"
     cast = f"try_cast({json} AS {kind})"
-    same = f"to_json({cast})::VARCHAR = {json}::VARCHAR AND NOT contains({json}::VARCHAR, 'NaN') AND NOT contains({json}::VARCHAR, 'Inf')"
-    return f"CASE WHEN {same} THEN {cast} WHEN NOT {wrong} THEN {value} END"
+    return f"CASE WHEN to_json({cast})::VARCHAR = {json}::VARCHAR THEN {cast} WHEN NOT {wrong} THEN {value} END"
 
 
 class _Inside:
@@ -125,7 +143,7 @@ class _Inside:
         key, place, names = f"_key{depth}", f"_place{depth}", f"json_keys({json})"
         (_, key_kind), (_, value_kind) = parts(kind)
         named = self._scalar(key_kind, key, "true", f"to_json({key})")
-        keys, keyless = f"list_transform({names}, lambda {key}: {named})", _any(names, key, f"({named}) IS NULL")
+        keys, keyless = f"list_transform({names}, lambda {key}: {named})", any_sql(names, key, f"({named}) IS NULL")
         values, wrong = self._each(value_kind, f"json_extract({json}, '$.*')", depth)
         first = f"list_filter(range(1, len({names}) + 1), lambda {place}: list_position({keys}, {keys}[{place}]) = {place})"
         value = (
@@ -139,14 +157,15 @@ class _Inside:
         """The values of a list's items, and whether one of them is wrong."""
         item = f"_item{depth}"
         value, wrong = self.of(kind, item, depth + 1)
-        return f"list_transform({items}, lambda {item}: {value})", _any(items, item, wrong)
+        return f"list_transform({items}, lambda {item}: {value})", any_sql(items, item, wrong)
 
 
 def _wrong(json: str, type: str, wrong: str) -> str:
     return f"(CASE coalesce(json_type({json}), 'NULL') WHEN 'NULL' THEN false WHEN '{type}' THEN {wrong} ELSE true END)"
 
 
-def _any(items: str, item: str, wrong: str) -> str:
+def any_sql(items: str, item: str, wrong: str) -> str:
+    """Whether something is TRUE of any item of a list."""
     return f"coalesce(list_bool_or(list_transform({items}, lambda {item}: {wrong})), false)"
 
 

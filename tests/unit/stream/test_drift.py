@@ -11,9 +11,11 @@ from tests.unit.stream.raws import raw_batch
 from workbench.batch import Offset, RawBatch
 from workbench.language.definitions import Column
 from workbench.store.session import Session, scratch
+from workbench.stream import drift_lines
 from workbench.stream.decode import Decoder
 from workbench.stream.drift import MOST, STEADY, Drift
 from workbench.stream.drift_lines import shown_line
+from workbench.stream.infer import json_object
 
 COLUMNS = (Column("id", "BIGINT"), Column("country", "VARCHAR"), Column("amount", "DOUBLE"))
 
@@ -235,3 +237,17 @@ def test_a_header_that_changes(session: Session) -> None:
 
 def test_a_sample_is_one_line_of_text() -> None:
     assert shown_line(b'{"a":\t"\x1b[31m\xff"}\r') == '{"a": "�[31m�"}'
+
+
+def test_a_record_with_thousands_of_new_fields_is_parsed_once_for_them(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[object] = []
+
+    def counted(line: str | bytes) -> dict[str, object]:
+        parsed.append(line)
+        return json_object(line)
+
+    monkeypatch.setattr(drift_lines, "json_object", counted)
+    fields = "".join(f',"k{i}":{i}' for i in range(2_000))
+    notices = decoder(session, Drift()).decode(raw_batch(f'{{"id":1{fields}}}\n'.encode())).notices
+    assert len(notices) == MOST + 1
+    assert len(parsed) == 2  # and once for the sorts of its values

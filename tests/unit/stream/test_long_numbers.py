@@ -8,8 +8,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from tests.unit.stream.raws import raw_batch
+from workbench.language.definitions import Column
+from workbench.store.session import scratch
+from workbench.stream.decode import Decoder
+from workbench.stream.decode_lines import rows_of
 from workbench.stream.decode_types import Typed
-from workbench.stream.long_numbers import exact_names, long_numbers, rows_of, spelled_out
+from workbench.stream.long_numbers import all_spelled_out, exact_names, long_numbers, spelled_out
 
 
 def found(data: bytes) -> bool:
@@ -58,6 +63,36 @@ def test_numbers_are_put_in_quotes_in_the_fields_that_need_it() -> None:
     wanted = line.replace("[1, 7.0000000000000000001, 0.84442185152504811]", '[1, "7.0000000000000000001", "0.84442185152504811"]')
     assert spelled_out(line, {"é", "s"}) == wanted
     assert spelled_out("[7.0000000000000000001", {"a"}) == "[7.0000000000000000001"
+
+
+def test_many_lines_are_spelled_out_at_once() -> None:
+    number = "7.0000000000000000001"
+    both = {
+        f'{{"p": {number} ,"q":-1.5e-00000000000007}}': f'{{"p": "{number}" ,"q":"-1.5e-00000000000007"}}',
+        f'{{"x":"a:{number}","é":{number}\t}}': f'{{"x":"a:{number}","é":"{number}"\t}}',
+        f'{{"x":{number},"p":1.5}}': f'{{"x":{number},"p":1.5}}',
+        f'{{"x":{{"p":{number}}},"p":{number}}}': f'{{"x":{{"p":{number}}},"p":"{number}"}}',
+        f'{{"x":[{{"p":{number}}}]}}': f'{{"x":[{{"p":{number}}}]}}',
+        f'{{"\\u0070":{number}}}': f'{{"\\u0070":"{number}"}}',
+        f'{{"x":"\\",\\"p\\":{number},\\""}}': f'{{"x":"\\",\\"p\\":{number},\\""}}',
+        f'{{"x":1,\n"p":{number}}}': f'{{"x":1,\n"p":"{number}"}}',
+        f'{{"p":0{number}}}': f'{{"p":0{number}}}',
+        f'{{"p":{number}x}}': f'{{"p":{number}x}}',
+    }
+    found = all_spelled_out([line.encode() for line in both], {"p", "q", "é"})
+    assert [line.decode() for line in found] == list(both.values())
+
+
+def test_decimals_keep_all_their_digits() -> None:
+    dice = random.Random(3)
+    texts = [f"{dice.randrange(-99999, 99999)}.{dice.randrange(10**18):018d}" for _ in range(500)]
+    session = scratch()
+    decoder = Decoder(session, (Column("p", "DECIMAL(38,18)"), Column("d", "DOUBLE")), "json")
+    data = "".join(f'{{"d":{text},"p":{text}}}\n' for text in texts)
+    batch = decoder.decode(raw_batch(data.encode()))
+    assert batch.table.column("p").to_pylist() == [Decimal(text) for text in texts]
+    assert batch.table.column("d").to_pylist() == [float(text) for text in texts]
+    session.close()
 
 
 def test_rows_are_told_once() -> None:
