@@ -19,7 +19,7 @@ CREATE STREAMING TABLE now (n BIGINT) AS SELECT * FROM STREAM read_files('in/a*.
 """
 
 
-def test_nothing_is_read_anew_until_the_first_record_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_read_anew_until_a_record_comes_that_tells_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readings, looks = [], []
     arrived = catalog.Catalog.arrived
 
@@ -37,14 +37,16 @@ def test_nothing_is_read_anew_until_the_first_record_comes(tmp_path: Path, monke
     bench = Bench(tmp_path / "shop")
     bench.write(PIPELINES)
     bench.append({"n": 1})
+    bench.append('[{"n": 2}]', "no record", file="later_0.ndjson")
     bench.start()
     try:
         bench.until("SELECT n FROM now", [("1",)])
         before = len(readings)
         wait_until(lambda: len(looks) > 3, "some looks")
         assert len(readings) == before
-        bench.append({"n": 2}, file="later.ndjson")
+        bench.append({"n": 2}, file="later_1.ndjson")
         bench.until("SELECT n FROM after", [("2",)])
         assert len(readings) > before
+        bench.until("SELECT count(*) FROM workbench.quarantine WHERE stream = 'later'", [("2",)])
     finally:
         bench.engine.stop()

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from workbench.connectors.files.listing import path_of
 from workbench.connectors.files.source import FileSource
 from workbench.connectors.source import Source
 from workbench.errors import SourceError
-from workbench.language.definitions import ReadFiles, ReadRate, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
+from workbench.language.definitions import Format, ReadFiles, ReadRate, ReadSocket, ReadStdin, SourceSpec, StreamingTable, StreamRef
 
 if TYPE_CHECKING:
     from workbench.connectors.pipes.stdin import Inputs
@@ -127,14 +128,15 @@ class Sources:
         self._quotings[spec.url].records = None if one == NO_QUOTES else Records(*one)
 
     def sample(self, flow: str, spec: SourceSpec) -> tuple[bytes, str] | None:
-        """The first whole records and the name of what they are from; None while there are none, or more of them may come at once.
+        """The first whole records that tell columns and the name of what they are from; None while there are none, or more of them may
+        come at once.
 
         A live source is received from the first call on, until a `settle` before which nobody asked again.
         """
         if isinstance(spec, ReadFiles):
             files = open_files_source(self._project, flow, spec, spec.options, ())
             try:
-                found = files.sample()
+                found = files.sample(partial(_tells, spec.format))
                 self.unread[flow] = () if found else files.unread()
                 return found
             finally:
@@ -151,7 +153,7 @@ class Sources:
                     del self._signs[spec.url]  # what it opens with counts, which the sample is to tell
                 self._held[key] = _entered(intakes)
             for intake in self._held[key]:
-                if data := _first_records(intake, self._clock()):
+                if (data := _first_records(intake, self._clock())) and _tells(spec.format, data):
                     return data, STDIN if isinstance(spec, ReadStdin) else spec.url
             return None
 
@@ -327,6 +329,13 @@ def _entered(intakes: Iterable[Intake]) -> list[Intake]:
             intake.leave()
         raise
     return entered
+
+
+def _tells(format: Format, sample: bytes) -> bool:
+    """Whether records tell columns: of JSON one that is an object."""
+    from workbench.stream.infer import json_object  # only while no columns are known
+
+    return format != "json" or any(json_object(line) for line in sample.split(b"\n"))
 
 
 def _first_records(intake: Intake, now: float) -> bytes:

@@ -298,8 +298,8 @@ class FileSource:
         waiting = sum(file.ahead.waiting for file in files)
         return Lag(unread, rows, seconds, waiting, sum(file.gone_since is None for file in files))
 
-    def sample(self, limit: int = 1 << 20) -> tuple[bytes, str] | None:
-        """The first whole lines of the oldest file that has some, decompressed, and its name; (b"", path) for Parquet."""
+    def sample(self, tells: Callable[[bytes], bool] = bool, limit: int = 1 << 20) -> tuple[bytes, str] | None:
+        """The first whole lines of the oldest file that has some which tell enough, decompressed, and its name; (b"", path) for Parquet."""
         with self._lock:
             look = self._listing.look()
             self._roster.trouble(look)
@@ -314,7 +314,7 @@ class FileSource:
                     data = b"" if self._parquet else _first_lines(content.peek, limit, self._reading.longest, whole=not self._follow)
                 finally:
                     content.close()
-                if data or self._parquet:
+                if self._parquet or (data and tells(data)):
                     return data, file.path if self._parquet else file.name
             return None
 
