@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import resource
@@ -31,6 +32,8 @@ SETTLED = 1.0
 """Seconds after which the start is over: the first answers are given."""
 RETRY = 1.0
 """Seconds between two tries to open a database that has stopped."""
+M_ARENA_MAX, ARENAS = -8, 2
+"""The number of that option in malloc.h, and of arenas."""
 HANDLES = 65_536
 """Open files and connections that it asks the system for."""
 LINE = "%(asctime)s %(levelname)-7s %(message)s"
@@ -43,6 +46,7 @@ def engine(arguments: Arguments, _: Output) -> int:
     project = Project(root, Path(state), tuple(arguments.files))
     step_back(settings.nice)
     take_handles()
+    share_arenas()
     log_faults()
     make = partial(Engine, project, settings, flows=not arguments.flows_off, input=piped_input())
     served = make()
@@ -67,6 +71,7 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
     logging.getLogger("workbench").addHandler(lines)
     step_back(settings.nice)
     take_handles()
+    share_arenas()
     log_faults()
     make = partial(Engine, project, settings, input=piped_input())
     served = make()
@@ -169,6 +174,13 @@ def take_handles() -> None:
     if soft != resource.RLIM_INFINITY and soft < most:
         with suppress(OSError, ValueError):  # macOS has a limit of its own below the one that it tells
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def share_arenas() -> None:
+    """Let threads share the C library's memory: with an arena for each, which keeps what was freed in it, an engine that follows two
+    streams held 300 MB more after half an hour. Only glibc has that."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 def _watch_parent(parent: int, server: Server) -> None:

@@ -42,8 +42,9 @@ class Lines:
     """Every newline ends a record."""
 
     def __init__(self) -> None:
-        self._scratch = bytearray()
-        """For flags about a chunk's bytes: new memory for each chunk would cost as much as the flags."""
+        self._scratch: mmap.mmap | None = None
+        """For flags about a chunk's bytes: new memory for each chunk would cost as much as the flags. Pages of it that small chunks do not
+        reach take no memory."""
 
     def first(self, data: bytes) -> bytes:
         return data[: data.find(b"\n") + 1]
@@ -56,11 +57,12 @@ class Lines:
         return Cut(end, len(starts) - 1, starts=starts)
 
     def _starts(self, memory: mmap.mmap, length: int) -> np.ndarray:
-        if length > len(self._scratch):
-            self._scratch = bytearray(len(memory))
-        flags = np.frombuffer(self._scratch, np.bool_, length) if length else np.zeros(0, np.bool_)
-        bytes_ = np.frombuffer(memory, np.uint8, length) if length else np.zeros(0, np.uint8)
-        ends = np.flatnonzero(np.equal(bytes_, NEWLINE, out=flags))
+        if not length:
+            return np.zeros(1, np.int64)
+        if self._scratch is None or length > len(self._scratch):
+            self._scratch = mmap.mmap(-1, len(memory))
+        flags = np.frombuffer(self._scratch, np.bool_, length)
+        ends = np.flatnonzero(np.equal(np.frombuffer(memory, np.uint8, length), NEWLINE, out=flags))
         starts = np.zeros(len(ends) + 1, np.int64)
         np.add(ends, 1, out=starts[1:])
         return starts
