@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import resource
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +14,9 @@ from workbench.cli import garbage
 from workbench.cli.arguments import Arguments
 from workbench.cli.output import Output
 from workbench.cli.piped import piped_input
+from workbench.cli.process import settle_in
 from workbench.config import Project, Settings, load_settings
 from workbench.engine.engine import Engine
-from workbench.engine.log import log_faults
 from workbench.engine.rooms import open_all
 from workbench.errors import EngineError, PipelineError, WorkbenchError
 from workbench.server.serve import Server
@@ -32,10 +29,6 @@ SETTLED = 1.0
 """Seconds after which the start is over: the first answers are given."""
 RETRY = 1.0
 """Seconds between two tries to open a database that has stopped."""
-M_ARENA_MAX, ARENAS = -8, 2
-"""The number of that option in malloc.h, and of arenas."""
-HANDLES = 65_536
-"""Open files and connections that it asks the system for."""
 LINE = "%(asctime)s %(levelname)-7s %(message)s"
 
 
@@ -44,10 +37,7 @@ def engine(arguments: Arguments, _: Output) -> int:
     root, state = Path(arguments.root), str(arguments.state_dir)
     settings = load_settings(root, {"state_dir": state})
     project = Project(root, Path(state), tuple(arguments.files))
-    step_back(settings.nice)
-    take_handles()
-    share_arenas()
-    log_faults()
+    settle_in(settings.nice)
     make = partial(Engine, project, settings, flows=not arguments.flows_off, input=piped_input())
     served = make()
     served.start()
@@ -69,10 +59,7 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
     lines = logging.StreamHandler(out.stderr)
     lines.setFormatter(logging.Formatter(LINE))
     logging.getLogger("workbench").addHandler(lines)
-    step_back(settings.nice)
-    take_handles()
-    share_arenas()
-    log_faults()
+    settle_in(settings.nice)
     make = partial(Engine, project, settings, input=piped_input())
     served = make()
     served.start()
@@ -152,35 +139,6 @@ def _started_again(make: Callable[[], Engine]) -> Engine:
         else:
             log.warning("the engine has started again")
             return served
-
-
-def step_back(nice: int) -> None:
-    """Let other programs go first.
-
-    With autogroups a plain nice does nothing for a process in a session of its own (measured: 50 % of a contended core
-    against 10 %), so the group is niced too, where there is one.
-    """
-    with suppress(OSError):
-        os.nice(nice)
-    with suppress(OSError):
-        if os.getsid(0) == os.getpid():
-            Path("/proc/self/autogroup").write_text(str(nice), "ascii")
-
-
-def take_handles() -> None:
-    """As many open files and connections as the system allows: a shell gives 1,024, and 1,000 senders with a thousand files need more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = HANDLES if hard == resource.RLIM_INFINITY else min(hard, HANDLES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        with suppress(OSError, ValueError):  # macOS has a limit of its own below the one that it tells
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def share_arenas() -> None:
-    """Let threads share the C library's memory: with an arena for each, which keeps what was freed in it, an engine that follows two
-    streams held 300 MB more after half an hour. Only glibc has that."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 def _watch_parent(parent: int, server: Server) -> None:

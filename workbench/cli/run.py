@@ -8,6 +8,7 @@ from workbench.cli.arguments import Arguments
 from workbench.cli.inputs import input_project, say_where
 from workbench.cli.output import Output
 from workbench.cli.piped import piped_input
+from workbench.cli.process import take_handles
 from workbench.cli.project import project_of
 from workbench.config import Project, Settings
 from workbench.errors import FlowError, PipelineError
@@ -29,6 +30,7 @@ def run(arguments: Arguments, out: Output) -> int:
         return serve(project, settings, out)
     from workbench.engine.engine import Engine
 
+    take_handles()
     engine = Engine(project, settings, input=piped_input(), watch=False)
     engine.start()
     try:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import resource
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -84,17 +83,3 @@ def test_an_engine_that_has_run_is_started_again_however_often_that_fails(
         assert isinstance(command._started_again(cast("Callable[[], Any]", Started)), Started)
     said = [record.getMessage() for record in caplog.records]
     assert [text.startswith("it cannot start") for text in said] == [True, True, True, False]
-
-
-def test_an_engine_takes_the_handles_that_it_may_have() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = command.HANDLES if hard == resource.RLIM_INFINITY else min(hard, command.HANDLES)
-    few = max(map(int, os.listdir("/dev/fd")))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (few + 64, hard))
-    try:
-        command.take_handles()
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == most
-        command.take_handles()
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == most
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
