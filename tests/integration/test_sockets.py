@@ -20,6 +20,7 @@ import pytest
 from tests.conftest import wait_until
 from workbench.batch import ChunkBuffer
 from workbench.connectors.records import Records
+from workbench.connectors.sockets import address as address_module
 from workbench.connectors.sockets import door as door_module
 from workbench.connectors.sockets import streams as streams_module
 from workbench.connectors.sockets.address import Address, bind
@@ -352,6 +353,33 @@ def test_who_finishes_records_is_not_cut_off(tmp_path: Path) -> None:
     received.close()
 
 
+def test_the_largest_goes_on_while_little_ones_fill_the_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool, now, resumed = Spool(tmp_path / "spool"), [0.0], list[Connection]()
+    go_on = StreamReceiver._go_on
+
+    def count(receiver: StreamReceiver, selector: selectors.BaseSelector, connection: Connection) -> None:
+        resumed.append(connection)
+        go_on(receiver, selector, connection)
+
+    monkeypatch.setattr(StreamReceiver, "_go_on", count)
+    door = ListeningDoor(Address.parse("tcp://127.0.0.1:0"), spool)
+    receiver = StreamReceiver(spool, door, "newline", 16 << 20, rests=100_000, monotonic=lambda: now[0])
+    received = Received(Intake(spool, receiver))
+    with received.client() as one, received.client() as two, received.client() as large:
+        for little in (one, two):
+            little.sendall(b"y" * 60_000)
+        wait_until(lambda: receiver.waiting == 120_000)
+        for sent in (100_000, 200_000, 300_000, 400_000):
+            large.sendall(b"x" * 100_000)
+            wait_until(lambda sent=sent: receiver.waiting == 120_000 + sent)  # type: ignore[misc]
+            now[0] += 2 * streams_module.PATIENCE
+        large.sendall(b"\n")
+        assert received.wait_for(1) == [b"x" * 400_000]
+    assert received.notices() == []
+    assert len(resumed) == 1, "it is held once, and then read to its end"
+    received.close()
+
+
 def flood(where: Any, client: int, lines: int) -> None:
     """Send numbered lines in pieces that end anywhere."""
     dice = random.Random(client)
@@ -562,6 +590,29 @@ def test_a_unix_socket_of_another_under_its_name_is_left_alone(receive: Open, tm
     wait_until(lambda: any("cannot listen: Address already in use" in text for text in received.notices()))
     received.close()
     assert path.is_socket()
+    other.close()
+
+
+def test_a_name_that_another_has_taken_is_tried_less_and_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, aside, now, tries = tmp_path / "in.sock", tmp_path / "other.sock", [0.0], list[float]()
+
+    def bind_all(address: Address) -> list[socket.socket]:
+        tries.append(now[0])
+        return address_module.bind_all(address)
+
+    monkeypatch.setattr(door_module, "bind_all", bind_all)
+    spool = Spool(tmp_path / "spool")
+    door = ListeningDoor(Address.parse(f"unix://{path}"), spool, lambda: now[0])
+    with selectors.DefaultSelector() as selector:
+        door.open(selector)
+        other = bind(Address.parse(f"unix://{aside}"), socket.AF_UNIX, str(aside))
+        aside.replace(path)
+        while now[0] < 60.0:
+            now[0] += 0.5
+            door.open(selector)
+    assert 5 < len(tries) < 15
+    assert tries[-1] - tries[-2] > 5.0
+    door.close()
     other.close()
 
 

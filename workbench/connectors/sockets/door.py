@@ -120,7 +120,7 @@ class ListeningDoor:
             for sock in self.sockets:
                 selector.unregister(sock)
                 sock.close()
-            self.sockets, self._due = [], now
+            self.sockets, self._due, self._inode = [], now, -1
             self._spool.notice(GONE, "gone", 60.0)
 
     def come(self, selector: selectors.BaseSelector, sock: socket.socket) -> list[tuple[socket.socket, str]]:
@@ -130,6 +130,10 @@ class ListeningDoor:
         while self._clients < MOST_CLIENTS:
             try:
                 _spare(sock)
+            except OSError as error:  # only who is told of by the selector surely waits
+                self._shut_for(selector, "" if found else f"a client had to wait: {error.strerror}")
+                return found
+            try:
                 client, where = sock.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return found
@@ -143,7 +147,8 @@ class ListeningDoor:
         return found
 
     def _shut_for(self, selector: selectors.BaseSelector, why: str) -> None:
-        self._spool.notice(why, "shut", 60.0)
+        if why:
+            self._spool.notice(why, "shut", 60.0)
         self._shut, self._closed_until = True, self._monotonic() + BREATHER
         for sock in self.sockets:
             selector.unregister(sock)

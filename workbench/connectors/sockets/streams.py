@@ -39,8 +39,8 @@ class StreamReceiver:
     a reset; a byte order mark at its beginning is taken off. A connection is closed from here only when all that came over it is in
     the spool: a peer that has ended its side and waits for a clean end knows then that nothing of it is lost, whatever happens to this
     process. Memory is bounded by ROUND + RESTS + TURN + LEAST a peer + one longest record: a peer whose unfinished record has no room
-    is not read until others have finished theirs. Of these the largest is read on; if it does not get finished, it is cut off with a
-    notice.
+    is not read until others have finished theirs. The largest is read on; if it does not get finished while others wait, it is cut off
+    with a notice.
     """
 
     def __init__(
@@ -189,12 +189,15 @@ class StreamReceiver:
     def _relieve(self, selector: selectors.BaseSelector) -> float:
         """Let peers that were held go on when there is room, or one of them; the seconds until that is to be seen again."""
         held = [connection for connection in self._connections if connection.held]
-        if not held or self._rests <= self._most_rests:
+        if self._rests <= self._most_rests:
             self._favoured = None
             for connection in held:
                 self._go_on(selector, connection)
             return PATIENCE
         now = self._monotonic()
+        if not held:
+            self._favoured_since = now  # it is in nobody's way
+            return PATIENCE
         if self._favoured is None:
             self._favoured = max(self._connections, key=lambda connection: connection.framer.waiting)
             self._favoured_since = now
