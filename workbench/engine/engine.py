@@ -405,8 +405,9 @@ class Engine:
     def _wake(self, paths: frozenset[str]) -> None:
         """Something changed in a watched folder: sources are looked at soon, and the pipelines now if it was there."""
         self._pump.news()
-        pipelines = str(self.project.root / "pipelines")
-        if self.project.files or self._catalog.waiting or any(path.startswith(pipelines) for path in paths):
+        pipelines = self.project.root / "pipelines"
+        under = (f"{pipelines}{os.sep}", f"{os.path.realpath(pipelines)}{os.sep}")  # some systems tell the path behind links
+        if self.project.files or self._catalog.waiting or any(f"{path}{os.sep}".startswith(under) for path in paths):
             self._works.look_due = True
             self._housekeeper.wake()
 
