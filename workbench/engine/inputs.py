@@ -16,7 +16,7 @@ def begin_inputs(project: Project, sources: Sources) -> bool:
         return False
     left = []
     for one in waiting:
-        sample = sources.sample(table_of(one), ReadStdin("json") if one == STDIN else ReadSocket(one, "json"))
+        sample = sources.sample(table_of(one), ReadStdin("json") if one == STDIN else ReadSocket(one, "json"), any_record=True)
         if sample is None:
             left.append(one)
         else:

@@ -68,6 +68,8 @@ class Sources:
         self._asked: set[str] = set()
         self._names: dict[str, list[str]] = {}
         self._lock = threading.RLock()
+        self._told_nothing: dict[str, dict[str, tuple[int, int]]] = {}
+        """By flow: files that told no columns, by path and stamp."""
         self.unread: dict[str, tuple[str, ...]] = {}
         """By flow: why files that were to tell its columns could not be read."""
 
@@ -127,16 +129,16 @@ class Sources:
         (one,) = signs
         self._quotings[spec.url].records = None if one == NO_QUOTES else Records(*one)
 
-    def sample(self, flow: str, spec: SourceSpec) -> tuple[bytes, str] | None:
-        """The first whole records that tell columns and the name of what they are from; None while there are none, or more of them may
-        come at once.
+    def sample(self, flow: str, spec: SourceSpec, any_record: bool = False) -> tuple[bytes, str] | None:
+        """The first whole records that tell columns (or any: they are to tell the format) and the name of what they are from; None while
+        there are none, or more of them may come at once.
 
         A live source is received from the first call on, until a `settle` before which nobody asked again.
         """
         if isinstance(spec, ReadFiles):
             files = open_files_source(self._project, flow, spec, spec.options, ())
             try:
-                found = files.sample(partial(_tells, spec.format))
+                found = files.sample(partial(_tells, spec.format), self._told_nothing.setdefault(flow, {}))
                 self.unread[flow] = () if found else files.unread()
                 return found
             finally:
@@ -153,7 +155,7 @@ class Sources:
                     del self._signs[spec.url]  # what it opens with counts, which the sample is to tell
                 self._held[key] = _entered(intakes)
             for intake in self._held[key]:
-                if (data := _first_records(intake, self._clock())) and _tells(spec.format, data):
+                if (data := _first_records(intake, self._clock())) and (any_record or _tells(spec.format, data)):
                     return data, STDIN if isinstance(spec, ReadStdin) else spec.url
             return None
 
@@ -335,7 +337,7 @@ def _tells(format: Format, sample: bytes) -> bool:
     """Whether records tell columns: of JSON one that is an object."""
     from workbench.stream.infer import json_object  # only while no columns are known
 
-    return format != "json" or any(json_object(line) for line in sample.split(b"\n"))
+    return format != "json" or any(json_object(line) for line in sample.split(b"\n") if line.lstrip()[:1] == b"{")
 
 
 def _first_records(intake: Intake, now: float) -> bytes:

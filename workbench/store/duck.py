@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("DUCKDB_JE_MALLOC_CONF", "oversize_threshold:0,dirty_decay_ms:3000,muzzy_decay_ms:0")
+os.environ.setdefault("DUCKDB_JE_MALLOC_CONF", "oversize_threshold:0,dirty_decay_ms:20000,muzzy_decay_ms:0")
 
 import duckdb
 

@@ -15,7 +15,7 @@ SHARE = """
 import os
 from workbench.cli.process import share_arenas
 from workbench.store import duck
-print(share_arenas(), "dirty_decay_ms:3000" in os.environ["DUCKDB_JE_MALLOC_CONF"])
+print(share_arenas(), "dirty_decay_ms:20000" in os.environ["DUCKDB_JE_MALLOC_CONF"])
 """
 
 
