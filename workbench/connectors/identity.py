@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Literal
 
+from workbench.connectors.steps import NO_STEPS, Steps
+
 HEAD = TAIL = 1024
 """Bytes that are remembered of a file's head, and of what stands just before the offset."""
 
@@ -47,6 +49,7 @@ class Identity:
     """Enough to recognise a file's content again; inodes are reused and small files share heads, so all must agree.
 
     `middle` stands somewhere from a quarter to the half of what was read: a copy that was made a moment before has it too.
+    `steps` are those of the tail: a copy that lacks only some of its lines is known to its end.
     The evidence may reach beyond an offset in the middle of a batch: those bytes were seen too. `since` is the mtime
     when the file was last seen unread (it orders files), `stamp` the size and mtime_ns when the offset was taken, `unended` says
     that the last record before the offset had no newline, `first_look` how many files `start => 'end'` skipped,
@@ -59,6 +62,7 @@ class Identity:
     head: Evidence = Evidence()
     tail: Evidence = Evidence()
     middle: Evidence = Evidence()
+    steps: Steps = NO_STEPS
     since: int = 0
     stamp: tuple[int, int] = (0, 0)
     unended: bool = False
@@ -77,7 +81,8 @@ class Identity:
         if head.length < HEAD and position > head.length:
             head = Evidence.of(0, peek(0, min(HEAD, position)))
         start = max(0, position - TAIL)
-        return replace(self, head=head, tail=Evidence.of(start, peek(start, position - start)))
+        data = peek(start, position - start)
+        return replace(self, head=head, tail=Evidence.of(start, data), steps=Steps.of(data))
 
     def halved(self, peek: Peek, position: int) -> Identity:
         """The identity with a middle that fits what was read up to `position`."""
@@ -98,9 +103,13 @@ class Identity:
         seen = data[: data.rfind(b"\n") + 1] or data.rstrip(b"\0")
         return replace(self, head=Evidence.of(0, seen)) if len(seen) > self.head.length else self
 
+    def rewound(self, stored: Identity) -> Identity:
+        """The identity with the evidence of a stored one: of what was read since, the file may have lost what a copy of it lacks."""
+        return replace(self, head=stored.head, tail=stored.tail, middle=stored.middle, steps=stored.steps, unended=stored.unended)
+
     def mark(self) -> str:
         told: dict[str, object] = {"device": self.device, "inode": self.inode, "since": self.since, "stamp": self.stamp}
-        told |= {"head": self.head.parts, "tail": self.tail.parts, "middle": self.middle.parts}
+        told |= {"head": self.head.parts, "tail": self.tail.parts, "middle": self.middle.parts, "steps": self.steps.parts}
         told |= {"unended": self.unended, "first_look": self.first_look}
         told |= {"target": self.target, "skip": self.skip, "left": self.left, "copy": self.copy}
         return json.dumps({name: value for name, value in told.items() if value}, separators=(",", ":"))
@@ -111,5 +120,6 @@ class Identity:
         told: dict[str, Any] = json.loads(mark) if mark else {"device": -1, "inode": -1}
         for name in ("head", "tail", "middle"):
             told[name] = Evidence(*told.get(name, ()))
+        told["steps"] = Steps(*told.get("steps", ()))
         told["stamp"] = tuple(told.get("stamp", (0, 0)))
         return cls(**told)

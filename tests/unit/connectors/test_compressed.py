@@ -159,4 +159,4 @@ def test_start_at_the_end(reader: Reader, tmp_path: Path) -> None:
 @packed
 def test_sample(reader: Reader, tmp_path: Path, ending: str, pack: Pack) -> None:
     (tmp_path / f"a.{ending}").write_bytes(pack(DATA))
-    assert reader.source("a.*").sample(20) == (b'{"n":0}\n{"n":1}\n', f"a.{ending}")
+    assert reader.source("a.*").sample(limit=20) == (b'{"n":0}\n{"n":1}\n', f"a.{ending}")

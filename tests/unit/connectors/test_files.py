@@ -564,8 +564,26 @@ def test_sample_is_whole_lines(reader: Reader, tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(b"half")
     assert source.sample() is None
     add(tmp_path / "a.ndjson", b"+half\n" + lines(0, 9))
-    assert source.sample(20) == (b"half+half\n" + lines(0, 1), "a.ndjson")
+    assert source.sample(limit=20) == (b"half+half\n" + lines(0, 1), "a.ndjson")
     assert len(reader.take(source)) == 10
+
+
+def test_a_file_that_told_nothing_is_sampled_again_when_it_has_changed(reader: Reader, tmp_path: Path) -> None:
+    source, asked, told = reader.source(), list[bytes](), dict[str, tuple[int, int]]()
+
+    def tells(data: bytes) -> bool:
+        asked.append(data)
+        return b"{" in data
+
+    (tmp_path / "a.ndjson").write_bytes(b"x\n")
+    assert source.sample(tells, told) is source.sample(tells, told) is None
+    assert asked == [b"x\n"]
+    add(tmp_path / "a.ndjson", b"y\n")
+    assert source.sample(tells, told) is None
+    assert asked == [b"x\n", b"x\ny\n"]
+    (tmp_path / "b.ndjson").write_bytes(lines(0, 1))
+    assert source.sample(tells, told) == (lines(0, 1), "b.ndjson")
+    assert len(asked) == 3
 
 
 def open_below(folder: Path) -> int:

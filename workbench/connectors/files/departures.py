@@ -15,7 +15,7 @@ from workbench.connectors.files.listing import Found, found_at, stat_of
 from workbench.connectors.files.memory import has_content
 from workbench.connectors.files.newcomers import Newcomers
 from workbench.connectors.files.reading import Reading
-from workbench.connectors.files.recognition import LINGER
+from workbench.connectors.files.recognition import LINGER, Undecided
 from workbench.connectors.files.register import Register
 from workbench.connectors.files.remains import Remains
 from workbench.connectors.files.tidings import lost, sentence
@@ -98,8 +98,11 @@ class Departures:
             if os.path.dirname(file.found.path) not in problems:
                 problems[file.found.path] = sentence(file.name, error)
             return
-        if file.unjudged and file.content is not None and self._recognition.copied(file, file.content, now):
-            self._register.dismiss(file)
+        try:
+            if file.unjudged and file.content is not None and self._recognition.copied(file, file.content, now):
+                self._register.dismiss(file)
+                return
+        except Undecided:
             return
         file.leave(now, held=file.content is not None)
         other = self._renamed(file)
@@ -132,7 +135,7 @@ class Departures:
         """It has a copy outside the glob: that is read to its end."""
         others = self._register.memory.others(self._register.by_id)
         home = self._remains.copied([file], others).get(file.file_id)
-        if home is None:
+        if home is None or (home.key, home.path) == (file.found.key, file.found.path):
             return False
         self._register.move(file, home)
         file.leave(now)

@@ -208,9 +208,11 @@ class FollowedFile:
         self.done = raw.offset.done
         self.moved, self._skipped, self.sighting = False, True, False
 
-    def rewind(self) -> None:
-        """Read on from what is stored."""
-        self.behind |= self.read != self.kept
+    def rewind(self, stored: Offset | None) -> None:
+        """Read on from what is stored, and know no more than that."""
+        if self.read != self.kept:
+            self.behind = True
+            self.identity = self.identity.rewound(Identity.from_mark(stored.mark)) if stored else self.identity
         self.read, self.ahead, self.done = self.kept, Ahead(), False
         self.sighted, self._skipped = False, self.kept != BEGINNING
 

@@ -11,6 +11,7 @@ from workbench.connectors.files import rotation
 from workbench.connectors.files.followed import FollowedFile
 from workbench.connectors.identity import HEAD, TAIL, Evidence, Identity
 
+NEWLINE = b"\n"
 PIECE = 1 << 18
 """Bytes that are looked at at once."""
 
@@ -47,11 +48,32 @@ class Resemblance:
         return self.begins_as(identity) and identity.tail.holds(self._content.peek)
 
     def cut_short(self, identity: Identity) -> bool:
-        """The file is the beginning of what was read under that identity, and ends before its end."""
-        if not identity.middle.length or self._content.peek(identity.tail.stop - 1, 1):
+        """The file is the beginning of what was read under that identity, and ends before its end.
+
+        One shorter than a head is that only where each of its lines is known by its hash. Of a longer one that ends in the tail
+        the end is known too; where it lacks more, head and middle speak for it if they hold a second line: the first may be a header.
+        """
+        tail, middle = identity.tail, identity.middle
+        if not middle.length or self._content.peek(tail.stop - 1, 1):
             return False
-        begins = self.begins_as(identity) if len(self._head) >= identity.head.length else not identity.middle.start
-        return begins and identity.middle.holds(self._content.peek)
+        data = self._content.peek(tail.start, tail.length)
+        known = identity.steps.know(data)
+        if len(self._head) < HEAD:
+            return bool(known) and self._known_before(identity, data)
+        if known is False or not self.begins_as(identity) or not middle.holds(self._content.peek):
+            return False
+        return bool(known) or self._content.peek(0, min(middle.stop, PIECE)).count(NEWLINE) > 1
+
+    def _known_before(self, identity: Identity, data: bytes) -> bool:
+        """All of it is known, `data` being what it has of the tail; half a line may follow a second one: the first may be a header."""
+        tail, middle = identity.tail, identity.middle
+        if tail.start:
+            return not middle.start and middle.stop >= tail.start and middle.holds(self._content.peek)
+        return data.endswith(NEWLINE) or data.count(NEWLINE) > 1
+
+    def within(self, length: int) -> bool:
+        """There are no more bytes than that."""
+        return not self._content.peek(length, 1)
 
     def like(self, identity: Identity, by_head: bool = False) -> bool:
         """As far as both are known, one is the beginning of the other. `by_head`: only that is compared, to unpack no more."""

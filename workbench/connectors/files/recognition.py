@@ -81,7 +81,9 @@ class Recognition:
     - A new file waits only as long as it is the same as the beginning of such a file: GRACE, and longer only while
       it is still being copied. Then it is read, unless all of it was: a packed copy of what was read and stored is passed over, for
       good; one of what has half a line at its end waits beside that and goes on for it when that goes away.
-    - A copy that lacks the last lines that were read before its original was truncated is not read again.
+    - A copy that lacks the last lines that were read before its original was truncated is not read again. That is said only of
+      a file whose whole lines are known to have been read and stored, as far as `cut_short` can know; until they are stored it
+      waits, and in doubt it is read.
     - What could belong to several files goes to the one that was read furthest.
 
     Args:
@@ -185,8 +187,10 @@ class Recognition:
             if short is not None and (content.trouble or not packed):
                 raise self._undecided(found, short, wait, now)
         whole = packed and not content.trouble
-        if (quiet or whole) and (copied := [file for file in lost if resemblance.cut_short(file.identity)]):
-            self._said.append(Usual(f"{found.name} is a copy of what was read of {copied[-1].name}: it is not read again"))
+        if (quiet or whole) and (original := _original(resemblance, lost)):
+            if not resemblance.within(original.kept.byte):
+                raise self._undecided(found, original, wait, now)
+            self._said.append(Usual(f"{found.name} is a copy of what was read of {original.name}: it is not read again"))
             raise ReadBefore
 
     def _compare_with_present(
@@ -247,10 +251,16 @@ class Recognition:
         return [file for file in files if file.may_become(found)]
 
     def copied(self, file: FollowedFile, content: Content, now: float) -> bool:
-        """A file that goes away before its content was judged is a copy of what was read."""
+        """A file that goes away before its content was judged is a copy of what was read.
+
+        Raises:
+            Undecided: it is one of what was read and is not stored yet.
+        """
         originals = [*self._originals(file.found, now), *Kin(list(self._files.values())).named_before(file.found.path)]
-        resemblance = Resemblance(content)
-        return any(resemblance.cut_short(original.identity) for original in originals)
+        original = _original(resemblance := Resemblance(content), originals)
+        if original is not None and not resemblance.within(original.kept.byte):
+            raise Undecided(original.name, passing=True)
+        return original is not None
 
     def _meet(self, files: Iterable[FollowedFile]) -> None:
         """Get the heads of files that nothing was read of yet."""
@@ -317,3 +327,10 @@ class Recognition:
 
     def _has(self, file: FollowedFile) -> bool:
         return self._files.get(file.found.key) is file
+
+
+def _original(copy: Resemblance, files: Sequence[FollowedFile]) -> FollowedFile | None:
+    """The file that has all of a cut copy: in what is stored of it, or in what will be."""
+    known = [file for file in files if copy.cut_short(file.identity)]
+    fit = [file for file in known if copy.within(file.kept.byte)] or [file for file in known if not file.stored]
+    return fit[-1] if fit else None

@@ -30,6 +30,8 @@ SLOW_LOOK = 0.01
 """Seconds; a look that takes longer (thousands of files, a slow network) is not repeated at every poll."""
 SLOW_COUNT = 0.005
 """Seconds; likewise for counting what is unread."""
+SAMPLING = 2.0
+"""Seconds that one look for a sample takes."""
 PATIENCE = 0.05
 """Seconds that a look at the lag waits for a read."""
 
@@ -188,15 +190,16 @@ class FileSource:
         """Forget the reads that were not committed."""
         with self._lock:
             for file in list(self._roster.by_id.values()):
+                stored = self._roster.memory.offsets.get(file.file_id)
                 if self._roster.has(file):
-                    file.rewind()
+                    file.rewind(stored)
                     self._turns.push(file)
                 elif not file.stored:
                     unread = file.read.byte - file.kept.byte
                     self._notices.append(
                         f"{file.name}: {unread:,} bytes were read but not stored before it was truncated or deleted; they are lost"
                     )
-                    file.rewind()
+                    file.rewind(stored)
 
     # -- places
 
@@ -298,13 +301,25 @@ class FileSource:
         waiting = sum(file.ahead.waiting for file in files)
         return Lag(unread, rows, seconds, waiting, sum(file.gone_since is None for file in files))
 
-    def sample(self, tells: Callable[[bytes], bool] = bool, limit: int = 1 << 20) -> tuple[bytes, str] | None:
-        """The first whole lines of the oldest file that has some which tell enough, decompressed, and its name; (b"", path) for Parquet."""
+    def sample(
+        self, tells: Callable[[bytes], bool] = bool, told_nothing: dict[str, tuple[int, int]] | None = None, limit: int = 1 << 20
+    ) -> tuple[bytes, str] | None:
+        """The first whole lines of the oldest file that has some which tell enough, decompressed, and its name; (b"", path) for Parquet.
+
+        Args:
+            told_nothing: path and stamp of files that need no second look as long as they are so; more are added. One call takes SAMPLING
+                seconds at most, the next one goes on.
+        """
+        passed = dict[str, tuple[int, int]]() if told_nothing is None else told_nothing
         with self._lock:
             look = self._listing.look()
             self._roster.trouble(look)
             self._directories = look.directories
-            for file in sorted(look.found.values(), key=lambda found: (found.mtime_ns, found.path)):
+            oldest = sorted(look.found.values(), key=lambda found: (found.mtime_ns, found.path))
+            began = time.monotonic()
+            for file in [file for file in oldest if passed.get(file.path) != file.stamp]:
+                if time.monotonic() - began > SAMPLING:
+                    break
                 try:
                     content = open_content(file.path, self._parquet)
                 except OSError as error:
@@ -316,6 +331,7 @@ class FileSource:
                     content.close()
                 if self._parquet or (data and tells(data)):
                     return data, file.path if self._parquet else file.name
+                passed[file.path] = file.stamp
             return None
 
     # -- telling
