@@ -19,8 +19,6 @@ BLANKS = b" \t\r\n"
 SPACE = np.isin(np.arange(256), np.frombuffer(BLANKS, np.uint8))
 SPACES = 16
 """White space at a record's ends that is looked past."""
-ODD_BEHIND = np.isin(np.arange(256), np.frombuffer(bytes(range(33)) + b",nfyNFY", np.uint8))
-"""What before the last brace must be looked at: white space, a comma, and the ends of `nan`, `inf` and `infinity`."""
 FEW = 16
 """Records that are copied one by one, which is quicker than to make an array of all."""
 FRAME = int.from_bytes(b"}\n{", "little")
@@ -37,20 +35,14 @@ class Lines:
     def __init__(self, raw: RawBatch, starts: Positions | None = None) -> None:
         assert raw.buffer is not None
         self.length = raw.length
-        self._buffer = raw.buffer
         self.memory = memoryview(raw.buffer.memory)[: raw.length]
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self.memory, np.uint8)
         self._told = raw.starts if starts is None else starts
         found = raw.line_starts if self._told is None else self._told
-        self.starts: Positions = self._after_newlines() if found is None else found
+        self.starts: Positions = self._after_newlines(raw.buffer.scratch) if found is None else found
 
-    @property
-    def scratch(self) -> bytearray:
-        """Memory for flags about the bytes."""
-        return self._buffer.scratch
-
-    def _after_newlines(self) -> Positions:
-        flags = np.frombuffer(self.scratch, np.bool_, self.length)
+    def _after_newlines(self, scratch: bytearray) -> Positions:
+        flags = np.frombuffer(scratch, np.bool_, self.length)
         ends = np.flatnonzero(np.equal(self.bytes, NEWLINE, out=flags))
         starts = np.zeros(len(ends) + 1, np.int64)
         np.add(ends, 1, out=starts[1:])
@@ -76,17 +68,19 @@ class Lines:
         """Copies of some records, without their newlines, as binary[k]."""
         if len(rows) <= FEW:
             return pa.array([self.line(row) for row in rows.tolist()], pa.binary())
+        return pc.binary_slice(self.whole().take(pa.array(rows)), 0, -1)
+
+    def whole(self) -> Any:
+        """All records where they lie, with their newlines, as binary[k]."""
         offsets = pa.py_buffer(self.starts.astype(np.int32))
-        whole = pa.Array.from_buffers(pa.binary(), len(self), [None, offsets, pa.py_buffer(self.memory)])
-        return pc.binary_slice(whole.take(pa.array(rows)), 0, -1)
+        return pa.Array.from_buffers(pa.binary(), len(self), [None, offsets, pa.py_buffer(self.memory)])
 
     def all(self) -> Any:
         """Copies of all records."""
         return self.take(np.arange(len(self)))
 
     def odd(self) -> Positions:
-        """The records that may not be one brace, fields and another brace: another begin or end, or a last field with a
-        comma behind it or that may be no JSON."""
+        """The records that may not be one brace, fields and another brace: another begin or end, or a comma behind the last field."""
         if len(self) < 2 or self.length < 4:
             return self._odd(np.arange(len(self)))
         places = self.starts[1:-1] - 3
@@ -95,7 +89,6 @@ class Lines:
         before = around & np.uint32(0xFF)
         unlike = np.ones(len(self), np.bool_)  # the first and the last have one neighbour only
         unlike[:-1] = (around >> 8 != FRAME) | (before <= ord(" ")) | (before == ord(","))
-        unlike[:-1] |= (before & 0xD7 == 0x46) | (before & 0xDF == 0x59)  # f, n and y
         unlike[1:] |= unlike[:-1]
         unlike[0] = True
         return self._odd(np.flatnonzero(unlike))
@@ -104,7 +97,7 @@ class Lines:
         """Those of some records: looked at one end after the other, with a little white space about."""
         first = past_spaces(self.bytes, self.starts[rows], 1)
         last, behind = last_two(self.bytes, self.starts[rows + 1] - 1)
-        odd = (self.bytes[first] != ord("{")) | (last != ord("}")) | ODD_BEHIND[behind]
+        odd = (self.bytes[first] != ord("{")) | (last != ord("}")) | (behind == ord(",")) | (behind <= ord(" "))
         return np.asarray(rows[odd])
 
     def blank(self) -> Flags:

@@ -125,8 +125,10 @@ def value_sql(column: Typed, text: str, quoted: str = "true", json: str | None =
             return f"CASE WHEN NOT {quoted} AND {text} IN ('true', 'false') THEN {text} = 'true' END"
         case "time":
             return f"CASE WHEN {quoted} THEN {_time(column.type, text)} END"
+        case "json" if json is not None:
+            return f"CASE WHEN {strict_sql(f'{json}::VARCHAR')} THEN {json} END"
         case "json":
-            return f"CASE WHEN {strict_sql(text)} THEN try_cast({text} AS JSON) END" if json is None else json
+            return f"CASE WHEN {strict_sql(text)} THEN try_cast({text} AS JSON) END"
         case "nested" if json is not None:
             return nested_sql(column.type, json, _scalar)
         case "nested":

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from workbench.language.definitions import Format
 from workbench.stream.csv_fields import Dialect, Fields
-
-KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:\s*')
-NEXT = re.compile(r"\s*,")
+from workbench.stream.json_fields import json_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +36,10 @@ def shown(raw: bytes) -> tuple[str, list[int]]:
 
 def json_places(raw: bytes) -> dict[str, Place]:
     """The top-level fields of a JSON object, the first of a name; as far as it can be read."""
-    text = raw.decode("utf-8", "surrogateescape")
-    decoder = json.JSONDecoder()
     places: dict[str, Place] = {}
-    at_byte = _byte_positions(text)
-    at = text.find("{") + 1
-    while at and (key := KEY.match(text, at)):
-        try:
-            value, stop = decoder.raw_decode(text, key.end())
-            name = str(json.loads(key[1]))
-        except (ValueError, RecursionError):
-            break
-        places.setdefault(name, Place(at_byte[key.start(1)], at_byte[stop], None if value is None else text[key.end() : stop]))
-        comma = NEXT.match(text, stop)
-        at = comma.end() if comma else 0
+    for name, (start, value, stop) in json_fields(raw).items():
+        text = raw[value:stop].decode("utf-8", "surrogateescape")
+        places[name] = Place(start, stop, None if text == "null" else text)
     return places
 
 
@@ -86,21 +72,10 @@ def error_place(raw: bytes, format: Format) -> tuple[str, Place | None]:
     if format == "csv":
         return "quotes that do not fit, or another number of fields than the header", None
     try:
-        value = json.loads(text, parse_constant=_refused)
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         start = min(len(text[: error.pos].encode()), max(len(raw) - 1, 0))
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}", Place(start, min(start + 1, len(raw)), None)
     except (ValueError, RecursionError) as error:
         return str(error), None
     return ("not JSON" if isinstance(value, dict) else "not a JSON object"), None
-
-
-def _refused(word: str) -> None:
-    raise ValueError(f"{word} is no value in JSON")
-
-
-def _byte_positions(text: str) -> Sequence[int]:
-    """The byte at which each character begins, and the end."""
-    if text.isascii():
-        return range(len(text) + 1)
-    return [0, *accumulate(len(character.encode("utf-8", "surrogateescape")) for character in text)]

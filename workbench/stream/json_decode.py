@@ -15,9 +15,9 @@ from workbench.language.definitions import Expectation
 from workbench.store.session import LARGE, Session
 from workbench.stream.decode_lines import Lines, Positions, rows_of
 from workbench.stream.decode_types import Typed
-from workbench.stream.json_exact import RESCUED, JsonExact, rescued_sql, trimmed_sql
+from workbench.stream.json_exact import RESCUED, JsonExact, inside_names, rescued_sql, trimmed_sql
 from workbench.stream.json_fast import DOUBT, JsonFast, unknown_fields
-from workbench.stream.json_slack import slack_rows
+from workbench.stream.json_slack import rows_with_commas
 from workbench.stream.judge import Judged
 from workbench.stream.long_numbers import exact_names, long_numbers
 from workbench.stream.picked import picked
@@ -47,6 +47,7 @@ class JsonDecoder:
         self._fast = None if exact else JsonFast(session, columns, rules)
         self._exact = JsonExact(session, columns, rules, stream, rescue)
         self._decimal = bool(exact_names(columns))
+        self._inside = inside_names(columns)
         self._pause = 0
 
     def decode(self, lines: Lines, path: str | None) -> tuple[Judged, Flags]:
@@ -74,9 +75,10 @@ class JsonDecoder:
         return self._settled(self._fast, judged, lines), blank
 
     def _strange(self, lines: Lines) -> Iterator[Positions]:
-        """Rows that DuckDB's reader takes although they are not JSON, or whose numbers it takes for others."""
+        """Rows that DuckDB's reader takes although they, or values in them, are not JSON, or whose numbers it takes for others."""
         yield lines.odd()
-        yield slack_rows(lines)
+        if self._inside:
+            yield rows_with_commas(lines.whole(), self._inside)
         if self._decimal:
             yield rows_of(long_numbers(lines.bytes), lines.starts)
 

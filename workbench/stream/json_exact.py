@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,28 +15,32 @@ from workbench.language.definitions import Expectation
 from workbench.store.feed import Feed
 from workbench.store.names import literal
 from workbench.store.session import Session
-from workbench.stream.decode_lines import rows_of, texts
+from workbench.stream.decode_lines import last_two, rows_of, texts
 from workbench.stream.decode_types import Typed, value_sql
-from workbench.stream.json_slack import is_slack, slack_places
+from workbench.stream.json_slack import quoted_sql, rows_with_commas
 from workbench.stream.judge import Judge, Judged, Reading
 from workbench.stream.long_numbers import all_spelled_out, exact_names, long_numbers
 from workbench.stream.nesting import pointer
 
 RESCUED = "_rescued_data"
 SPACE = literal(" \t\r\n")
+TRAILING_COMMA = re.compile(rb",[ \t\r\n]*\}[ \t\r\n]*$")
+INSIDE = ("json", "nested")
 NOTHING_BUT_NULLS = '^\\{("(\\\\.|[^"\\\\])*":null,?)*\\}$'
 
 
 class JsonExact:
     """Every line is parsed by itself, every column judged on its JSON type: no cast can hide anything.
 
-    A line that is no JSON object is `_malformed` (a byte order mark and JSON's white space around it are allowed); a value that is
-    none of its column's type is `_type`; a missing key and a JSON null are NULL; of duplicate keys the first counts.
+    A line that DuckDB takes for no object is `_malformed` (a byte order mark and JSON's white space around it are allowed), and so is
+    one with a comma behind its last field; a value that is none of its column's type is `_type`, as is what is no JSON in a column of
+    JSON or nested values; a missing key and a JSON null are NULL; of duplicate keys the first counts.
     """
 
     def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation], stream: str, rescue: bool = False) -> None:
         self._feed = Feed(session)
         self._exact = exact_names(columns)
+        self._inside = inside_names(columns)
         rescued = [f"{rescued_sql('_line', [column.name for column in columns])} AS {RESCUED}"] if rescue else []
         self._judge = Judge(session, _readings(columns), rules, stream, "_line IS NULL", _parsed_sql(columns, self._feed.name), rescued)
 
@@ -46,11 +51,16 @@ class JsonExact:
             FlowError: an expectation cannot be judged.
         """
         text, _ = texts(raw)
-        return self._judge.judge_feed(self._feed, pa.table({"raw": self._strict(text)}))
+        table = pa.table({"raw": self._strict(text)})
+        if self._inside:
+            loose = np.zeros(len(text), np.bool_)
+            loose[rows_with_commas(text, self._inside)] = True
+            table = table.append_column("_loose", pa.array(loose))
+        return self._judge.judge_feed(self._feed, table)
 
     def _strict(self, lines: Any) -> Any:
-        """Lines as DuckDB must read them: those that it takes although they are no JSON as NULL; numbers that it would take for others
-        in quotes, which keep all their digits.
+        """Lines as DuckDB must read them: those with a comma behind their last field, which it takes, as NULL; numbers that it would
+        take for others in quotes, which keep all their digits.
         """
         _, offsets, data = lines.buffers()
         if not len(lines) or not data:
@@ -64,8 +74,9 @@ class JsonExact:
             rows = rows_of(long_numbers(bytes_[starts[0] :]) + starts[0], starts).tolist()
             spelled = all_spelled_out([bytes_[starts[row] : starts[row + 1]].tobytes() for row in rows], self._exact)
             changed = {row: line.decode() for row, line in zip(rows, spelled, strict=True)}
-        for row in rows_of(slack_places(bytes_), starts).tolist():
-            if row >= 0 and is_slack(bytes_[starts[row] : starts[row + 1]].tobytes()):
+        _, behind = last_two(bytes_, starts[1:].copy())
+        for row in np.flatnonzero((behind == ord(",")) | (behind <= ord(" "))).tolist():
+            if TRAILING_COMMA.search(bytes_[starts[row] : starts[row + 1]].tobytes()):
                 changed[row] = None
         if not changed:
             return lines
@@ -75,9 +86,12 @@ class JsonExact:
 
 
 def rescued_sql(line: str, names: Sequence[str]) -> str:
-    """The fields of a JSON object that no column is declared for, as a JSON object; NULL when all of them are null."""
+    """The fields of a JSON object that no column is declared for, as a JSON object; NULL when all of them are null.
+
+    It is JSON: a bare NaN or Infinity, which DuckDB takes and gives, is a text in it.
+    """
     rest = f"json_merge_patch({line}, {literal(json.dumps(dict.fromkeys(names)))})::VARCHAR"
-    return f"CASE WHEN NOT regexp_full_match({rest}, {literal(NOTHING_BUT_NULLS)}) THEN {rest} END"
+    return f"CASE WHEN NOT regexp_full_match({rest}, {literal(NOTHING_BUT_NULLS)}) THEN {quoted_sql(rest)} END"
 
 
 def trimmed_sql(line: str) -> str:
@@ -94,13 +108,15 @@ def _readings(columns: Sequence[Typed]) -> list[Reading]:
         text = f"_texts[{texts.index(column) + 1}]" if column in texts else f"struct_extract(_plain, {literal(column.name)})"
         value = f"_jsons[{jsons.index(column) + 1}]" if column in jsons else "NULL::JSON"
         sql = value_sql(column, text, f"starts_with({value}::VARCHAR, '\"')", f"(CASE WHEN {text} IS NOT NULL THEN {value} END)")
+        sql = f"CASE WHEN NOT _loose THEN {sql} END" if column.family in INSIDE else sql
         readings.append(Reading(column, sql, f"{text} IS NOT NULL"))
     return readings
 
 
 def _parsed_sql(columns: Sequence[Typed], relation: str) -> str:
     """Each line, NULL when it is no object, with its fields: `_texts`, `_jsons` and `_plain`, the texts as the reader writes them."""
-    parsed = ["_line"]
+    loose = ", _loose" if inside_names(columns) else ""
+    parsed = [f"_line{loose}"]
     if texts := _texts_of(columns):
         parsed.append(f"json_extract_string(_line, {_pointers(texts)}) AS _texts")
     if jsons := _jsons_of(columns):
@@ -108,9 +124,14 @@ def _parsed_sql(columns: Sequence[Typed], relation: str) -> str:
     if plain := {column.name: "VARCHAR" for column in columns if column.family == "text"}:
         parsed.append(f"json_transform(_line, {literal(json.dumps(plain))}) AS _plain")
     return (
-        f"(SELECT {', '.join(parsed)} FROM (SELECT CASE WHEN starts_with(_text, '{{') AND json_valid(_text) THEN _text END AS _line"
-        f" FROM (SELECT {trimmed_sql('raw')} AS _text FROM {relation})))"
+        f"(SELECT {', '.join(parsed)} FROM (SELECT CASE WHEN starts_with(_text, '{{') AND json_valid(_text) THEN _text END AS _line{loose}"
+        f" FROM (SELECT {trimmed_sql('raw')} AS _text{loose} FROM {relation})))"
     )
+
+
+def inside_names(columns: Sequence[Typed]) -> set[str]:
+    """The columns that take JSON, or nested values out of it: these are judged strictly inside."""
+    return {column.name for column in columns if column.family in INSIDE}
 
 
 def _texts_of(columns: Sequence[Typed]) -> list[Typed]:

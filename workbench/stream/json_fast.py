@@ -137,8 +137,10 @@ class JsonFast:
 
     def _read(self, column: Typed, read: str) -> Read:
         name = column.sql
-        if column.family in ("text", "json"):
-            return Read("VARCHAR" if column.family == "text" else "JSON", name)
+        if column.family == "text":
+            return Read("VARCHAR", name)
+        if column.family == "json":
+            return Read("JSON", value_sql(column, name, json=name), f"{read} IS NULL OR {name} IS NOT NULL")
         if not self._is_native(column):
             return _read_as_text(column, read)
         if column.type in WHOLE:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.stream.decode_types import Typed
+from workbench.stream.json_fields import json_fields
 from workbench.stream.nesting import leaves
 
 Positions = npt.NDArray[np.int64]
@@ -101,16 +102,12 @@ def _field(names: Collection[str]) -> re.Pattern[bytes]:
 
 def spelled_out(line: str, names: Collection[str]) -> str:
     """A line with the numbers in these of its fields in quotes that would be other numbers as DOUBLEs."""
-    from workbench.stream.field_spans import json_places  # brings what reads CSV along
-
     raw = line.encode()
     out, at = b"", 0
-    for name, place in sorted(json_places(raw).items(), key=lambda item: item[1].start):
-        if name in names and place.value is not None:
-            value = place.value.encode()
-            start = place.stop - len(value)
-            out += raw[at:start] + TOKEN.sub(_quoted, place.value).encode()
-            at = place.stop
+    for name, field in json_fields(raw).items():
+        if name in names:
+            out += raw[at : field.value] + TOKEN.sub(_quoted, raw[field.value : field.stop].decode()).encode()
+            at = field.stop
     return (out + raw[at:]).decode()
 
 

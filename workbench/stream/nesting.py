@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from workbench.store.names import literal, quote
+from workbench.stream.json_slack import strict_sql
 
 Shape = Literal["list", "array", "struct", "map", "union", "scalar"]
 Scalar = Callable[[str, str, str, str], str]
@@ -82,15 +83,18 @@ def carried(kind: str) -> str:
 
 
 def nested_sql(kind: str, json: str, scalar: Scalar) -> str:
-    """A JSON value as a nested type; NULL where it, or any value in it, is none of its type.
+    """A JSON value as a nested type; NULL where it, or any value in it, is none of its type, or is no JSON.
 
     Null and a field that is missing are NULL; a field that a STRUCT does not name is passed over; of equal keys the first counts.
     """
     value, wrong = _Inside(scalar).of(kind, json, 0)
+    text = f"{json}::VARCHAR"
+    judged = f"WHEN {strict_sql(text)} AND NOT {wrong} THEN {value} END"
     if not mirrors(kind):
-        return f"CASE WHEN NOT {wrong} THEN {value} END"
+        return f"CASE {judged}"
     cast = f"try_cast({json} AS {kind})"
-    return f"CASE WHEN to_json({cast})::VARCHAR = {json}::VARCHAR THEN {cast} WHEN NOT {wrong} THEN {value} END"
+    finite = f"NOT contains({text}, 'NaN') AND NOT contains({text}, 'Inf')"
+    return f"CASE WHEN to_json({cast})::VARCHAR = {text} AND {finite} THEN {cast} {judged}"
 
 
 class _Inside:

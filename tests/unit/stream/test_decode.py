@@ -95,7 +95,7 @@ def test_unknown_fields_of_an_inferred_schema_are_rescued_and_told_once(session:
     data = b'{"id":5}\n{"id":6,"coupon":"X:\\"1","none":null}\n{"none": null , "id" : 7}\n{"id":1e400,"new":1}\n{"id":8,"none":nan}\n'
     batch = decoder.decode(raw_batch(data, line=810))
     assert batch.table.column_names == ["id", "_rescued_data"]
-    assert outcome(batch) == [(5, None), (6, '{"coupon":"X:\\"1","none":null}'), (7, None), ("_type",), ("_malformed",)]
+    assert outcome(batch) == [(5, None), (6, '{"coupon":"X:\\"1","none":null}'), (7, None), ("_type",), (8, '{"none":"nan"}')]
     assert batch.notices == [
         'orders: new field `coupon` at line 812 is kept in _rescued_data: {"id":6,"coupon":"X:\\"1","none":null}',
         'orders: new field `none` at line 812 is kept in _rescued_data: {"id":6,"coupon":"X:\\"1","none":null}',

@@ -41,6 +41,12 @@ def test_a_rule_on_a_column_of_the_wrong_type_cannot_be_judged() -> None:
     assert marked(found) == [('"amount":"much"', "drop")]
 
 
+def test_fields_are_found_behind_what_is_no_json() -> None:
+    found = explained(b'{"x":[nan,],"id":1,"country":"DE","amount":-Inf}')
+    assert broken(found) == [("_type", True, "-Inf"), ("positive", None, "")]
+    assert marked(found) == [('"amount":-Inf', "drop")]
+
+
 def test_malformed_records_say_where_they_break() -> None:
     found = explained(b'{"id":1,\x01')
     assert found.verdicts[0].broken

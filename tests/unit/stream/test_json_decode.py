@@ -70,13 +70,16 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("DOUBLE", b'"1.5 "', 1.5),
     ("DOUBLE", b"9007199254740993", 9007199254740992.0),
     ("DOUBLE", b"1e400", TYPE),
-    ("DOUBLE", b"NaN", MALFORMED),
+    ("DOUBLE", b"NaN", TYPE),
     ("DOUBLE", b'"NaN"', TYPE),
-    ("VARCHAR", b"Infinity", MALFORMED),
+    ("VARCHAR", b"Infinity", "Infinity"),
     ("VARCHAR", b'"NaN"', "NaN"),
-    ("JSON", b"nan", MALFORMED),
+    ("VARCHAR", b"nAn", "nAn"),
+    ("VARCHAR", b'{"x":[-inf,]}', '{"x":[-inf]}'),
+    ("JSON", b"nan", TYPE),
+    ("JSON", b'{"x":[-Infinity]}', TYPE),
     ("JSON", b'["nan",{"b":"-inf"}]', '["nan",{"b":"-inf"}]'),
-    ("JSON", b"[1,]", MALFORMED),
+    ("JSON", b"[1,]", TYPE),
     ("FLOAT", b"1e39", TYPE),
     ("FLOAT", b"16777217", 16777216.0),
     ("BOOLEAN", b"true", True),
@@ -138,7 +141,16 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("BIGINT[]", b"[true]", TYPE),
     ("BIGINT[]", b"[7.0000000000000000001]", [7]),
     ("BIGINT[]", b"[]", []),
-    ("DOUBLE[]", b"[NaN]", MALFORMED),
+    ("DOUBLE[]", b"[NaN]", TYPE),
+    ("DOUBLE[]", b"[1,]", TYPE),
+    ("DOUBLE[]", b"[1.0,-Infinity]", TYPE),
+    ("VARCHAR[]", b"[NaN]", TYPE),
+    ("STRUCT(x BIGINT)", b'{"x":1,"y":[NaN]}', TYPE),
+    ("STRUCT(x BIGINT)", b'{"x":1 ,\t}', TYPE),
+    ("MAP(VARCHAR, VARCHAR)", b'{"x":inf}', TYPE),
+    ("UNION(n BIGINT, s VARCHAR)", b'{"s":nan}', TYPE),
+    ("VARIANT", b"NaN", TYPE),
+    ("BOOLEAN", b"NaN", TYPE),
     ("DOUBLE[]", b'["NaN"]', TYPE),
     ("DOUBLE[]", b"[1e400]", TYPE),
     ("DOUBLE[]", b"[1,2.5]", [1.0, 2.5]),
@@ -183,7 +195,6 @@ WITH_WORDS = (
         b'{"a":5,"b":%s }\r',
         b'{"a":5,"b":' + b" " * 40 + b"%s" + b" " * 40 + b"}",
     ),
-    b'{"a":%s}',
 )
 
 LINES: list[tuple[bytes, Any]] = [
@@ -212,14 +223,18 @@ LINES: list[tuple[bytes, Any]] = [
     (b"{" + b" " * 40 + b'"a":5,' + b" " * 40 + b"}", MALFORMED),
     (b" " * 40 + b'{"a":5' + b" " * 40 + b"}" + b" " * 40, 5),
     (b'{"a":5,"b":",}"}', 5),
-    (b'{"a":5,"b":{"x":1,}}', MALFORMED),
-    (b'{"a":5,"b":{"x":1 ,\t}}', MALFORMED),
-    (b'{"a":5,"b":[1,],"c":2}', MALFORMED),
-    (b'{"a":5,"b":[[1],2, ]}', MALFORMED),
+    (b'{"a":5,"b":{"x":1,}}', 5),
+    (b'{"a":5,"b":{"x":1 ,\t}}', 5),
+    (b'{"a":5,"b":[1,],"c":2}', 5),
+    (b'{"a":5,"b":[[1],2, ]}', 5),
+    (b'{"b":[1,],"a":5,}', MALFORMED),
+    (b'{"a":NaN,}', MALFORMED),
+    (b'{"a":NaN,"b":tru}', MALFORMED),
     (b'{"a":5,"b":[1,,2]}', MALFORMED),
-    (b'{"a":5,"b":[' + b" " * 40 + b"1," + b" " * 40 + b"]}", MALFORMED),
-    *((line % word, MALFORMED) for line in WITH_WORDS for word in WORDS),
-    *((line % b'"%s"' % word, 5) for line in WITH_WORDS[:-1] for word in WORDS),
+    (b'{"a":5,"b":[' + b" " * 40 + b"1," + b" " * 40 + b"]}", 5),
+    *((line % word, 5) for line in WITH_WORDS for word in WORDS),
+    *((b'{"a":%s}' % word, TYPE) for word in WORDS),
+    *((line % b'"%s"' % word, 5) for line in WITH_WORDS for word in WORDS),
     (b'{"a":5,"b":null,"nan":true,"inf":false}', 5),
     (b'{"a":5,"b":"say \\"inf, nan, ,] ,}"}', 5),
     (b'{"a":5,"b":01}', MALFORMED),
@@ -265,6 +280,57 @@ def test_lines(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         found = outcome(decoder.decode(raw_batch(b'{"a":2}\n' + line + b'\n{"a":3}\n')))
         blank = not line.strip(b" \t\r")
         assert found == [(2,), None if blank else expected if isinstance(expected, tuple) else (expected,), (3,)], line[:40]
+    session.close()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    "type_", ["DOUBLE", "FLOAT", "BIGINT", "UTINYINT", "HUGEINT", "DECIMAL(10,2)", "BIGNUM", "TIMESTAMP", "TIMESTAMPTZ"]
+)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_bare_word_is_no_value_of_a_type(type_: str, exact: bool, as_text: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_decode, "SMALL", 0)
+    if as_text:
+        monkeypatch.setattr("workbench.stream.json_fast.NATIVE", ())
+    session = scratch()
+    batch = Decoder(session, (Column("a", type_),), "json", exact=exact).decode(raw_batch(b"".join(b'{"a":%s}\n' % word for word in WORDS)))
+    assert outcome(batch) == [TYPE] * len(WORDS)
+    session.close()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_fields_of_json_are_strict_inside_and_others_are_not_looked_at(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_decode, "SMALL", 0)
+    session = scratch()
+    cases = {
+        b'{"j":[1],"s":[1,],"n":NaN}': ("[1]", "[1]"),
+        b'{"j":[1,],"s":"x"}': TYPE,
+        b'{"s":"x","\\u006a":[nan]}': TYPE,
+        b'{"j":["[1,]"],"j":[1,],"s":inf}': ('["[1,]"]', "inf"),
+        b'{"j":[1,],"j":[1]}': TYPE,
+        b'{"j":null,"s":"x","t":[nan]}': (None, "x"),
+        b'{"j":[1,,2,]}': MALFORMED,
+        b'{"j":[1,],"s":"\xff"}': MALFORMED,
+        b'{"j":[1,],}': MALFORMED,
+        b'{"x":{"j":[1,]},"s":"\\",\\"j\\":[1,]"}': (None, '","j":[1,]'),
+    }
+    decoder = Decoder(session, (Column("j", "JSON"), Column("s", "VARCHAR")), "json", exact=exact)
+    assert outcome(decoder.decode(raw_batch(b"\n".join(cases) + b"\n"))) == list(cases.values())
+    session.close()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_what_is_rescued_is_json(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_decode, "SMALL", 0)
+    session = scratch()
+    cases = {
+        b'{"a":1,"n":-nAn,"o":[inf,Infinity,],"s":"[1,] nan"}': '{"n":"-nAn","o":["inf","Infinity"],"s":"[1,] nan"}',
+        b'{"a":1,"s":"say \\"nan\\", \\u0001","n":NaN}': '{"s":"say \\"nan\\", \\u0001","n":"NaN"}',
+        b'{"a":1,"s":"nan"}': '{"s":"nan"}',
+        b'{"a":1,"n":[1,]}': '{"n":[1]}',
+    }
+    decoder = Decoder(session, (Column("a", "BIGINT"),), "json", inferred=True, exact=exact)
+    assert outcome(decoder.decode(raw_batch(b"\n".join(cases) + b"\n"))) == [(1, rest) for rest in cases.values()]
     session.close()
 
 

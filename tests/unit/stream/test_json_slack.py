@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.unit.stream.raws import outcome, raw_batch
 from workbench.language.definitions import Column
 from workbench.store.names import literal
 from workbench.store.session import scratch
-from workbench.stream import json_slack
 from workbench.stream.decode import Decoder
-from workbench.stream.decode_lines import Lines
-from workbench.stream.field_spans import error_place
-from workbench.stream.json_slack import flat_slack, is_slack, slack_places, slack_rows, strict_sql
+from workbench.stream.json_slack import rows_with_commas, strict_sql
 
 TAKEN = [
     *(b'{"a":{"x":1,}}', b'{"a":[1,]}', b'{"a":1,}', b'{"a":[1, \t]}', b'{"a":[[],]}', b'{"a":[{} ,\r]}'),
@@ -68,48 +65,26 @@ def test_slack_is_told_from_json() -> None:
     session = scratch()
     for lines, slack in ((TAKEN, True), (JSON, False)):
         for line in lines:
-            assert is_slack(line) == slack, line
             told = session.execute(f"SELECT {strict_sql(literal(line.decode()))}") if b"\x00" not in line else [(not slack,)]
             assert told == [(not slack,)], line
     session.close()
 
 
-@pytest.mark.parametrize("block", [1, 7, 64, 1 << 20])
-def test_it_is_found_wherever_it_stands(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_slack, "BLOCK", block)
-    monkeypatch.setattr(json_slack, "TINY", 0)
-    for line in TAKEN:
-        for before in range(9):
-            data = b"{" + b" " * before + b'}\n{"b":true,"x":"then, ,]"}\n' + line + b'\n{"b":"x"}\n'
-            begin = data.index(line)
-            found = slack_places(np.frombuffer(data, np.uint8))
-            assert any(begin <= place < begin + len(line) for place in found.tolist()), data
+def test_lines_are_found_where_one_of_the_fields_has_an_odd_comma() -> None:
+    lines = [*TAKEN, *JSON, b'{"b":[1,],"a":[1]}', b'{"a":1,"a":[1,]}', b'{"a":[1,}', b"\xff", b""]
+    odd = [line for line in TAKEN if b"," in line and not line.endswith((b'"a":1,}', b"inf]}", b"nan}", b"1}", b'"x"}'))]
+    for kind in (pa.binary(), pa.string()):
+        some = lines if kind == pa.binary() else [line for line in lines if line != b"\xff"]
+        found = rows_with_commas(pa.array(some, pa.binary()).cast(kind), {"a", "other"})
+        assert [some[row] for row in found.tolist()] == odd
+        assert not len(rows_with_commas(pa.array(some, pa.binary()).cast(kind), {"c"}))
+    assert rows_with_commas(pa.array([None, '{"a":[1,]}']), {"a"}).tolist() == [1]
+    assert not len(rows_with_commas(pa.array([], pa.string()), {"a"}))
 
 
-def test_only_what_is_no_json_is_left_of_the_suspects(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_slack, "TINY", 0)
-    rows = [b'{"":[nan]}', b'{"s":"nan, inf,","x":[ ]}', b'{"s":[1,]}', b'{"s":"a, city, nan","x": 1}', b'{"s": nan, "x":1}', b'{"s":[1]']
-    assert slack_rows(Lines(raw_batch(b"\n".join(rows) + b"\n"))).tolist() == [0, 2, 4]
-
-
-def test_json_is_not_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_slack, "TINY", 0)
-    data = b"".join(b'{"b":{"x":1 },"inf":"nan","s":"city, and then, when","n":null,"t":[true, false ],"u":-1.5}\n' for _ in range(9))
-    assert not len(slack_places(np.frombuffer(data, np.uint8)))
-
-
-def test_flat_lines_are_looked_at_behind_their_colons_alone() -> None:
-    room = bytearray(999)
-    plain = b'{"a":null,"b":-1,"s":"a:b: c, nan","t":true,"f":false,"n":"infinity"}\n' + b'{"bbbbbbbb":"xxxxxxxxxxxxxxxx"}\n' * 30
-    found = flat_slack(np.frombuffer(plain, np.uint8), room)
-    assert found is not None
-    assert not len(found)
-    for value in (b"nan", b"-NaN", b" inf", b"\t-Infinity"):
-        found = flat_slack(np.frombuffer(plain + b'{"a":%s}\n' % value, np.uint8), room)
-        assert found is not None
-        assert found.tolist() == [len(plain) + len(b'{"a":' + value) - len(value.lstrip(b"\t -"))]
-    for line in (b'{"a":{"x":1}}\n', b'{"a": {}}\n', b'{"a": 1}\n' * 99):
-        assert flat_slack(np.frombuffer(plain + line, np.uint8), room) is None
+def test_what_is_odd_in_a_long_line_is_found_in_one_look() -> None:
+    lines = [b'{"a":"' + b'\\"' * 1_000_000, b'{"a":' + b"[" * 100_000 + b"1," + b"]" * 100_000 + b"}"]
+    assert rows_with_commas(pa.array(lines, pa.binary()), {"a"}).tolist() == [1]
 
 
 @pytest.mark.parametrize(("format", "options"), [("csv", (("header", "false"), ("delimiter", ";"))), ("text", ())])
@@ -120,7 +95,3 @@ def test_a_column_of_json_takes_json_alone(format: str, options: tuple[tuple[str
         *(("_type",), ("_type",), ('{"x":["nan,]"]}',), ("_type",)),
     ]
     session.close()
-
-
-def test_the_words_are_named_as_what_is_wrong() -> None:
-    assert error_place(b'{"a":[1,-Infinity]}', "json") == ("-Infinity is no value in JSON", None)

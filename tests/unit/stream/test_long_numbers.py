@@ -76,6 +76,7 @@ def test_many_lines_are_spelled_out_at_once() -> None:
         f'{{"\\u0070":{number}}}': f'{{"\\u0070":"{number}"}}',
         f'{{"x":"\\",\\"p\\":{number},\\""}}': f'{{"x":"\\",\\"p\\":{number},\\""}}',
         f'{{"x":1,\n"p":{number}}}': f'{{"x":1,\n"p":"{number}"}}',
+        f'{{"x":[nan,],"p":{number}}}': f'{{"x":[nan,],"p":"{number}"}}',
         f'{{"p":0{number}}}': f'{{"p":0{number}}}',
         f'{{"p":{number}x}}': f'{{"p":{number}x}}',
     }
