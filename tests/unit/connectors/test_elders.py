@@ -354,14 +354,53 @@ def test_a_packed_file_with_the_inode_of_one_that_was_not_read(reader: Reader, t
     assert "app.log was deleted with 2 bytes unread" in source.notices()
 
 
-def test_another_file_has_the_inode_before_the_first_read(reader: Reader, tmp_path: Path) -> None:
-    """And what had it was packed since the look."""
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_another_file_has_the_inode_before_the_first_read(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """And what had it was packed since the look, which took some time."""
+    once = Listing.look
+
+    def look(listing: Listing) -> Look:
+        reader.now += seconds
+        return once(listing)
+
+    monkeypatch.setattr(Listing, "look", look)
     log = put(tmp_path / "app.log", b"1\n", 60)
     source = reader.source("*")
     source.rescan()
     put(tmp_path / "app.log.1.gz", gzip.compress(b"1\n"), 60)
     put(log, b"2\n", 10)
     assert reader.go_on(source) == [b"1", b"2"]
+
+
+def test_what_is_undecided_anew_makes_others_wait_anew(reader: Reader, tmp_path: Path) -> None:
+    """An hour after the file that had its inode was decided."""
+    source = begun(reader, tmp_path)
+    packed = put(tmp_path / "app.log.2.gz", gzip.compress(HEAD + b"1\n"), 60)
+    put(tmp_path / "app.log", HEAD + b"2\n", 30)
+    everything(reader, source)
+    key = (packed.stat().st_dev, packed.stat().st_ino)
+    reader.now += 3600
+    elders = source._roster._elders
+    elders.look_at([key])
+    assert key not in elders._undecided
+
+
+def test_names_that_are_none_of_ours_cause_no_second_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "app.log", b"0\n", 60)
+    (tmp_path / "app.log.link").symlink_to("app.log")
+    listing, looks, once = Listing("app.log*", tmp_path), [0], Listing._look
+
+    def look(listing: Listing, found: Look) -> bool:
+        looks[0] += 1
+        put(tmp_path / f"{looks[0]}.tmp", b"", 0)
+        os.utime(tmp_path, ns=(looks[0], looks[0]))
+        return once(listing, found)
+
+    monkeypatch.setattr(Listing, "_look", look)
+    assert [found.name for found in listing.look().found.values()] == ["app.log"]
+    assert looks == [1]
 
 
 @pytest.mark.parametrize(("packed", "glob"), [(False, "app.log*"), (True, "app.log*"), (True, "**/app.log*")])

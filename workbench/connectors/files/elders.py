@@ -61,13 +61,16 @@ class Elders:
         """Those for which others of their log wait."""
         self._undecided: dict[Key, float] = {}
         """Since when each one is undecided."""
+        self._entered: set[Key] = set()
+        """Those of the last look."""
         self._held: dict[str, Held] = {}
 
     def look_at(self, found: Container[Key]) -> None:
         """A look begins: what is undecided is entered anew."""
         self._elders.clear()
         self._oldest.clear()
-        self._undecided = {key: since for key, since in self._undecided.items() if key in found}
+        self._undecided = {key: self._undecided[key] for key in self._entered if key in found}
+        self._entered.clear()
         waiting = ((file_id, self._by_id.get(file_id)) for file_id in self._held)
         self._held = {file_id: self._held[file_id] for file_id, file in waiting if file is not None and not file.begun}
 
@@ -75,6 +78,7 @@ class Elders:
         """An undecided file, as old as `since` tells, which needs nothing but time."""
         now = self._reading.clock()
         elder = Elder((since, found.path), found.name)
+        self._entered.add(found.key)
         self._undecided[found.key] = began = min(now, self._undecided.get(found.key, now))
         if now - began < PATIENCE:
             self._elders[found.key] = elder

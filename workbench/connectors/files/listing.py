@@ -90,9 +90,27 @@ class Listing:
     def look(self) -> Look:
         for _ in range(TRIES):
             look, listed_at = Look(), self._changed_at()
-            if self._look(look) and self._changed_at() == listed_at:
+            if self._look(look) and (self._changed_at() == listed_at or self._is_as_seen()):
                 break
         return look
+
+    def _is_as_seen(self) -> bool:
+        """Whether the folder's names are still those of the files that were seen: others may come and go in it all the time."""
+        if self._matching is None:
+            return False
+        below, now = self._folder.rstrip(os.sep) + os.sep, dict[str, int]()
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if self._takes(entry.name):
+                        now[below + entry.name] = -1 if entry.is_symlink() else entry.inode()
+        except OSError:
+            return False
+        same = (now[path] in (-1, found.inode) for path, found in self._seen.items() if path in now)
+        return now.keys() == set(self._paths) and all(same)
+
+    def _takes(self, name: str) -> bool:
+        return self._matching is not None and bool(self._matching.match(name)) and (self._hidden or not name.startswith("."))
 
     def _changed_at(self) -> int:
         """When a name in the folder was last made, changed or taken away."""
@@ -158,10 +176,10 @@ class Listing:
             self._paths = sorted(glob.glob(self._full, recursive=True))
             look.problems |= {folder: f"{self.name(folder)}: {DENIED}; it is tried again" for folder in sorted(_denied(self._full))}
         else:
-            return self._list_folder(look, self._matching)
+            return self._list_folder(look)
         return True
 
-    def _list_folder(self, look: Look, matching: re.Pattern[str]) -> bool:
+    def _list_folder(self, look: Look) -> bool:
         """A large folder is listed again only when it changed: to make, rename or delete a file sets its mtime."""
         try:
             mtime = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 (as below)
@@ -169,14 +187,14 @@ class Listing:
                 return False
             self._listed_at = mtime, time.time_ns()
             with os.scandir(self._folder) as entries:
-                names = [entry.name for entry in entries if matching.match(entry.name)]
+                names = [entry.name for entry in entries if self._takes(entry.name)]
         except OSError as error:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 look.problems[self._folder] = f"{self.name(self._folder)}: {error.strerror}; it is tried again"
                 return False
             names = []
         below = self._folder.rstrip(os.sep) + os.sep
-        self._paths = [below + name for name in sorted(names) if self._hidden or not name.startswith(".")]
+        self._paths = [below + name for name in sorted(names)]
         return True
 
     def _meant(self, pattern: str) -> str:

@@ -117,7 +117,7 @@ class FileSource:
                 if not looked and _changed_unread(file):
                     looked = True
                     self._turns.push(file)
-                    self.rescan()
+                    self._look_now()
                     continue
                 raw = self._take(file, buffer, limit)
                 if raw is None and file.ahead.drained is None and file.file_id not in self._failed:
