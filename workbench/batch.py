@@ -65,7 +65,7 @@ class ChunkBuffer:
         self.capacity = capacity
         self.path: str | None = None
         self._fd = -1
-        self._scratch = bytearray()
+        self._scratch: mmap.mmap | None = None
         if sys.platform == "linux":
             self._fd = os.memfd_create("workbench-chunk")
             os.ftruncate(self._fd, capacity)
@@ -86,10 +86,10 @@ class ChunkBuffer:
             os.ftruncate(self._fd, length)
 
     @property
-    def scratch(self) -> bytearray:
+    def scratch(self) -> mmap.mmap:
         """As many bytes again, for flags about the chunk's bytes: new memory for each chunk would cost as much as the flags."""
-        if not self._scratch:
-            self._scratch = bytearray(self.capacity)
+        if self._scratch is None:
+            self._scratch = mmap.mmap(-1, self.capacity)
         return self._scratch
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Lines:
         found = raw.line_starts if self._told is None else self._told
         self.starts: Positions = self._after_newlines(raw.buffer.scratch) if found is None else found
 
-    def _after_newlines(self, scratch: bytearray) -> Positions:
+    def _after_newlines(self, scratch: mmap.mmap) -> Positions:
         flags = np.frombuffer(scratch, np.bool_, self.length)
         ends = np.flatnonzero(np.equal(self.bytes, NEWLINE, out=flags))
         starts = np.zeros(len(ends) + 1, np.int64)
