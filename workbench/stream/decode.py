@@ -127,9 +127,10 @@ class Decoder:
     def _of_table(self, parquet: ParquetDecoder, raw: RawBatch) -> Batch:
         """Places inside a row group have no bytes: all its records begin where it begins."""
         assert raw.table is not None
-        table, bad = sound(raw.table)
+        where = f"{self._stream}: {raw.start.file}" if self._stream else raw.start.file
+        table, bad = sound(raw.table, where)
         raw = replace(raw, table=table)
-        judged = parquet.decode(table)
+        judged = parquet.decode(table, where)
         judged.mask[bad] = MALFORMED_BIT
         verdict = np.where(judged.mask & self._reject, np.uint8(REJECTED), np.uint8(ACCEPTED))
         rejected = np.flatnonzero(verdict == REJECTED)

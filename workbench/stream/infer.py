@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from workbench.connectors.records import Records
 from workbench.language.definitions import Column, Format
 from workbench.store.session import Session
@@ -80,7 +82,10 @@ def infer_columns(session: Session, sample: bytes, format: Format, options: Opti
         case "parquet":
             import pyarrow.parquet as pq  # see connectors/files/parquet.py
 
-            with session.relation("_inferred", pq.read_schema(path).empty_table()):
+            from workbench.stream.parquet_sound import known
+
+            schema = pa.schema([field.with_type(known(field.type)) for field in pq.read_schema(path)])
+            with session.relation("_inferred", schema.empty_table()):
                 return tuple(Column(name, kind) for name, kind in session.describe("SELECT * FROM _inferred"))
 
 

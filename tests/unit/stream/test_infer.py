@@ -75,6 +75,8 @@ def test_text_and_parquet(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"id": pa.array([1], pa.int32()), "tags": [["a"]]}), path)
     assert inferred(b"", "parquet", str(path)) == "id INTEGER, tags VARCHAR[]"
+    pq.write_table(pa.table({"half": pa.array([[1.5]], pa.list_(pa.float16())), "long": pa.array([1], pa.decimal256(50))}), path)
+    assert inferred(b"", "parquet", str(path)) == "half FLOAT[], long VARCHAR"
     assert inferred(b"x\n", "text") == "value VARCHAR"
 
 

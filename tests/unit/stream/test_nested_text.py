@@ -12,6 +12,7 @@ from tests.unit.stream.raws import outcome, raw_batch
 from workbench.language.definitions import Column
 from workbench.store.session import scratch
 from workbench.stream.decode import Decoder
+from workbench.stream.nested_text import spelled_sql
 
 TYPE = ("_type",)
 MAP = "MAP(VARCHAR, BIGINT)"
@@ -98,3 +99,15 @@ def test_what_duckdb_writes_is_read() -> None:
     assert session.execute("SELECT a::VARCHAR FROM _read") == [(written,)]
     assert batch.mask.tolist() == [0]
     session.close()
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_a_text_is_parsed_as_often_for_many_fields_as_for_one(json: bool) -> None:
+    parse = "try_cast(_given AS JSON)" if json else 'try_cast(_given AS STRUCT("f0" VARCHAR'
+    made = [_struct_sql(fields).count(parse) for fields in (1, 30)]
+    assert made[0] == made[1] > 0
+
+
+def _struct_sql(fields: int) -> str:
+    kind = f"STRUCT({', '.join(f'f{field} TIMESTAMP' for field in range(fields))})"
+    return spelled_sql(kind, "_given", lambda kind, text: text, lambda kind, text, quoted, json: text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from tests.unit.stream.raws import outcome
 from workbench.batch import Batch, Offset, RawBatch
+from workbench.errors import FlowError, QueryCancelled, QueryError
 from workbench.language.definitions import Column
-from workbench.store.session import scratch
+from workbench.store.session import Session, scratch
+from workbench.stream import parquet_sound
 from workbench.stream.decode import Decoder
 
 TYPE, MALFORMED = ("_type",), ("_malformed",)
@@ -51,6 +54,18 @@ VALUES: list[tuple[str, Any, list[Any]]] = [
     ("STRUCT(x BIGINT)", pa.array([{"x": 1, "y": 2}]), [{"x": 1}]),
     ("STRUCT(x BIGINT)", pa.array([{"y": 1}]), [{"x": None}]),
     ("STRUCT(x BIGINT)", pa.array([5]), [TYPE]),
+    ("BIGINT", pa.array(["1", "x"], pa.string_view()), [1, TYPE]),
+    ("BIGINT[]", pa.array([["1"], ["x"]], pa.list_(pa.string_view())), [[1], TYPE]),
+    ("BLOB", pa.array([b"a", b"a long one, not held in the view"], pa.binary_view()), [b"a", b"a long one, not held in the view"]),
+    ("DOUBLE[]", pa.array([[1.5], None, [2, None]], pa.list_(pa.float16())), [[1.5], None, [2, None]]),
+    ("DOUBLE[]", pa.array([[1.5], None, [2, None]], pa.list_view(pa.float16())), [[1.5], None, [2, None]]),
+    ("STRUCT(x FLOAT)", pa.array([{"x": 1.5}, None], pa.struct([("x", pa.float16())])), [{"x": 1.5}, None]),
+    ("DECIMAL(4,2)[]", pa.array([[Decimal("1.25")], [Decimal(10) ** 40]], pa.list_(pa.decimal256(50, 3))), [[Decimal("1.25")], TYPE]),
+    ("MAP(VARCHAR, FLOAT)", pa.array([[("a", 1.5)]], pa.map_(pa.string(), pa.float16())), [[("a", 1.5)]]),
+    ("VARCHAR[]", pa.array([["a"], []], pa.list_(pa.dictionary(pa.int32(), pa.string()))), [["a"], []]),
+    ("TIME", pa.array([86_399_999_999_999], pa.time64("ns")), [time(23, 59, 59, 999_999)]),
+    ("TIMETZ", pa.array([1_999], pa.time64("ns")), ["00:00:00.000001+00"]),
+    ("TIMESTAMP[]", pa.array([[1_767_243_600_000_000_001]], pa.list_(pa.timestamp("ns", "UTC"))), [[MORNING]]),
 ]
 
 
@@ -59,18 +74,31 @@ def _counts(counts: list[int], kind: Any) -> Any:
     return pa.Array.from_buffers(kind, len(counts), [None, pa.py_buffer(np.array(counts, width).tobytes())])
 
 
+def _utf8(letters: bytes) -> Any:
+    """Texts of one byte each."""
+    ends = np.arange(len(letters) + 1, dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(letters), [None, pa.py_buffer(ends.tobytes()), pa.py_buffer(letters)])
+
+
 UNSOUND: list[tuple[str, Any, list[Any]]] = [
     ("TIMESTAMP", _counts([0, -MOST - 1], pa.timestamp("us")), [EPOCH, MALFORMED]),
     ("TIMESTAMP", _counts([1 << 62, 0], pa.timestamp("s")), [MALFORMED, EPOCH]),
     ("TIMESTAMP_MS", _counts([-(1 << 62), 0], pa.timestamp("ms")), [MALFORMED, EPOCH]),
     ("TIMESTAMP_NS", _counts([-MOST - 1], pa.timestamp("ns")), [MALFORMED]),
+    ("TIMESTAMPTZ", _counts([MOST, 0], pa.timestamp("ms", "UTC")), [MALFORMED, EPOCH.replace(tzinfo=UTC)]),
     ("VARCHAR", _counts([0, 1 << 62], pa.timestamp("s", "UTC")), ["1970-01-01 00:00:00+00", MALFORMED]),
     ("VARCHAR", _counts([86_399_999_999, -1], pa.time64("us")), ["23:59:59.999999", MALFORMED]),
     ("VARCHAR", _counts([0, 1 << 30], pa.time32("ms")), ["00:00:00", MALFORMED]),
+    ("VARCHAR", _counts([0, -(1 << 31)], pa.date32()), ["1970-01-01", MALFORMED]),
+    ("INTERVAL", _counts([0, MOST], pa.duration("s")), [pa.MonthDayNano([0, 0, 0]), MALFORMED]),
+    ("INTERVAL", _counts([0, -MOST], pa.duration("ms")), [pa.MonthDayNano([0, 0, 0]), MALFORMED]),
+    ("VARCHAR", pa.StructArray.from_arrays([_counts([MOST, 1], pa.duration("s"))], ["d"]), [MALFORMED, "{'d': '00:00:01'}"]),
+    ("VARCHAR", _utf8(b"\xffa"), [MALFORMED, "a"]),
+    ("VARCHAR", pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 0]), _utf8(b"a\xff")), ["a", MALFORMED, None, "a"]),
     (
-        "VARCHAR",
-        pa.Array.from_buffers(pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], np.int32).tobytes()), pa.py_buffer(b"\xffa")]),
-        [MALFORMED, "a"],
+        "VARCHAR[]",
+        pa.ListArray.from_arrays(pa.array([0, 1, 2, 2]), pa.DictionaryArray.from_arrays(pa.array([0, 1]), _utf8(b"a\xff"))),
+        [["a"], MALFORMED, []],
     ),
     (
         "DECIMAL(4,2)",
@@ -85,6 +113,26 @@ UNSOUND: list[tuple[str, Any, list[Any]]] = [
 ]
 
 
+HOURS = _counts([3_600_000_000, 3_000_000 * 3_600_000_000, -3_000_000 * 3_600_000_000], pa.duration("us"))
+HOUR = pa.MonthDayNano([0, 0, 3_600_000_000_000])
+EACH = pa.array([0, 1, 2, 3])
+LONG: list[tuple[str, Any, list[Any]]] = [
+    ("INTERVAL", HOURS, [HOUR, TYPE, TYPE]),
+    ("VARCHAR", HOURS, ["01:00:00", "3000000:00:00", "-3000000:00:00"]),
+    ("INTERVAL[]", pa.ListArray.from_arrays(EACH, HOURS), [[HOUR], TYPE, TYPE]),
+    ("INTERVAL[1]", pa.FixedSizeListArray.from_arrays(HOURS, 1), [[HOUR], TYPE, TYPE]),
+    ("INTERVAL[]", pa.array([["01:00:00"], ["3000000:00:00"]]), [[HOUR], TYPE]),
+    ("STRUCT(d INTERVAL)", pa.StructArray.from_arrays([HOURS], ["d"]), [{"d": HOUR}, TYPE, TYPE]),
+    ("STRUCT(n BIGINT, d INTERVAL)", pa.StructArray.from_arrays([HOURS], ["d"]), [{"n": None, "d": HOUR}, TYPE, TYPE]),
+    ("MAP(BIGINT, INTERVAL)", pa.MapArray.from_arrays(EACH, pa.array([1, 2, 3]), HOURS), [[(1, HOUR)], TYPE, TYPE]),
+    (
+        "STRUCT(d INTERVAL[])[]",
+        pa.ListArray.from_arrays(EACH, pa.StructArray.from_arrays([pa.ListArray.from_arrays(EACH, HOURS)], ["d"])),
+        [[{"d": [HOUR]}], TYPE, TYPE],
+    ),
+]
+
+
 def decoded(type_: str, values: Any) -> Batch:
     session = scratch()
     table = pa.table({"a": values})
@@ -95,13 +143,95 @@ def decoded(type_: str, values: Any) -> Batch:
     return batch
 
 
-@pytest.mark.parametrize(("type_", "values", "expected"), VALUES, ids=[f"{kind}-{values.type}" for kind, values, _ in VALUES])
+@pytest.mark.parametrize(("type_", "values", "expected"), VALUES + LONG, ids=[f"{kind}-{values.type}" for kind, values, _ in VALUES + LONG])
 def test_nothing_is_bent(type_: str, values: Any, expected: list[Any]) -> None:
-    assert outcome(decoded(type_, values)) == [one if isinstance(one, tuple) else (one,) for one in expected]
+    assert outcome(decoded(type_, values)) == [one if one in (TYPE, MALFORMED) else (one,) for one in expected]
 
 
 @pytest.mark.parametrize(("type_", "values", "expected"), UNSOUND, ids=[f"{kind}-{values.type}" for kind, values, _ in UNSOUND])
 def test_a_value_that_its_type_does_not_allow_is_malformed(type_: str, values: Any, expected: list[Any]) -> None:
     batch = decoded(type_, values)
-    assert outcome(batch) == [one if isinstance(one, tuple) else (one,) for one in expected]
+    assert outcome(batch) == [one if one in (TYPE, MALFORMED) else (one,) for one in expected]
     assert batch.rejected_raw.to_pylist() == [b'{"a":null}']
+
+
+NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+MOMENTS = {"TIMESTAMP_S": "s", "TIMESTAMP_MS": "ms", "TIMESTAMP": "us", "TIMESTAMPTZ": "us", "TIMESTAMP_NS": "ns", "TIMESTAMPTZ_NS": "ns"}
+MOMENT = 1_767_243_600_999_999_999
+SOURCES = [pa.timestamp(unit, zone) for unit in NANOSECONDS for zone in (None, "UTC", "Europe/Berlin")]
+
+
+@pytest.mark.parametrize("kind", SOURCES, ids=str)
+@pytest.mark.parametrize("type_", MOMENTS)
+def test_a_moment_loses_only_what_is_finer_than_its_type(type_: str, kind: Any) -> None:
+    counts = [MOMENT // NANOSECONDS[kind.unit], -1, None]
+    batch = decoded(type_, pa.array(counts, pa.int64()).cast(kind))
+    unit = NANOSECONDS[MOMENTS[type_]]
+    expected = [None if count is None else count * NANOSECONDS[kind.unit] // unit for count in counts]
+    assert batch.mask.tolist() == [0, 0, 0]
+    assert batch.table.column(0).cast(pa.int64()).to_pylist() == expected
+
+
+@pytest.mark.parametrize("kind", SOURCES, ids=str)
+def test_a_moment_is_a_date_at_midnight_only_and_never_a_time_of_day(kind: Any) -> None:
+    day = 86_400 * 1_000_000_000 // NANOSECONDS[kind.unit]
+    values = pa.array([day, -day, day + 1], pa.int64()).cast(kind)
+    assert outcome(decoded("DATE", values)) == [(date(1970, 1, 2),), (date(1969, 12, 31),), TYPE]
+    assert outcome(decoded("TIME", values)) == [TYPE, TYPE, TYPE]
+
+
+@pytest.mark.parametrize("bad", [[], [0], [4_999], [17, 18, 3_000], list(range(5_000))], ids=len)
+def test_a_few_wrong_values_are_found_with_few_looks(bad: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def look(array: Any) -> bool:
+        looks.append(len(array))
+        return SOUND(array)
+
+    monkeypatch.setattr(parquet_sound, "_is_sound", look)
+    letters = bytearray(b"a" * 5_000)
+    for row in bad:
+        letters[row] = 0xFF
+    table, wrong = parquet_sound.sound(pa.table({"a": _utf8(bytes(letters))}), "f")
+    assert np.flatnonzero(wrong).tolist() == bad
+    assert table.column(0).null_count == len(bad)
+    assert len(looks) <= 1 + 64 * len(bad)
+
+
+SOUND = parquet_sound._is_sound
+
+
+def test_a_column_that_cannot_be_read_is_named() -> None:
+    kind = pa.fixed_shape_tensor(pa.float16(), [1])
+    tensors = pa.ExtensionArray.from_storage(kind, pa.array([[1.5]], kind.storage_type))
+    with pytest.raises(FlowError, match=r"f: the column a cannot be read as extension<arrow\.fixed_shape_tensor") as caught:
+        decoded("VARCHAR", tensors)
+    assert "without this column" in caught.value.hint
+    with pytest.raises(FlowError, match=r"f: the column a cannot be read as run_end_encoded"):
+        decoded("VARCHAR", pa.RunEndEncodedArray.from_arrays([1], pa.array([Decimal(1)], pa.decimal256(50))))
+
+
+@pytest.mark.parametrize("error", [QueryCancelled("The query was cancelled."), QueryError("Out of Memory Error: no more")], ids=str)
+def test_a_look_at_a_cast_that_fails_is_no_answer(error: QueryError, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next row group of the schema is read."""
+    session = scratch()
+    decoder = Decoder(session, (Column("a", "BIGINT"),), "parquet")
+    raw = RawBatch(None, 0, Offset("f", "f"), Offset("f", "f", 1, 1), 0.0, table=pa.table({"a": [5.0]}))
+    with monkeypatch.context() as broken:
+        broken.setattr(session, "describe", _failing(session, error))
+        with pytest.raises(QueryError) as caught:
+            decoder.decode(raw)
+    assert caught.value is error
+    assert outcome(decoder.decode(raw)) == [(5,)]
+    session.close()
+
+
+def _failing(session: Session, error: QueryError) -> Callable[[str], list[tuple[str, str]]]:
+    describe = session.describe
+
+    def failing(sql: str) -> list[tuple[str, str]]:
+        if "CAST" in sql.upper():
+            raise error
+        return describe(sql)
+
+    return failing
