@@ -35,6 +35,8 @@ WHOLE = {
 CARRIED = {"HUGEINT": (1 - (1 << 127), (1 << 127) - 1), "UHUGEINT": (0, (1 << 127) - 1)}
 """Whole types of which Arrow carries less than all values."""
 
+COARSE = {"TIMESTAMP_S": "second", "TIMESTAMP_MS": "millisecond"}
+"""Types that hold less than microseconds, with what they do hold."""
 TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 TIMES = ("TIME", "TIME WITH TIME ZONE", "TIME_NS")
 DAY = 86_400_000_000
@@ -144,6 +146,8 @@ def instant_sql(kind: str, instant: str) -> str:
     utc = f"make_timestamp(epoch_us({instant}))"
     if kind == "DATE":
         return f"CASE WHEN epoch_us({instant}) % {DAY} = 0 THEN {utc}::DATE END"
+    if kind in COARSE:  # a cast would round, into the next day perhaps
+        utc = f"date_trunc('{COARSE[kind]}', {utc})"
     return utc if kind == "TIMESTAMP" else f"try_cast({utc} AS {kind})"
 
 
