@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import wait_until
@@ -78,6 +80,16 @@ def test_run_once_says_why_no_columns_are_known(tmp_path: Path) -> None:
     done = obeying(root, "run", "--once")
     assert done.returncode == 3
     assert "a: in/one.log: Permission denied" in done.stderr.splitlines()
+
+
+def test_run_once_says_which_parquet_type_tells_no_columns(tmp_path: Path) -> None:
+    root = project(tmp_path / "p", "CREATE STREAMING TABLE a AS SELECT * FROM STREAM read_files('in/*.parquet', format => 'parquet');")
+    tensor = pa.fixed_shape_tensor(pa.float16(), [2])
+    column = pa.ExtensionArray.from_storage(tensor, pa.array([[1.0, 2.0]], pa.list_(pa.float16(), 2)))
+    pq.write_table(pa.table({"t": column}), root / "in" / "one.parquet")
+    done = workbench(root, "run", "--once")
+    assert done.returncode == 3
+    assert "a: Not implemented" in done.stderr
 
 
 def test_run_once_names_a_broken_archive_and_a_folder_that_it_passes_over(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ class Inference:
                 columns = infer_columns(session, data, source.format, options, path)
             finally:
                 session.close()
-        except WorkbenchError:
+        except WorkbenchError as error:
+            self._sources.unread[name] = (str(error),)
             return None
         self.options[name] = options
         return columns or None

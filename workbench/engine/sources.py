@@ -71,7 +71,7 @@ class Sources:
         self._told_nothing: dict[str, dict[str, tuple[int, int]]] = {}
         """By flow: files that told no columns, by path and stamp."""
         self.unread: dict[str, tuple[str, ...]] = {}
-        """By flow: why files that were to tell its columns could not be read."""
+        """By flow: why what was to tell its columns could not be read."""
 
     def open(self, flow: str, spec: SourceSpec, options: Options, offsets: Sequence[Offset]) -> Source:
         """A source at its committed offsets; `options` are its format's, inferred ones among them.
