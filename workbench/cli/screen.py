@@ -169,6 +169,8 @@ def _show(project: Project, settings: Settings, starting: Future[Hello], piped: 
     async def connect() -> EngineClient:
         return EngineClient(project.socket)
 
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # from a parent; a screen without its terminal would only cost a core
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     garbage.begin()
     return run_app(project.name, connect, settings.theme, start, log=project.log, state=project.state)
 

@@ -50,7 +50,7 @@ OFFSET = r"[+-][0-9:]*[1-9][0-9:]*\s*$"
 
 NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
 """How a number is written, but for the underscores between its digits: not as `0x` and the like, which casts take too."""
-DIGITS = r"^\s*[+-]?0*([0-9]*?)(0*)\.?([0-9]*?)0*(?:[eE]([+-]?[0-9]+))?\s*$"
+DIGITS = r"^\s*[+-]?0*([0-9]*?)(0*)(?:\.([0-9]*?)0*)?(?:[eE]([+-]?[0-9]+))?\s*$"
 """The same with its digits apart, without the noughts that tell nothing."""
 
 

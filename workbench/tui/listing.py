@@ -22,10 +22,12 @@ class Listing(Live, can_focus=True):
         below: lines under the last row; a blank one between panes, where there is room.
         row: the key of the row under the cursor; empty before there are rows.
         top: the first row that is shown.
+        newest_first: new rows come on top; a cursor at the top stays there as long as nobody is at the list.
     """
 
     above: int = 1
     below: int = 0
+    newest_first: bool = False
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "down", show=False),
@@ -42,6 +44,8 @@ class Listing(Live, can_focus=True):
         self.row = ""
         self.top = 0
         self._place = 0
+        self._newest = ""
+        """The row on top when the cursor was put there."""
 
     def rows(self) -> Sequence[str]:
         """The keys of all rows, in order; subclasses say what they are."""
@@ -56,7 +60,9 @@ class Listing(Live, can_focus=True):
     def place(self) -> int:
         """Where the cursor stands now; when its row is gone, where that row was."""
         rows = self.rows()
-        if self.row in rows:
+        if self.newest_first and rows and not self.has_focus and self.row in ("", self._newest):
+            self._place, self.row, self._newest = 0, rows[0], rows[0]
+        elif self.row in rows:
             self._place = rows.index(self.row)
         elif rows:
             self._place = max(0, min(self._place, len(rows) - 1))
@@ -82,6 +88,7 @@ class Listing(Live, can_focus=True):
             return
         self._place = max(0, min(place, len(rows) - 1))
         self.row = rows[self._place]
+        self._newest = rows[0]
         self.frame()
         self.post_message(Chosen(self.id or "", self.row))
 

@@ -283,6 +283,27 @@ async def test_capital_r_refreshes_the_chosen_job() -> None:
         await stage.shows("rollup_daily is being refreshed")
 
 
+async def test_new_runs_show_on_top_until_somebody_is_at_the_list() -> None:
+    async with staged() as stage:
+        jobs = stage.app.main.jobs
+
+        def comes(run: int) -> tuple[int, str]:
+            snapshot = jobs.picture.snapshot
+            assert snapshot is not None
+            jobs.picture.snapshot = replace(snapshot, runs=(replace(snapshot.runs[0], id=run), *snapshot.runs))
+            return jobs.place, jobs.row
+
+        assert [comes(run) for run in (990, 991)] == [(0, "990"), (0, "991")]
+        await stage.press("2")
+        jobs.go(0)
+        chosen = jobs.row
+        assert comes(992) == (1, chosen)
+        jobs.go(2)
+        chosen = jobs.row
+        await stage.press("1")
+        assert comes(993)[1] == chosen
+
+
 async def test_slash_filters_jobs_and_failures_too() -> None:
     async with staged() as stage:
         await stage.press("2", "slash", *"dedupe", "enter")

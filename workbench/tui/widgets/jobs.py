@@ -22,6 +22,7 @@ class Jobs(Listing):
     """One line a run: glyph, number, name, then progress and time left, the error, or how long it took and when."""
 
     above = 1
+    newest_first = True
     fades = True
     DEFAULT_CSS = "Jobs { height: 11; }"
     BINDINGS: ClassVar[list[BindingType]] = [
