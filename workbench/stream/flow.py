@@ -139,19 +139,22 @@ class Flow:
     def has_ready(self) -> bool:
         return bool(self._ready)
 
-    def idle(self, now: float) -> bool:
+    def idle(self, now: float, was: bool = False) -> bool:
         """Whether it no longer holds a watermark: nothing is unread, and nothing came for `idle_timeout`; or it is stopped. One that is
         paused holds it until it is resumed, whatever came before: what arrives meanwhile shall not be late for that.
 
         Args:
             now: monotonic.
+            was: it was idle at the last look; then it is while it is looked at again, until that finds something.
         """
         if self.stopped:
             return True
         if self.paused and not self.source.ended:
             return False
-        if self._ready or self.in_flight or self.behind or not self.news_at:
+        if self._ready or self._read > self._merged or self.behind or not self.news_at:
             return False
+        if self.reading:
+            return was
         return self.source.idle and (self.source.ended or now - self.news_at >= self.idle_timeout)
 
     @property

@@ -155,7 +155,8 @@ class Pump:
             self._schedule.patience = math.inf
             measured_at = time.monotonic() + ENOUGH_AFTER
             while not self._stopped and not until():
-                if not self._busy and not self._controls and all(flow.drained for flow in self.flows):
+                drained = not self._busy and not self._controls and all(flow.drained for flow in self.flows)
+                if drained and self._schedule.settled:
                     break
                 if time.monotonic() >= measured_at:
                     measured_at = time.monotonic() + ENOUGH_AFTER if any(flow.source.undecided for flow in self.flows) else math.inf
@@ -272,7 +273,9 @@ class Pump:
             raise
         except Exception as error:
             if len(tick.cuts) > 1:
-                for pair in tick.cuts:  # an end of the input comes after all of them, with the next tick
+                with self._lock:
+                    self._schedule.split()
+                for pair in tick.cuts:
                     self._commit(Tick([pair], tick.idle))
                 return
             if not tick.cuts:

@@ -54,6 +54,8 @@ class Schedule:
         self._held_until = 0.0
         self._ended: frozenset[str] = frozenset()
         """Source flows whose end is stored."""
+        self._ends_seen: frozenset[str] = frozenset()
+        """Source flows whose end was in a tick, or concerned no view."""
         self._quiet_at = 0.0
 
     @property
@@ -65,13 +67,13 @@ class Schedule:
         if now < self._held_until:
             return None
         cuts = self._cuts(now)
-        if not cuts and now - self._quiet_at < IDLE_LOOK:
+        ended = self._over()
+        if not cuts and ended <= self._ends_seen and now - self._quiet_at < IDLE_LOOK:
             return None
         self._quiet_at = now
         came = [flow for flow, _ in cuts]  # with rows in this tick none is idle, even when these were its last
-        idle = frozenset(name for flow in self._flows if flow not in came and flow.idle(now) for name in flow.names)
-        ended = frozenset(name for flow in self._flows if flow.over for name in flow.names)
-        self.idle, self._ended = idle, self._ended & ended
+        idle = frozenset(name for flow in self._flows if flow not in came and flow.idle(now, flow.name in self.idle) for name in flow.names)
+        self.idle, self._ended, self._ends_seen = idle, self._ended & ended, ended
         tick = Tick(cuts, idle, ended if ended > self._ended else frozenset())
         if not cuts and not self._assembler.concerns(tick):
             return None
@@ -81,6 +83,15 @@ class Schedule:
     def committed(self, tick: Tick) -> None:
         """A tick is durable."""
         self._ended |= tick.ended
+
+    def split(self) -> None:
+        """The flows of a tick are committed one by one, without the ends in it: these come again, with the next tick."""
+        self._ends_seen = self._ended
+
+    @property
+    def settled(self) -> bool:
+        """No input has ended whose windows are still to be looked at."""
+        return self._over() <= self._ends_seen
 
     def hold(self) -> None:
         """There is no room: let a while pass before the next try."""
@@ -126,6 +137,9 @@ class Schedule:
         if not committing:
             times.append(self._commit_at() - now)
         return max(0.001, self._held_until - now, min(times))
+
+    def _over(self) -> frozenset[str]:
+        return frozenset(name for flow in self._flows if flow.over for name in flow.names)
 
     def _cuts(self, now: float) -> list[tuple[Flow, list[Any]]]:
         if now < self._commit_at():

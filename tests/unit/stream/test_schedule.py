@@ -39,8 +39,12 @@ class Stream:
     def accepted_ready(self) -> int:
         return self.ready
 
-    def idle(self, now: float) -> bool:
-        return self.quiet
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+    def idle(self, now: float, was: bool) -> bool:
+        return was if self.reading else self.quiet
 
     def cut(self, want: int) -> list[tuple[Any, ...]]:
         taken, self.ready = min(want, self.ready), max(0, self.ready - want)
@@ -216,3 +220,58 @@ def test_an_end_is_told_until_it_is_stored() -> None:
     tick = plan.commit(1002.0)
     assert tick is not None
     assert tick.ended == frozenset()
+
+
+def test_a_source_stays_idle_while_it_is_looked_at() -> None:
+    one, other = Stream(), Stream("other")
+    plan = schedule(one, other, concerned=True)
+    one.quiet, other.ready = True, 1
+    for reading in (False, True):
+        one.reading, other.ready = reading, 1
+        assert plan.commit(1000.0 + reading) is not None
+        assert plan.idle == {"one"}
+    one.reading = one.quiet = False
+    assert plan.commit(1002.0) is not None
+    assert plan.idle == frozenset()
+    one.reading = True
+    assert plan.commit(1003.0) is not None
+    assert plan.idle == frozenset(), "it was not, when it was last looked at"
+
+
+def test_an_end_just_after_a_commit_is_told_at_once_and_nothing_is_settled_before() -> None:
+    flow = Stream()
+    plan = schedule(flow, concerned=True)
+    flow.ready = 1
+    assert plan.commit(1000.0) is not None
+    assert plan.settled
+    flow.over = True
+    assert not plan.settled
+    tick = plan.commit(1000.001)
+    assert tick is not None
+    assert tick.ended == {"one"}
+    assert plan.settled
+    assert plan.commit(1000.002) is None, "whether it is stored or not, it comes again only with the next look"
+
+
+def test_an_end_that_concerns_no_window_is_settled_too() -> None:
+    flow = Stream()
+    plan = schedule(flow, concerned=False)
+    flow.over = True
+    assert plan.commit(1000.0) is None
+    assert plan.settled
+
+
+def test_an_end_in_a_commit_that_was_split_is_told_again_at_once() -> None:
+    one, other = Stream(), Stream("other")
+    plan = schedule(one, other, concerned=True)
+    one.ready = other.ready = 1
+    one.over = True
+    tick = plan.commit(1000.0)
+    assert tick is not None
+    assert tick.ended == {"one"}
+    plan.split()
+    assert not plan.settled
+    tick = plan.commit(1000.001)
+    assert tick is not None
+    assert not tick.cuts
+    assert tick.ended == {"one"}
