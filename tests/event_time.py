@@ -19,9 +19,10 @@ from workbench.store.catalog import Entry
 from workbench.store.database import system_tables
 from workbench.store.inserts import Inserts
 from workbench.store.proof import check_state
-from workbench.store.running import clear_progress, fold_progress, publish_windows, write_view
+from workbench.store.running import clear_progress, fold_progress, write_view
 from workbench.store.session import Session, scratch
 from workbench.store.state import compact, groups, windows_sql
+from workbench.store.windows import publish_windows
 from workbench.stream.arrival import Arrival
 from workbench.stream.running import RunningView
 

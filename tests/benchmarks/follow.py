@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.benchmarks.lab import WORKBENCH, Feeder, client_of, environment, orders_file, project, report, running, spread, sql
 from tests.terminal import Terminal
 
-COMMITS = 'SELECT epoch("at") AS second, rows_in FROM workbench.commits ORDER BY id'
+COMMITS = "SELECT epoch(committed_at) AS second, rows_in FROM workbench.commits ORDER BY id"
 
 
 async def lags(folder: Path, feeder: threading.Thread, screen: Terminal) -> list[float]:

@@ -68,7 +68,7 @@ def stored(root: Path) -> dict[str, list[tuple[Any, ...]]]:
             "totals": ask("SELECT n, round(mean, 6) FROM totals"),
             "late": ask('SELECT view, epoch_us(event_time), epoch_us(watermark), "row" FROM _system.late ORDER BY ALL'),
             "streams": ask(
-                'SELECT name, rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM workbench.streams ORDER BY name'
+                "SELECT name, rows_in, accepted, rejected, filtered, blank, multiplied, bytes FROM workbench.streams ORDER BY name"
             ),
             "offsets": ask("SELECT flow, file, byte, line FROM workbench.offsets ORDER BY ALL"),
             "rules": ask("SELECT stream, rule, total FROM workbench.rules ORDER BY ALL"),

@@ -76,10 +76,10 @@ def everything(bench: Bench) -> dict[str, Any]:
         "orders": bench.ask("SELECT * FROM orders ORDER BY ALL"),
         "large": bench.ask("SELECT * FROM large ORDER BY ALL"),
         "state": bench.ask("SELECT * FROM by_country ORDER BY ALL"),
-        "quarantine": bench.ask('SELECT stream, rules, raw, file, line, "offset" FROM workbench.quarantine ORDER BY ALL'),
+        "quarantine": bench.ask("SELECT stream, rules, raw, file, line, byte FROM workbench.quarantine ORDER BY ALL"),
         "rules": bench.ask("SELECT stream, rule, total FROM workbench.rules ORDER BY ALL"),
         "counts": bench.ask(
-            'SELECT name, rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM workbench.streams ORDER BY ALL'
+            "SELECT name, rows_in, accepted, rejected, filtered, blank, multiplied, bytes FROM workbench.streams ORDER BY ALL"
         ),
         "offsets": bench.ask("SELECT stream, file, byte, line FROM workbench.offsets ORDER BY ALL"),
     }
@@ -134,7 +134,7 @@ def test_every_way_to_name_a_place(bench: Bench, place: str) -> None:
     size = (bench.root / "in" / "a.ndjson").read_text().index('{"order_id": 12,')
     arguments: dict[str, Any] = {
         "beginning": {"beginning": True},
-        "time": {"time": bench.ask("SELECT strftime(min(\"at\") AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f') FROM workbench.commits")[0][0]},
+        "time": {"time": bench.ask("SELECT min(committed_at)::VARCHAR FROM workbench.commits")[0][0]},
         "offset": {"offset": f"in/a.ndjson:{size}"},
         "row": {"row": "a.ndjson:13"},
     }[place]

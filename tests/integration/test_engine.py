@@ -444,7 +444,7 @@ def test_a_commit_that_only_closed_windows_is_a_version_too(bench: Bench) -> Non
     bench.until("SELECT count(*) FROM t", [("3",)])
     plan = bench.engine.plan_control("slow", "stop", {})  # its watermark holds the window open no more
     bench.engine.control("slow", "stop", plan.token, {})
-    bench.until("SELECT state, rows FROM workbench.windows ORDER BY start", [("closed", "2"), ("open", "1")])
+    bench.until("SELECT state, rows FROM workbench.windows ORDER BY window_start", [("closed", "2"), ("open", "1")])
     closed = bench.engine.snapshot().commit
     assert bench.ask("SELECT max(id) FROM workbench.commits") < [(str(closed),)]
     shown = [("2026-01-01 00:00:00+00", "3"), ("2026-01-01 01:00:00+00", "4")]

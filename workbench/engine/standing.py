@@ -30,7 +30,7 @@ class Standing:
 def standing(session: Session, flow: str) -> Standing:
     """What is stored of a flow; all zero for one that has stored nothing yet."""
     rows = session.execute(
-        'SELECT rows_in, accepted, rejected, filtered, blank, multiplied, "offset", paused, stopped, rate_limit'
+        "SELECT rows_in, accepted, rejected, filtered, blank, multiplied, bytes, paused, stopped, rate_limit"
         " FROM workbench.flows WHERE name = ?",
         [flow],
     )

@@ -14,9 +14,13 @@ from workbench.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer, Dis
 from workbench.store.duck import duckdb
 from workbench.store.names import literal
 from workbench.store.session import START_ANEW, Session
+from workbench.store.windows import SHOWN, united
 
-FORMAT = 3
+FORMAT = 4
 """Version of schema.sql; a database with a higher one is refused, one with a lower one is brought up to it."""
+
+VIEWS = "-- views.sql"
+"""In whose place that file's statements stand."""
 
 GROUP_ROWS = 122_880
 """Rows of one DuckDB row group: a transaction of whole groups goes to the file directly, past the log."""
@@ -151,17 +155,22 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path, fresh: bool) -> 
                 "Upgrade workbench; the file was not touched.",
             )
         for older in range(row[0] if row else FORMAT, FORMAT):
-            connection.execute(f"BEGIN; {_statements(f'migrate_{older}.sql').replace('-- schema.sql', system_tables())}; COMMIT")
+            statements = _statements(f"migrate_{older}.sql").replace("-- schema.sql", system_tables())
+            connection.execute(f"BEGIN; {statements.replace(VIEWS, _statements('views.sql'))}; {_windows(connection)}; COMMIT")
         return
     tables = connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
     if not fresh and tables and tables[0]:
         raise StoreError(f"{path} is a DuckDB database, but not one of workbench", "Choose another --state-dir.")
-    connection.execute(f"BEGIN; {system_tables()}; COMMIT")
+    connection.execute(f"BEGIN; {system_tables()} COMMIT")
 
 
 def system_tables() -> str:
     """The statements of schema.sql: what an empty database of workbench holds."""
-    return _statements("schema.sql")
+    return f"{_statements('schema.sql').replace(VIEWS, _statements('views.sql'))}; {united(())};"
+
+
+def _windows(connection: duckdb.DuckDBPyConnection) -> str:
+    return united(name for (name,) in connection.execute(SHOWN).fetchall())
 
 
 def _statements(file: str) -> str:

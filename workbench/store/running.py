@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from workbench.store.inserts import MOMENT, Inserts, numbered
-from workbench.store.names import quote, stored
+from workbench.store.names import stored
 from workbench.store.session import Session
+from workbench.store.windows import hide_windows
 
 _OWN = ("late", "late_counts", "windows", "compactions")
 """Tables of `_system` with what a running state gave besides its groups, by their column `view`."""
@@ -177,27 +178,4 @@ def forget_view(session: Session, view: str) -> None:
     """Remove everything that is stored beside a running state, its windows in `workbench.windows` too."""
     clear_view(session, view)
     clear_progress(session, view)
-    session.execute(f"DROP VIEW IF EXISTS _windows.{quote(view)}")
-    _unite_windows(session)
-
-
-def publish_windows(session: Session, view: str, sql: str) -> None:
-    """Let `workbench.windows` show a view's windows, open and closed.
-
-    Args:
-        sql: gives its columns; empty for a view without windows.
-    """
-    session.execute(f"CREATE OR REPLACE VIEW _windows.{quote(view)} AS {sql}" if sql else f"DROP VIEW IF EXISTS _windows.{quote(view)}")
-    _unite_windows(session)
-
-
-def _unite_windows(session: Session) -> None:
-    found = session.execute("SELECT view_name FROM duckdb_views() WHERE schema_name = '_windows' ORDER BY view_name")
-    parts = [f"FROM _windows.{quote(name)}" for (name,) in found]
-    session.execute(f"CREATE OR REPLACE VIEW workbench.windows AS {' UNION ALL '.join([NO_WINDOWS, *parts])}")
-
-
-NO_WINDOWS = (
-    'SELECT NULL::VARCHAR AS view, NULL::VARCHAR AS key, NULL::TIMESTAMPTZ AS "start", NULL::TIMESTAMPTZ AS "end", NULL::VARCHAR AS state,'
-    ' NULL::TIMESTAMPTZ AS closed_at, NULL::BIGINT AS "rows", NULL::BIGINT AS late, NULL::BIGINT AS commit WHERE false'
-)
+    hide_windows(session, view)

@@ -1,12 +1,13 @@
--- The database of a project, as of format 3. Run once, in one transaction, when the file is made.
+-- The database of a project, as of format 4. Run once, in one transaction, when the file is made.
 
 CREATE SCHEMA IF NOT EXISTS _store;     -- physical rows: one table a dataset, with _commit
 CREATE SCHEMA IF NOT EXISTS _system;    -- what the engine knows
 CREATE SCHEMA IF NOT EXISTS workbench;  -- what SQL may read of it
+CREATE SCHEMA IF NOT EXISTS _windows;   -- a view each: the windows of a running state
 
 -- last_commit, last_rejection: the newest numbers as of the last time that something which has such was removed.
 CREATE TABLE IF NOT EXISTS _system.meta (format INTEGER, created_at TIMESTAMPTZ, last_commit BIGINT, last_rejection BIGINT);
-INSERT INTO _system.meta (format, created_at) SELECT 3, now() WHERE NOT EXISTS (FROM _system.meta);
+INSERT INTO _system.meta (format, created_at) SELECT 4, now() WHERE NOT EXISTS (FROM _system.meta);
 
 -- One row a dataset. columns, input and state are lists of name and type; input is frozen once inferred.
 CREATE TABLE IF NOT EXISTS _system.catalog (
@@ -89,51 +90,4 @@ CREATE TABLE IF NOT EXISTS _system.job_runs (
 
 CREATE TABLE IF NOT EXISTS _system.events (id BIGINT, "at" TIMESTAMPTZ, kind VARCHAR, stream VARCHAR, text VARCHAR);
 
-CREATE VIEW workbench.flows AS
-    WITH last AS (
-        SELECT flow, unnest(max_by(struct_pack(
-            commit := id, "at" := "at", rows_in := total_in, accepted := total_accepted, rejected := total_rejected,
-            filtered := total_filtered, blank := total_blank, multiplied := total_multiplied, "offset" := "offset"), id))
-        FROM _system.commits GROUP BY flow
-    )
-    SELECT f.name, f.stream, coalesce(commit, 0) AS commit, "at", coalesce(rows_in, 0) AS rows_in, coalesce(accepted, 0) AS accepted,
-        coalesce(rejected, 0) AS rejected, coalesce(filtered, 0) AS filtered, coalesce(blank, 0) AS blank,
-        coalesce(multiplied, 0) AS multiplied, coalesce("offset", 0) AS "offset", paused, stopped, rate_limit,
-        coalesce(lost, 0) AS lost
-    FROM _system.flows f LEFT JOIN last ON last.flow = f.name;
-CREATE VIEW workbench.streams AS
-    SELECT stream AS name, max(commit) AS commit, max("at") AS "at", sum(rows_in)::BIGINT AS rows_in, sum(accepted)::BIGINT AS accepted,
-        sum(rejected)::BIGINT AS rejected, sum(filtered)::BIGINT AS filtered, sum(blank)::BIGINT AS blank,
-        sum(multiplied)::BIGINT AS multiplied, sum("offset")::BIGINT AS "offset", bool_and(paused OR stopped) AS paused,
-        sum(lost)::BIGINT AS lost
-    FROM workbench.flows GROUP BY stream;
-CREATE VIEW workbench.quarantine AS
-    SELECT id, stream, rules, raw, source, file, line, "offset", arrived_at, state FROM _system.quarantine;
-CREATE VIEW workbench.commits AS
-    SELECT id, "at", stream, flow, rows_in, accepted, rejected, bytes, "offset", filtered, blank, multiplied, spans FROM _system.commits;
-CREATE VIEW workbench.job_runs AS FROM _system.job_runs;
-CREATE VIEW workbench.events AS FROM _system.events;
-CREATE VIEW workbench.late AS FROM _system.late;
-CREATE VIEW workbench.catalog AS
-    SELECT name, kind, comment, file, line, columns, text, defined_at, commit FROM _system.catalog;
-CREATE VIEW workbench.rules AS
-    SELECT r.stream, r.rule, coalesce(sum(total), 0)::BIGINT AS total, min(first_seen) AS first_seen, max(last_seen) AS last_seen,
-        max(last_id) AS last_id
-    FROM _system.rules r LEFT JOIN _system.rule_counts c ON c.stream = r.stream AND c.rule = r.rule GROUP BY r.stream, r.rule;
-CREATE VIEW workbench.offsets AS
-    SELECT f.stream, o.flow, o.file, o.byte, o.line, o.done, o.file_id FROM (
-        SELECT flow, file_id, unnest(max_by(struct_pack(file, byte, line, done), commit)) FROM _system.offsets GROUP BY flow, file_id
-    ) o JOIN _system.flows f ON f.name = o.flow;
-CREATE VIEW workbench.watermarks AS
-    SELECT view, make_timestamptz(watermark) AS watermark,
-        list_transform(event_times, lambda t: {'source': t.source, 'event_time': make_timestamptz(t."time")}) AS event_times,
-        idle, late, closed, commit
-    FROM _system.view_commits SEMI JOIN (
-        SELECT view, max_by(rowid, (commit, rowid)) AS last FROM _system.view_log GROUP BY view
-    ) l ON l.view = view_commits.view AND l.last = view_commits.rowid;
--- Made anew whenever a running state over windows comes or goes: it unites the views of the schema _windows, one a state.
-CREATE SCHEMA IF NOT EXISTS _windows;
-CREATE VIEW workbench.windows AS
-    SELECT NULL::VARCHAR AS view, NULL::VARCHAR AS key, NULL::TIMESTAMPTZ AS "start", NULL::TIMESTAMPTZ AS "end", NULL::VARCHAR AS state,
-        NULL::TIMESTAMPTZ AS closed_at, NULL::BIGINT AS "rows", NULL::BIGINT AS late, NULL::BIGINT AS commit
-    WHERE false;
+-- views.sql

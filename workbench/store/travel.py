@@ -15,7 +15,7 @@ from workbench.store.rewind import taken_back, time_of
 from workbench.store.session import Session
 from workbench.store.state import as_of_sql
 
-_LOOK = '`SELECT id, "at" FROM workbench.commits ORDER BY id DESC` lists the commits.'
+_LOOK = "`SELECT id, committed_at FROM workbench.commits ORDER BY id DESC` lists the commits."
 
 
 class TimeTravel:

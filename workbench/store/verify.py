@@ -11,7 +11,7 @@ def check_stream(session: Session, entry: Entry) -> list[str]:
     """Broken sums of one streaming table, in words; empty when all hold."""
     name = literal(entry.name)
     totals = session.execute(
-        f'SELECT rows_in, accepted, rejected, filtered, blank, multiplied, "offset" FROM workbench.streams WHERE name = {name}'
+        f"SELECT rows_in, accepted, rejected, filtered, blank, multiplied, bytes FROM workbench.streams WHERE name = {name}"
     )
     if not totals:
         return []  # no flow has written into it yet

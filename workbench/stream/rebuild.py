@@ -13,8 +13,9 @@ from workbench.store import state as stored_state
 from workbench.store.ids import keep_ids
 from workbench.store.inserts import Inserts
 from workbench.store.names import quote, stored
-from workbench.store.running import Step, clear_progress, clear_view, publish_windows, write_view
+from workbench.store.running import Step, clear_progress, clear_view, write_view
 from workbench.store.session import Session
+from workbench.store.windows import publish_windows
 from workbench.stream.arrival import Arrival
 from workbench.stream.running import RunningView
 

@@ -41,7 +41,7 @@ def late_sql(view: str) -> str:
 
 def windows_sql(view: str) -> str:
     """Windows of a view, open and closed, the newest first."""
-    return f'SELECT * EXCLUDE (view) FROM workbench.windows WHERE view = {value(view)} ORDER BY "start" DESC LIMIT 1000;'
+    return f"SELECT * EXCLUDE (view) FROM workbench.windows WHERE view = {value(view)} ORDER BY window_start DESC LIMIT 1000;"
 
 
 VIEW_QUESTIONS = {"late": late_sql, "windows": windows_sql}

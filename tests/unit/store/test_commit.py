@@ -60,7 +60,7 @@ def test_everything_of_a_commit_is_there(database: Database) -> None:
     ask = database.writer.execute
     assert ask("SELECT id, name FROM main.orders") == [(1, "a"), (3, "c")]
     assert ask("SELECT raw, rules FROM workbench.quarantine") == [(b"\xff", ["positive"])]
-    assert ask('SELECT rows_in, accepted, rejected, "offset" FROM workbench.streams') == [(3, 2, 1, 30)]
+    assert ask("SELECT rows_in, accepted, rejected, bytes FROM workbench.streams") == [(3, 2, 1, 30)]
     assert ask("SELECT byte, line FROM workbench.offsets") == [(30, 3)]
 
 

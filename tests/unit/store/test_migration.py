@@ -33,7 +33,7 @@ def test_format_1_becomes_the_present_one(tmp_path: Path) -> None:
     database = open_database(path, "256MB", "64MB", (tmp_path,))
     ask = database.writer.execute
     assert ask("SELECT format FROM _system.meta") == [(FORMAT,)]
-    assert ask('SELECT name, rows_in, accepted, rejected, "offset", paused FROM workbench.streams') == [("a", 3, 2, 1, 30, True)]
+    assert ask("SELECT name, rows_in, accepted, rejected, bytes, paused FROM workbench.streams") == [("a", 3, 2, 1, 30, True)]
     assert ask("SELECT flow, file, byte, line FROM workbench.offsets") == [("a", "x.ndjson", 30, 3)]
     assert ask("SELECT rule, total FROM workbench.rules ORDER BY ALL") == [("_type", 1), ("r", 0)]
     assert ask("SELECT digest FROM _system.catalog") == [("",)]
@@ -61,3 +61,31 @@ def test_format_2_becomes_the_present_one(tmp_path: Path) -> None:
         assert last_commit(database.writer) == 5
         assert database.writer.execute("SELECT name, lost FROM workbench.streams") == [("t", 0)]
         database.close()
+
+
+def test_format_3_becomes_the_present_one_and_shows_its_windows(tmp_path: Path) -> None:
+    path = tmp_path / "data.duckdb"
+    database = open_database(path, "256MB", "64MB", (tmp_path,))
+    database.writer.execute(
+        "CREATE OR REPLACE VIEW workbench.events AS FROM _system.events; INSERT INTO _system.events (id, text) VALUES (7, 'it was so');"
+        " CREATE VIEW _windows.v AS SELECT 'v' AS view, '' AS key, now() AS \"start\", now() AS \"end\", 'open' AS state,"
+        " NULL AS closed_at, 3::BIGINT AS rows, 0::BIGINT AS late, NULL AS commit; UPDATE _system.meta SET format = 3"
+    )
+    database.close()
+    database = open_database(path, "256MB", "64MB", (tmp_path,))
+    ask = database.writer.execute
+    assert ask("SELECT format FROM _system.meta") == [(FORMAT,)]
+    assert ask("SELECT text FROM workbench.events WHERE happened_at IS NULL") == [("it was so",)]
+    assert ask("SELECT view, state, rows FROM workbench.windows WHERE window_end > window_start - INTERVAL 1 HOUR") == [("v", "open", 3)]
+    database.close()
+
+
+def test_no_column_that_users_see_needs_quotes(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "data.duckdb", "256MB", "64MB", (tmp_path,))
+    columns = database.writer.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'workbench'")
+    assert len({table for table, _ in columns}) > 10
+    for table, column in columns:
+        database.writer.execute(
+            f"SELECT {column} FROM workbench.{table} WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY {column} DESC"
+        )
+    database.close()

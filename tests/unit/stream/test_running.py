@@ -19,7 +19,7 @@ def rows(*times: int | None, source: str = "a", k: str | None = "x") -> tuple[Ro
 
 def windows(stage: Stage) -> list[tuple[Any, ...]]:
     """(key, start, state, rows, late) of each window, in seconds."""
-    found = answer(stage.session, 'SELECT key, "start", state, "rows", late FROM workbench.windows')
+    found = answer(stage.session, "SELECT key, window_start, state, rows, late FROM workbench.windows")
     return [(key, start // SECOND, state, rows, late) for key, start, state, rows, late in found]
 
 
@@ -38,7 +38,7 @@ def test_open_windows_are_shown_with_their_rows_and_closed_ones_with_those_that_
     stage = Stage(windowed("tumbling", 0))
     stage.push(Push((*rows(1, 2, 15, 3, 4), Row("a", "y", 16))))
     assert windows(stage) == [("", 0, "closed", 2, 2), ("", 10, "open", 2, 0)]
-    ends = answer(stage.session, 'SELECT "start", "end", closed_at IS NULL, commit FROM workbench.windows')
+    ends = answer(stage.session, "SELECT window_start, window_end, closed_at IS NULL, commit FROM workbench.windows")
     assert ends == [(0, 10 * SECOND, False, 1), (10 * SECOND, 20 * SECOND, True, None)]
 
 
