@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from workbench.errors import QueryError, QueryRefused
 from workbench.language.functions import SYSTEM_FUNCTIONS, TABLE_FUNCTIONS
+from workbench.language.pivots import pivot_ends
 
 READING_WORDS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE", "PIVOT", "UNPIVOT", "("})
 
@@ -43,6 +44,8 @@ CATALOG_TABLES = frozenset({
 
 _READ_ONLY = "Only CREATE STREAMING TABLE, CREATE MATERIALIZED VIEW, REFRESH and DROP change anything here."
 _CATALOG_HINT = "SHOW TABLES lists the tables, DESCRIBE name their columns; `workbench.catalog` has both."
+_ANY = "FROM o "
+"""A query that is no longer than the shortest PIVOT."""
 _SPACE = re.compile(r"(?:\s+|--[^\n]*(?:\n|$))*")
 _EXPLAIN = re.compile(r"EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\(\s*(?:FORMAT|ANALYZE)\b[\w\s,']*\))?", re.IGNORECASE)
 
@@ -87,7 +90,8 @@ class _Statement:
         self._functions(body, begin)
         end = begin + body[-1].end + 1
         try:
-            self._nodes(self._tree(begin, end, body), begin)
+            for tree in self._trees(begin, end, body):
+                self._nodes(tree, begin)
         except QueryRefused as refusal:
             if refusal.position is None and (written := _write_in_brackets(body)):
                 refusal.position = begin + written.start
@@ -126,10 +130,18 @@ class _Statement:
                     f"{name}() reaches past the data", "The console reads tables and files of the project.", begin + token.start
                 )
 
-    def _tree(self, begin: int, end: int, tokens: list[Token]) -> exp.Expr:
+    def _trees(self, begin: int, end: int, tokens: list[Token]) -> list[exp.Expr]:
+        """The statement, and the ends of the PIVOTs in it, which the parser does not know, each as the end of a query."""
         if tokens[0].text.upper() == "SHOW":
-            return self._show(tokens, begin)
+            return [self._show(tokens, begin)]
         text = self.sql[begin:end]
+        queries = []
+        for start, stop in pivot_ends(tokens, len(text)):
+            queries.append(_ANY.rjust(start) + text[start:stop])
+            text = text[:start].ljust(stop) + text[stop:]
+        return [self._tree(query, begin, tokens) for query in (text, *queries)]
+
+    def _tree(self, text: str, begin: int, tokens: list[Token]) -> exp.Expr:
         try:
             # The context before the error is then the whole text, so its length is the position.
             trees = sqlglot.parse(text, dialect="duckdb", error_message_context=len(text))

@@ -13,11 +13,16 @@ _DRAWING = re.compile(r"\nLINE (\d+): (.*)\n( *)\^")
 
 _ADVICE = re.compile(r"\n(Did you mean .*|Candidate bindings: .*)", re.DOTALL)
 
+_FORBIDDEN = re.compile(r'Cannot access (?:file|directory) "(.*?)" - file system operations are disabled')
+
 _INTERNAL = re.compile(r'"(pg_|duckdb_|sqlite_|_store|_system)')
 
 
 def advised(message: str) -> tuple[str, str]:
     """The message, and what DuckDB suggests; it also suggests tables that are none of a user's business."""
+    if forbidden := _FORBIDDEN.search(message):
+        hint = "SQL reads files below the project's folder, and nothing over a network: put it there."
+        return f"{forbidden[1]} is not below the project's folder", hint
     advice = _ADVICE.search(message)
     if not advice:
         return message, ""

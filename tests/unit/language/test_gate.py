@@ -102,6 +102,11 @@ select delete, update, "drop" from t
 select 'DELETE FROM t; DROP TABLE t', 'getenv(x)'
 from generate_series(1, 10)
 select * from range(10) r(i)
+pivot t on a using count(*) group by b order by b desc limit 3 offset 1
+unpivot t on a, b into name n value v limit 1
+with p as (from t) pivot p on a using sum(b) order by all
+from (pivot t on a order by (select max(x) from (pivot u on b limit 2)) limit 3) limit 1
+select string_agg(pivot order by pivot) from t
 '''.strip().splitlines()
 
 
@@ -202,6 +207,9 @@ REFUSED = [
     ("from enable_logging(storage = 'file')", 5, "enable_logging()"),
     ("select nextval('s')", 7, "nextval()"),
     ("from read_duckdb('other.duckdb')", 5, "read_duckdb()"),
+    ("pivot t on a order by (select 1 from _store.x)", 37, "_store"),
+    ("pivot t on a limit (delete from t)", 20, "DELETE"),
+    ("pivot t on a limit 3; drop table t", 22, "more than one"),
     ("from some_new_table_function(1)", None, "some_new_table_function()"),
     ("from t, lateral some_new_table_function(t.a)", None, "some_new_table_function()"),
 ]
@@ -236,6 +244,8 @@ UNREADABLE = [
     ("select /* abc", 7),
     ("show", 0),
     ("show a b", 0),
+    ("pivot t on a order by", 13),
+    ("pivot t on a limit 3 union all delete from t", 31),
     ("select 1 /* /* */ ; delete from t -- */ */", 41),
 ]
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from workbench.errors import QueryError
 from workbench.store.complaint import advised, position, replanned
+from workbench.store.database import open_database
 from workbench.store.session import scratch
 
 
@@ -53,3 +57,14 @@ def test_advice_becomes_the_hint() -> None:
 @pytest.mark.parametrize("name", ["pg_depend", "duckdb_tables", "_store.orders", "_system.commits"])
 def test_internal_tables_are_not_advised(name: str) -> None:
     assert advised(f'No table!\nDid you mean "{name}"?') == ("No table!", "")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "https://example.com/x.csv", "~/x.csv", "../x.csv"])
+def test_a_file_elsewhere_is_not_read_and_the_hint_says_what_is(path: str, tmp_path: Path) -> None:
+    database = open_database(tmp_path / "data.duckdb", "256MB", "64MB", (tmp_path,))
+    with pytest.raises(QueryError) as caught:
+        database.writer.execute(f"SELECT * FROM read_csv('{path}')")
+    message, hint = advised(caught.value.message)
+    assert message.endswith(f"{path.removeprefix('..')} is not below the project's folder")
+    assert "below the project's folder" in hint
+    database.close()

@@ -1,0 +1,43 @@
+"""PIVOT and UNPIVOT as statements: where what orders and limits their rows begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+PIVOTS = frozenset({"PIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "UNPIVOT"})
+QUERIES = frozenset({"SELECT", "FROM", "VALUES", "TABLE", "DESCRIBE", "SUMMARIZE"})
+ENDS = frozenset({TokenType.ORDER_BY, TokenType.LIMIT, TokenType.OFFSET})
+
+
+@dataclass(slots=True)
+class _Query:
+    """What is known of a query between two brackets. Args: pivot: it is one; None: that is not known yet."""
+
+    pivot: bool | None = None
+    end: int | None = None
+
+    def see(self, token: Token) -> None:
+        word = token.text.upper()
+        if self.pivot is None and token.token_type is not TokenType.STRING:
+            self.pivot = True if word in PIVOTS else False if word in QUERIES else None
+        elif self.pivot and self.end is None and token.token_type in ENDS:
+            self.end = token.start
+
+
+def pivot_ends(tokens: Iterable[Token], length: int) -> list[tuple[int, int]]:
+    """From where to where `ORDER BY … LIMIT … OFFSET …` of each PIVOT statement goes, inner ones first. Args: length: of the text."""
+    open_, found = [_Query()], list[tuple[int, int]]()
+    for token in tokens:
+        if token.token_type is TokenType.L_PAREN:
+            open_.append(_Query())
+        elif token.token_type is TokenType.R_PAREN and len(open_) > 1:
+            if (end := open_.pop().end) is not None:
+                found.append((end, token.start))
+        else:
+            open_[-1].see(token)
+    if open_[0].end is not None:
+        found.append((open_[0].end, length))
+    return found
