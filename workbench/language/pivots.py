@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import sqlglot
 from sqlglot.tokenizer_core import Token, TokenType
 
 PIVOTS = frozenset({"PIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "UNPIVOT"})
@@ -41,3 +43,12 @@ def pivot_ends(tokens: Iterable[Token], length: int) -> list[tuple[int, int]]:
     if open_[0].end is not None:
         found.append((open_[0].end, length))
     return found
+
+
+def without_ends(text: str) -> str:
+    """A text that sqlglot can read: blanks stand where a PIVOT statement orders and limits its rows."""
+    if not re.search("PIVOT", text, re.IGNORECASE):
+        return text
+    for start, stop in pivot_ends(sqlglot.tokenize(text, dialect="duckdb"), len(text)):
+        text = text[:start].ljust(stop) + text[stop:]
+    return text

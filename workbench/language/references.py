@@ -11,6 +11,7 @@ from sqlglot.errors import ParseError
 
 from workbench.errors import PipelineError
 from workbench.language.draft import Draft
+from workbench.language.pivots import without_ends
 from workbench.language.tokens import Text, Token, closing, depths
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Copy, exp.Command, exp.Alter)
@@ -36,7 +37,7 @@ def parse(text: Text, tokens: list[Token]) -> tuple[exp.Query | exp.Pivot | exp.
     """
     draft = Draft().add(_arrows(tokens))
     try:
-        tree = sqlglot.parse_one(draft.sql, dialect="duckdb")
+        tree = sqlglot.parse_one(without_ends(draft.sql), dialect="duckdb")
     except ParseError as error:
         raise _unreadable(text, tokens, draft, error) from None
     except RecursionError:

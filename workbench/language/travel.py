@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from workbench.errors import QueryError
 from workbench.language.gate import body_of
 from workbench.language.labels import labels
+from workbench.language.pivots import without_ends
 from workbench.language.references import in_sight
 
 COMMIT = "_commit"
@@ -60,7 +61,7 @@ def travels(sql: str) -> tuple[Travel, ...]:
         return ()
     begin = body_of(sql)
     text = sql[begin:]
-    tree = sqlglot.parse_one(text, dialect="duckdb") if _selects(text) else None
+    tree = sqlglot.parse_one(without_ends(text), dialect="duckdb") if _selects(text) else None
     if tree is None:
         return ()
     tokens = sqlglot.tokenize(text, dialect="duckdb")

@@ -39,6 +39,13 @@ def test_names_are_found_whatever_their_letter_case() -> None:
     assert reads(totals) == ("paid", "orders")
 
 
+def test_a_pivot_whose_rows_are_ordered_and_limited_is_read() -> None:
+    files = FILES | {"pipelines/e.sql": "CREATE MATERIALIZED VIEW long AS UNPIVOT orders ON x INTO NAME n VALUE v ORDER BY v LIMIT 3"}
+    long = graph_of(files).get("long")
+    assert isinstance(long, MaterializedView)
+    assert reads(long) == ("orders",)
+
+
 def test_names_are_spelled_as_their_definitions_spell_them() -> None:
     files = {
         "a.sql": "CREATE STREAMING TABLE Orders (id BIGINT) AS SELECT * FROM STREAM read_files('x.json');"

@@ -49,6 +49,7 @@ def rewritten(sql: str) -> str:
         ("WITH x AS (FROM t AT (VERSION => 3)) FROM x", "WITH x AS (FROM (|t|3) AS t ) FROM x"),
         ("EXPLAIN SELECT * FROM t AT (VERSION => 3)", "EXPLAIN SELECT * FROM (|t|3) AS t "),
         ("SUMMARIZE t AT (VERSION => 3)", "SUMMARIZE (|t|3) "),
+        ("PIVOT (FROM t AT (VERSION => 3)) ON a USING sum(b) LIMIT 1", "PIVOT (FROM (|t|3) AS t ) ON a USING sum(b) LIMIT 1"),
         ("SELECT _commit, * FROM t", "SELECT _commit, * EXCLUDE (_commit) FROM (|t|) AS t"),
         ("SELECT a FROM t o WHERE o._commit > 3", "SELECT a FROM (|t|) o WHERE o._commit > 3"),
         ("WITH x AS (FROM y) SELECT _commit FROM x", "WITH x AS (FROM (|y|) AS y) SELECT _commit FROM x"),
