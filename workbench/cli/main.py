@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import importlib
 import io
@@ -19,6 +20,9 @@ from workbench.errors import DiskFull, WorkbenchError
 
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
+
+SPELLED = "spelled"
+"""How letters are written that standard output has not; what goes into a pipe or a file is UTF-8."""
 
 Command = Callable[[Arguments, Output], int]
 
@@ -42,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = parse(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a path that is no UTF-8 is printed as it is
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors=SPELLED)
     out = Output(sys.stdout, sys.stderr)
     try:
         code = _command(arguments.run)(arguments, out)
@@ -64,6 +68,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _spelled(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A path that is no UTF-8 is printed as it is; what a terminal has no letters for is written out."""
+    if isinstance(error, UnicodeEncodeError):
+        error.end = error.start + 1  # of a run of such letters each for itself
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+codecs.register_error(SPELLED, _spelled)
 
 
 def _discard_rest() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,16 @@ def test_drift_says_why_it_needs_an_engine_and_what_is_stored(folder: Path, caps
     said = capsys.readouterr().err
     assert "only one that reads knows" in said
     assert "FROM workbench.events" in said
+
+
+@pytest.mark.parametrize(("terminal", "printed"), [(True, b"\\u2192\\xfc\xff"), (False, "→ü".encode() + b"\xff")], ids=["terminal", "pipe"])
+def test_letters_that_the_locale_has_not_are_no_error(terminal: bool, printed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Letters(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return terminal
+
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", Letters(written, encoding="ascii"))
+    monkeypatch.setattr("workbench.cli.main._command", lambda path: lambda arguments, out: out.line("→ü\udcff") or 0)
+    assert main(["status"]) == 0
+    assert written.getvalue() == printed + b"\n"
