@@ -129,8 +129,8 @@ class Decoder:
         assert raw.table is not None
         where = f"{self._stream}: {raw.start.file}" if self._stream else raw.start.file
         table, bad = sound(raw.table, where)
+        judged = parquet.decode(table, raw.table.schema, where)
         raw = replace(raw, table=table)
-        judged = parquet.decode(table, where)
         judged.mask[bad] = MALFORMED_BIT
         verdict = np.where(judged.mask & self._reject, np.uint8(REJECTED), np.uint8(ACCEPTED))
         rejected = np.flatnonzero(verdict == REJECTED)

@@ -11,7 +11,7 @@ from workbench.store.names import quote
 from workbench.store.session import Session
 from workbench.stream.json_slack import strict_sql
 from workbench.stream.nested_text import spelled_sql
-from workbench.stream.nesting import carried, is_nested, nested_sql
+from workbench.stream.nesting import carried, is_nested, nested_sql, once_sql
 
 Family = Literal["whole", "real", "boolean", "text", "time", "string", "json", "nested", "number", "other"]
 
@@ -32,6 +32,12 @@ WHOLE = {
 }
 """Whole types, with the range in which a DOUBLE vouches for them."""
 
+WIDE = ("BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "BIGNUM")
+"""Whole types with numbers that a DOUBLE does not tell from their neighbours."""
+
+NOUGHTS = 1000
+"""That are written behind the digits of a BIGNUM, at most."""
+
 CARRIED = {"HUGEINT": (1 - (1 << 127), (1 << 127) - 1), "UHUGEINT": (0, (1 << 127) - 1)}
 """Whole types of which Arrow carries less than all values."""
 
@@ -44,14 +50,19 @@ DAY = 86_400_000_000
 
 INTERVAL_HOURS = 2_562_047
 """Hours of an interval that Arrow carries."""
+FINE = r"\.[0-9]{6}0*[1-9]"
+"""A part of a second that is finer than microseconds."""
+ENDED = r":[0-9.]+\s*$"
+"""The end of an interval that has a time of day: the cast passes over what comes behind that."""
 DATED = "^[^:]*[-/]"
 OFFSET = r"[+-][0-9:]*[1-9][0-9:]*\s*$"
 """A date before a time, and an offset behind it other than none."""
 
-NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
-"""How a number is written, but for the underscores between its digits: not as `0x` and the like, which casts take too."""
-DIGITS = r"^\s*[+-]?0*([0-9]*?)(0*)(?:\.([0-9]*?)0*)?(?:[eE]([+-]?[0-9]+))?\s*$"
-"""The same with its digits apart, without the noughts that tell nothing."""
+RUN = "[0-9]+(?:_[0-9]+)*"
+NUMBER = rf"\s*[+-]?({RUN}\.?(?:{RUN})?|\.{RUN})([eE][+-]?{RUN})?\s*"
+"""How a number is written: not as `0x` and the like, which casts take too."""
+DIGITS = r"^\s*([+-]?)0*([0-9]*?)(0*)(?:\.([0-9]*?)0*)?(?:[eE]([+-]?[0-9]+))?\s*$"
+"""The same without underscores and with its digits apart, without the noughts that tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,29 +173,50 @@ def _scalar_text(kind: str, text: str) -> str:
 
 
 def _whole(kind: str, text: str) -> str:
-    """A whole number; one with a fraction or an exponent is its DOUBLE. As the type itself writes it, it is taken at once."""
+    """A whole number. As the type itself writes it, it is taken at once; else it is its DOUBLE, and by its digits where that is no
+    witness for it."""
     value = f"try_cast({text} AS {kind})"
-    plain = f"regexp_full_match(replace({text}, '_', ''), '{NUMBER}')"
-    if kind in CARRIED:
-        value = f"(CASE WHEN {value} BETWEEN {CARRIED[kind][0]} AND {CARRIED[kind][1]} THEN {value} END)"
-    return f"CASE WHEN {value}::VARCHAR = {text} OR ({value}::DOUBLE = try_cast({text} AS DOUBLE) AND {plain}) THEN {value} END"
+    double = f"try_cast({text} AS DOUBLE)"
+    near = f"CASE WHEN trunc({double}) = {double} THEN try_cast({double}::BIGINT AS {kind}) END"
+    value = _carriable(kind, value)
+    plain = f"regexp_full_match({text}, '{NUMBER}')"
+    far = f" WHEN {plain} THEN {_carriable(kind, _by_digits(kind, text))}" if kind in WIDE else ""
+    return f"CASE WHEN {value}::VARCHAR = {text} THEN {value} WHEN abs({double}) <= {EXACT_DOUBLE} AND {plain} THEN {near}{far} END"
+
+
+def _by_digits(kind: str, text: str, places: int = 0) -> str:
+    """A number that has no more than some digits behind its point, from all of its digits: casts round, and stop at long ones."""
+    parts = f"regexp_extract(replace({text}, '_', ''), '{DIGITS}', ['sign', 'whole', 'zeros', 'fraction', 'exponent'])"
+    digits = "_parts.whole || CASE WHEN _parts.fraction <> '' THEN _parts.zeros || _parts.fraction ELSE '' END"
+    behind = "CASE WHEN _parts.fraction <> '' THEN length(_parts.fraction) ELSE -length(_parts.zeros) END"
+    power = "CASE WHEN _parts.exponent = '' THEN 0 ELSE try_cast(_parts.exponent AS INTEGER) END"
+    written = "_number.digits || repeat('0', -_number.behind)"
+    if places:
+        padded = "lpad(_number.digits, greatest(length(_number.digits), _number.behind + 1)::INTEGER, '0')"
+        pointed = f"left({padded}, -_number.behind) || '.' || right({padded}, _number.behind)"
+        written = f"CASE WHEN _number.behind > 0 THEN {pointed} ELSE {written} END"
+    value = f"try_cast(CASE WHEN _number.digits = '' THEN '0' ELSE _number.sign || ({written}) END AS {kind})"
+    fits = f"(_number.digits = '' OR _number.behind BETWEEN -{NOUGHTS} AND {places})"
+    number = f"{{'sign': _parts.sign, 'digits': {digits}, 'behind': {behind} - {power}}}"
+    return once_sql(parts, "_parts", once_sql(number, "_number", f"CASE WHEN {fits} THEN {value} END"))
+
+
+def _carriable(kind: str, value: str) -> str:
+    if kind not in CARRIED:
+        return value
+    return once_sql(value, "_value", f"CASE WHEN _value BETWEEN {CARRIED[kind][0]} AND {CARRIED[kind][1]} THEN _value END")
 
 
 def _decimal(kind: str, text: str, places: int) -> str:
-    """A decimal number that the type holds exactly. As the type itself writes it, it is taken at once; else its digits are counted.
+    """A decimal number that the type holds exactly. As the type itself writes it, it is taken at once; else by its digits.
 
     A number of up to fifteen digits is told from all its like by its DOUBLE, which is quicker to compare."""
     value = f"try_cast({text} AS {kind})"
-    bare = f"replace({text}, '_', '')"
-    parts = f"regexp_extract({bare}, '{DIGITS}', ['whole', 'zeros', 'fraction', 'exponent'])"
-    behind = f"CASE WHEN {parts}.fraction <> '' THEN length({parts}.fraction) ELSE -length({parts}.zeros) END"
-    power = f"CASE WHEN {parts}.exponent = '' THEN 0 ELSE try_cast({parts}.exponent AS INTEGER) END"
-    nought = f"{parts}.whole = '' AND {parts}.fraction = ''"
-    plain = f"regexp_full_match({bare}, '{NUMBER}')"
+    plain = f"regexp_full_match({text}, '{NUMBER}')"
     return (
-        f"CASE WHEN {value}::VARCHAR = {text} THEN {value}"
-        f" WHEN length({text}) <= 15 THEN CASE WHEN {value}::DOUBLE = try_cast({text} AS DOUBLE) AND {plain} THEN {value} END"
-        f" WHEN {plain} AND (({nought}) OR {behind} - {power} <= {places}) THEN {value} END"
+        f"CASE WHEN {value}::VARCHAR = {text} THEN {value} WHEN length({text}) <= 15 AND NOT contains(lower({text}), 'e')"
+        f" THEN CASE WHEN {value}::DOUBLE = try_cast({text} AS DOUBLE) AND {plain} THEN {value} END"
+        f" WHEN {plain} THEN {_by_digits(kind, text, places)} END"
     )
 
 
@@ -205,7 +237,8 @@ def _time(kind: str, text: str) -> str:
     if kind in TIMESTAMPS:
         return instant_sql(kind, instant)
     if kind == "DATE":
-        return f"CASE WHEN contains({text}, ':') THEN {instant_sql(kind, instant)} WHEN isfinite({cast}) THEN {cast} END"
+        midnight = f"CASE WHEN NOT regexp_matches({text}, '{FINE}') THEN {instant_sql(kind, instant)} END"
+        return f"CASE WHEN contains({text}, ':') THEN {midnight} WHEN isfinite({cast}) THEN {cast} END"
     return f"CASE WHEN isfinite({cast}) THEN {cast} END"
 
 
@@ -213,10 +246,13 @@ def _other(kind: str, text: str) -> str:
     """A time without a date, an interval, a UUID and the like; a TIME has no offset but UTC."""
     cast = f"try_cast({text} AS {kind})"
     if kind == "INTERVAL":
-        return f"CASE WHEN abs(hour({cast})) < {INTERVAL_HOURS} THEN {cast} END"
+        whole = f"(NOT contains({text}, ':') OR regexp_matches({text}, '{ENDED}'))"
+        return f"CASE WHEN abs(hour({cast})) < {INTERVAL_HOURS} AND {whole} THEN {cast} END"
+    if kind == "BIT":
+        return f"CASE WHEN {text} <> '' THEN {cast} END"
     if kind not in TIMES:
         return cast
     if kind == "TIME WITH TIME ZONE":
         cast = f"try_cast(regexp_replace({text}, '[Zz]\\s*$', '+00') AS {kind})"
-        return f"CASE WHEN NOT regexp_matches({text}, '{DATED}') THEN {cast} END"
-    return f"CASE WHEN NOT regexp_matches({text}, '{DATED}|{OFFSET}') THEN {cast} END"
+        return f"CASE WHEN contains({text}, ':') AND NOT regexp_matches({text}, '{DATED}') THEN {cast} END"
+    return f"CASE WHEN contains({text}, ':') AND NOT regexp_matches({text}, '{DATED}|{OFFSET}') THEN {cast} END"

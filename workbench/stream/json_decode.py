@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,12 +15,13 @@ from workbench.errors import QueryCancelled, QueryError
 from workbench.language.definitions import Expectation
 from workbench.store.session import LARGE, Session
 from workbench.stream.decode_lines import Lines, Positions, rows_of
-from workbench.stream.decode_types import Typed
+from workbench.stream.decode_types import WHOLE, Typed
 from workbench.stream.json_exact import RESCUED, JsonExact, inside_names, rescued_sql, trimmed_sql
 from workbench.stream.json_fast import DOUBT, JsonFast, unknown_fields
 from workbench.stream.json_slack import rows_with_commas
 from workbench.stream.judge import Judged
-from workbench.stream.long_numbers import exact_names, long_numbers
+from workbench.stream.long_numbers import is_exact, long_numbers
+from workbench.stream.nesting import leaves
 from workbench.stream.picked import picked
 from workbench.stream.validate import MALFORMED_BIT, TYPE_BIT
 
@@ -33,6 +35,8 @@ PAUSE = 15
 """Chunks that go the exact way before the fast one is tried again."""
 FEW = 64
 """Corrected rows that are put back as slices; more are cheaper with one copy of the table."""
+FINE = (re.compile(rb"\.000000"), re.compile(rb"\\u00[23]"))
+"""What is in a time that is less than a microsecond after midnight: its fraction, or a point or digit of that written as an escape."""
 
 
 class JsonDecoder:
@@ -46,7 +50,8 @@ class JsonDecoder:
         self.rescue = rescue
         self._fast = None if exact else JsonFast(session, columns, rules)
         self._exact = JsonExact(session, columns, rules, stream, rescue)
-        self._decimal = bool(exact_names(columns))
+        self._exactly = any(is_exact(leaf) and column.type not in WHOLE for column in columns for leaf in leaves(column.type))
+        self._dates = any(column.type == "DATE" for column in columns)
         self._inside = inside_names(columns)
         self._pause = 0
 
@@ -75,12 +80,16 @@ class JsonDecoder:
         return self._settled(self._fast, judged, lines), blank
 
     def _strange(self, lines: Lines) -> Iterator[Positions]:
-        """Rows that DuckDB's reader takes although they, or values in them, are not JSON, or whose numbers it takes for others."""
+        """Rows that DuckDB's reader takes although they, or values in them, are not JSON, or whose numbers or dates it takes for others."""
         yield lines.odd()
         if self._inside:
             yield rows_with_commas(lines.whole(), self._inside)
-        if self._decimal:
+        if self._exactly:
             yield rows_of(long_numbers(lines.bytes), lines.starts)
+        if self._dates:
+            for fine in FINE:
+                found = np.fromiter((match.start() for match in fine.finditer(lines.memory)), np.int64)
+                yield rows_of(found, lines.starts)
 
     def _all_exact(self, lines: Lines) -> tuple[Judged, Flags]:
         blank = lines.blank()

@@ -19,7 +19,7 @@ from workbench.stream.decode_lines import last_two, rows_of, texts
 from workbench.stream.decode_types import Typed, value_sql
 from workbench.stream.json_slack import quoted_sql, rows_with_commas
 from workbench.stream.judge import Judge, Judged, Reading
-from workbench.stream.long_numbers import all_spelled_out, exact_names, long_numbers
+from workbench.stream.long_numbers import all_spelled_out, exact_kinds, long_numbers
 from workbench.stream.nesting import pointer
 
 RESCUED = "_rescued_data"
@@ -39,7 +39,7 @@ class JsonExact:
 
     def __init__(self, session: Session, columns: Sequence[Typed], rules: Sequence[Expectation], stream: str, rescue: bool = False) -> None:
         self._feed = Feed(session)
-        self._exact = exact_names(columns)
+        self._exact = exact_kinds(columns)
         self._inside = inside_names(columns)
         rescued = [f"{rescued_sql('_line', [column.name for column in columns])} AS {RESCUED}"] if rescue else []
         self._judge = Judge(session, _readings(columns), rules, stream, "_line IS NULL", _parsed_sql(columns, self._feed.name), rescued)

@@ -15,7 +15,7 @@ from workbench.language.definitions import Expectation
 from workbench.store.names import literal
 from workbench.store.session import LARGE, Session
 from workbench.stream import vouched
-from workbench.stream.decode_types import TIMES, TIMESTAMPS, WHOLE, Typed, instant_sql, value_sql
+from workbench.stream.decode_types import EXACT_DOUBLE, TIMES, TIMESTAMPS, WHOLE, WIDE, Typed, instant_sql, value_sql
 from workbench.stream.judge import Judged
 from workbench.stream.validate import held_sqls
 
@@ -165,7 +165,11 @@ def _read_as_text(column: Typed, read: str) -> Read:
     name = column.sql
     quoted = f"starts_with({name}::VARCHAR, '\"')"
     text = f"(CASE WHEN NOT {quoted} THEN {name}::VARCHAR WHEN NOT contains({name}::VARCHAR, '\\') THEN ({name}::VARCHAR)[2:-2] END)"
-    return Read("JSON", value_sql(column, text, quoted, name), f"{read} IS NULL OR {name} IS NOT NULL")
+    clean = f"{read} IS NULL OR {name} IS NOT NULL"
+    if column.type in WHOLE and column.type in WIDE:
+        large = f"abs({name}) > {EXACT_DOUBLE} AND regexp_matches({read}::VARCHAR, '[.eE]')"
+        clean = f"({clean}) AND NOT coalesce({large}, false)"
+    return Read("JSON", value_sql(column, text, quoted, name), clean)
 
 
 def unknown_fields(data: Any, starts: Any, known: pa.Table) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.stream.decode_types import Typed
+from workbench.stream.decode_types import WIDE, Typed
 from workbench.stream.json_fields import json_fields
-from workbench.stream.nesting import leaves
+from workbench.stream.nesting import leaves, parts, shape_of
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -26,12 +27,17 @@ FIRST, SIZE = np.uint8(ord(".")), np.uint8(12)
 ONES = np.uint64(0x0101010101010101)
 HIGH, FIRSTS, ROOM, POINTS = ONES * np.uint64(0x80), ONES * np.uint64(0x2E), ONES * np.uint64(0x46), ONES * np.uint64(ord("."))
 NUMBER = rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}\[\],]')
 
 
-def exact_names(columns: Iterable[Typed]) -> set[str]:
-    """The columns to which long numbers matter: those that hold a DECIMAL. To all others a number is its DOUBLE."""
-    return {column.name for column in columns if any(leaf.startswith("DECIMAL(") for leaf in leaves(column.type))}
+def exact_kinds(columns: Iterable[Typed]) -> dict[str, str]:
+    """The columns to which long numbers matter, with their types. To all others a number is its DOUBLE."""
+    return {column.name: column.type for column in columns if any(is_exact(leaf) for leaf in leaves(column.type))}
+
+
+def is_exact(kind: str) -> bool:
+    """Whether a type holds numbers that a DOUBLE does not tell from others."""
+    return kind in WIDE or kind.startswith("DECIMAL(")
 
 
 def long_numbers(data: npt.NDArray[np.uint8]) -> Positions:
@@ -86,12 +92,13 @@ def _highest(bits: Words) -> Positions:
     return np.asarray(np.frexp(bits.astype(np.float64))[1] // 8 - 1, np.int64)
 
 
-def all_spelled_out(lines: Sequence[bytes], names: Collection[str]) -> list[bytes]:
+def all_spelled_out(lines: Sequence[bytes], kinds: Mapping[str, str]) -> list[bytes]:
     """`spelled_out` of many lines: of those that hold no list, no other object, no newline and no escape at once."""
     plain = [i for i, line in enumerate(lines) if b"\\" not in line and b"[" not in line and line.count(b"{") == 1 and b"\n" not in line]
-    told = _field(names).sub(rb'\1"\2"', b"\n".join(lines[i] for i in plain)).split(b"\n") if plain else []
+    names = [name for name, kind in kinds.items() if is_exact(kind)]
+    told = _field(names).sub(rb'\1"\2"', b"\n".join(lines[i] for i in plain)).split(b"\n") if plain and names else [lines[i] for i in plain]
     spelled = dict(zip(plain, told, strict=True))
-    return [spelled[i] if i in spelled else spelled_out(line.decode(), names).encode() for i, line in enumerate(lines)]
+    return [spelled[i] if i in spelled else spelled_out(line.decode(), kinds).encode() for i, line in enumerate(lines)]
 
 
 def _field(names: Collection[str]) -> re.Pattern[bytes]:
@@ -100,20 +107,53 @@ def _field(names: Collection[str]) -> re.Pattern[bytes]:
     return re.compile(rb'("(?:%b)"[ \t\r]*:[ \t\r]*)(?=[-+.eE0-9]{%d})(%b)(?=[ \t\r]*[,}])' % (keys, LONG, NUMBER))
 
 
-def spelled_out(line: str, names: Collection[str]) -> str:
-    """A line with the numbers in these of its fields in quotes that would be other numbers as DOUBLEs."""
+def spelled_out(line: str, kinds: Mapping[str, str]) -> str:
+    """A line with the numbers in quotes that would be other numbers as DOUBLEs, where a type of these is made of them."""
     raw = line.encode()
     out, at = b"", 0
     for name, field in json_fields(raw).items():
-        if name in names:
-            out += raw[at : field.value] + TOKEN.sub(_quoted, raw[field.value : field.stop].decode()).encode()
+        if name in kinds:
+            out += raw[at : field.value] + _spelled(raw[field.value : field.stop].decode(), kinds[name]).encode()
             at = field.stop
     return (out + raw[at:]).decode()
 
 
-def _quoted(token: re.Match[str]) -> str:
-    text = token[0]
-    if text[0] == '"' or len(text) < LONG or not set(text) & set(".eE"):
+def _spelled(value: str, kind: str) -> str:
+    """A value of JSON for a column of a type."""
+    out: list[str] = []
+    at = 0
+    around: list[str] = []  # the types of the values that are open; "" where none is made of them
+    is_key = False
+    for token in TOKEN.finditer(value):
+        text = token[0]
+        if text in ("{", "["):
+            around.append(kind)
+            kind, is_key = _within(kind, None), text == "{"
+        elif text in ("}", "]"):
+            kind, is_key = around.pop() if around else "", False
+        elif text == ",":
+            is_key = bool(around) and shape_of(around[-1]) not in ("list", "array")
+        elif text[0] == '"':
+            kind, is_key = _within(around[-1], text) if is_key and around else kind, False
+        elif is_exact(kind):
+            out += [value[at : token.start()], _quoted(text)]
+            at = token.end()
+    return "".join(out) + value[at:]
+
+
+def _within(kind: str, key: str | None) -> str:
+    """The type of what is in a value: of a STRUCT and a UNION under a key, else of each item."""
+    match shape_of(kind):
+        case "scalar":
+            return ""
+        case "list" | "array" | "map":
+            return parts(kind)[-1][1]
+        case _:
+            return "" if key is None else dict(parts(kind)).get(json.loads(key), "")
+
+
+def _quoted(text: str) -> str:
+    if len(text) < LONG or not set(text) & set(".eE"):
         return text
     try:
         number = float(text)

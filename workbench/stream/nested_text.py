@@ -6,15 +6,10 @@ from collections.abc import Callable
 
 from workbench.store.names import literal, quote
 from workbench.stream.json_slack import strict_sql
-from workbench.stream.nesting import Scalar, mirrors, nested_sql, parts, shape_of
+from workbench.stream.nesting import Scalar, mirrors, nested_sql, once_sql, parts, shape_of
 
 Text = Callable[[str, str], str]
 """SQL of a value of a type that is not nested: of the type and its text."""
-
-
-def once_sql(value: str, name: str, body: str) -> str:
-    """SQL of `body`, in which `name` is a value that is made once: what stands inside a CASE is made as often as it stands there."""
-    return f"list_transform([{value}], lambda {name}: {body})[1]"
 
 
 def json_sql(kind: str, json: str, scalar: Scalar) -> str:

@@ -69,17 +69,24 @@ def mirrors(kind: str) -> bool:
 
 
 def carried(kind: str) -> str:
-    """The type as which Arrow carries a type's values from DuckDB to DuckDB: of one time it drops the offset, of bits it makes bytes."""
+    """The type as which Arrow carries a type's values from DuckDB to DuckDB: of one time it drops the offset, of bits it makes bytes,
+    and lists of an ENUM that are all empty stop DuckDB for good."""
+    as_text = ("TIME WITH TIME ZONE", "BIT")
+    return rebuilt(kind, lambda leaf: "VARCHAR" if leaf in as_text or (leaf != kind and leaf.startswith("ENUM(")) else leaf)
+
+
+def rebuilt(kind: str, leaf: Callable[[str], str]) -> str:
+    """A type with others for those in it that are made of no others, in the order of `leaves`."""
     held = parts(kind)
     match shape_of(kind):
         case "scalar":
-            return "VARCHAR" if kind in ("TIME WITH TIME ZONE", "BIT") else kind
+            return leaf(kind)
         case "list" | "array":
-            return carried(held[0][1]) + kind[kind.rindex("[") :]
+            return rebuilt(held[0][1], leaf) + kind[kind.rindex("[") :]
         case "map":
-            return f"MAP({', '.join(carried(part) for _, part in held)})"
+            return f"MAP({', '.join(rebuilt(part, leaf) for _, part in held)})"
         case shape:
-            return f"{shape.upper()}({', '.join(f'{quote(name)} {carried(part)}' for name, part in held)})"
+            return f"{shape.upper()}({', '.join(f'{quote(name)} {rebuilt(part, leaf)}' for name, part in held)})"
 
 
 def nested_sql(kind: str, json: str, scalar: Scalar) -> str:
@@ -87,9 +94,8 @@ def nested_sql(kind: str, json: str, scalar: Scalar) -> str:
 
     Null and a field that is missing are NULL; a field that a STRUCT does not name is passed over; of equal keys the first counts.
     """
-    value, wrong = _Inside(scalar).of(kind, json, 0)
     text = f"{json}::VARCHAR"
-    judged = f"WHEN {strict_sql(text)} AND NOT {wrong} THEN {value} END"
+    judged = f"WHEN {strict_sql(text)} THEN {_Inside(scalar).of(kind, json, 0)} END"
     if not mirrors(kind):
         return f"CASE {judged}"
     cast = f"try_cast({json} AS {kind})"
@@ -97,18 +103,27 @@ def nested_sql(kind: str, json: str, scalar: Scalar) -> str:
     return f"CASE WHEN to_json({cast})::VARCHAR = {text} AND {finite} THEN {cast} {judged}"
 
 
+def once_sql(value: str, name: str, body: str) -> str:
+    """SQL of `body`, in which `name` is a value that is made once: what stands inside a CASE is made as often as it stands there."""
+    return f"list_transform([{value}], lambda {name}: {body})[1]"
+
+
 class _Inside:
-    """Gives for a JSON value its SQL as a type, and SQL that is TRUE where it is neither null nor of the type, FALSE else."""
+    """Gives for a JSON value its SQL as a type: NULL where it is null or missing, and where it, or any value in it, is none of its type.
+
+    Each value is made once; a nested one with a NULL for what was not null is then wrong.
+    """
 
     def __init__(self, scalar: Scalar) -> None:
         self._scalar = scalar
 
-    def of(self, kind: str, json: str, depth: int) -> tuple[str, str]:
+    def of(self, kind: str, json: str, depth: int) -> str:
         match shape_of(kind):
             case "scalar":
                 text = f"json_extract_string({json}, '$')"
-                value = self._scalar(kind, text, f"starts_with({json}::VARCHAR, '\"')", f"(CASE WHEN {text} IS NOT NULL THEN {json} END)")
-                return value, f"({text} IS NOT NULL AND ({value}) IS NULL)"
+                if kind == "VARCHAR":  # as the reader makes a column of it: a DOUBLE is written as in SQL, not as in JSON
+                    text = f"json_transform({json}, '\"VARCHAR\"')"
+                return self._scalar(kind, text, f"starts_with({json}::VARCHAR, '\"')", f"(CASE WHEN {text} IS NOT NULL THEN {json} END)")
             case "struct":
                 return self._struct(kind, json, depth)
             case "union":
@@ -118,59 +133,60 @@ class _Inside:
             case _:
                 return self._list(kind, json, depth)
 
-    def _fields(self, kind: str, json: str, depth: int) -> list[tuple[str, str, str]]:
-        found = [(name, self.of(part, f"json_extract({json}, {literal(pointer(name))})", depth)) for name, part in parts(kind)]
-        return [(name, value, wrong) for name, (value, wrong) in found]
+    def _struct(self, kind: str, json: str, depth: int) -> str:
+        values = f"_values{depth}"
+        fields = [(literal(name), f"json_extract({json}, {literal(pointer(name))})", part) for name, part in parts(kind)]
+        made = ", ".join(f"{name}: {self.of(part, field, depth + 1)}" for name, field, part in fields)
+        lost = " OR ".join(f"({_given(field)} AND struct_extract({values}, {name}) IS NULL)" for name, field, _ in fields)
+        value = once_sql(f"{{{made}}}", values, f"CASE WHEN NOT ({lost}) THEN {values} END")
+        return f"CASE WHEN json_type({json}) = 'OBJECT' THEN {value} END"
 
-    def _struct(self, kind: str, json: str, depth: int) -> tuple[str, str]:
-        fields = self._fields(kind, json, depth)
-        value = ", ".join(f"{literal(name)}: {value}" for name, value, _ in fields)
-        wrong = " OR ".join(wrong for _, _, wrong in fields)
-        return f"(CASE WHEN json_type({json}) = 'OBJECT' THEN {{{value}}} END)", _wrong(json, "OBJECT", f"({wrong})")
-
-    def _union(self, kind: str, json: str, depth: int) -> tuple[str, str]:
+    def _union(self, kind: str, json: str, depth: int) -> str:
         """An object with one field, which names the member."""
-        members = self._fields(kind, json, depth)
-        chosen = f"CASE WHEN len(json_keys({json})) = 1 THEN json_keys({json})[1] END"
-        value = " ".join(f"WHEN {literal(name)} THEN union_value({quote(name)} := {value})::{kind}" for name, value, _ in members)
-        wrong = " ".join(f"WHEN {literal(name)} THEN {wrong}" for name, _, wrong in members)
-        return f"(CASE {chosen} {value} END)", _wrong(json, "OBJECT", f"CASE {chosen} {wrong} ELSE true END")
+        member, taken = f"_member{depth}", []
+        for name, part in parts(kind):
+            field = f"json_extract({json}, {literal(pointer(name))})"
+            right = f"CASE WHEN {member} IS NOT NULL OR NOT {_given(field)} THEN union_value({quote(name)} := {member})::{kind} END"
+            taken.append(f"WHEN {literal(name)} THEN {once_sql(self.of(part, field, depth + 1), member, right)}")
+        named = f"CASE WHEN json_type({json}) = 'OBJECT' AND len(json_keys({json})) = 1 THEN json_keys({json})[1] END"
+        return f"CASE {named} {' '.join(taken)} END"
 
-    def _list(self, kind: str, json: str, depth: int) -> tuple[str, str]:
-        items = f"json_extract({json}, '$[*]')"
-        value, wrong = self._each(parts(kind)[0][1], items, depth)
+    def _list(self, kind: str, json: str, depth: int) -> str:
+        items, values = f"json_extract({json}, '$[*]')", f"_values{depth}"
+        right = self._all(items, values)
         if not kind.endswith("[]"):
-            wrong = f"({wrong} OR len({items}) <> {kind[kind.rindex('[') + 1 : -1]})"
-        return f"(CASE WHEN json_type({json}) = 'ARRAY' THEN try_cast({value} AS {kind}) END)", _wrong(json, "ARRAY", wrong)
+            right += f" AND len({values}) = {kind[kind.rindex('[') + 1 : -1]}"
+        each = self._each(parts(kind)[0][1], items, depth)
+        value = once_sql(each, values, f"CASE WHEN {right} THEN try_cast({values} AS {kind}) END")
+        return f"CASE WHEN json_type({json}) = 'ARRAY' THEN {value} END"
 
-    def _map(self, kind: str, json: str, depth: int) -> tuple[str, str]:
-        key, place, names = f"_key{depth}", f"_place{depth}", f"json_keys({json})"
+    def _map(self, kind: str, json: str, depth: int) -> str:
+        """Of equal keys the first counts."""
+        key, place, names, items = f"_key{depth}", f"_place{depth}", f"json_keys({json})", f"json_extract({json}, '$.*')"
+        keys, values = f"_keys{depth}", f"_values{depth}"
         (_, key_kind), (_, value_kind) = parts(kind)
-        named = self._scalar(key_kind, key, "true", f"to_json({key})")
-        keys, keyless = f"list_transform({names}, lambda {key}: {named})", any_sql(names, key, f"({named}) IS NULL")
-        values, wrong = self._each(value_kind, f"json_extract({json}, '$.*')", depth)
-        first = f"list_filter(range(1, len({names}) + 1), lambda {place}: list_position({keys}, {keys}[{place}]) = {place})"
+        named = f"list_transform({names}, lambda {key}: {self._scalar(key_kind, key, 'true', f'to_json({key})')})"
+        first = f"list_filter(range(1, len({keys}) + 1), lambda {place}: list_position({keys}, {keys}[{place}]) = {place})"
+        right = f"list_count({keys}) = len({names}) AND {self._all(items, values)}"
         value = (
-            f"CASE WHEN len(list_distinct({keys})) = len({names}) THEN map({keys}, {values})"
+            f"CASE WHEN len(list_distinct({keys})) = len({keys}) THEN map({keys}, {values})"
             f" ELSE map(list_select({keys}, {first}), list_select({values}, {first})) END"
         )
-        value = f"(CASE WHEN json_type({json}) = 'OBJECT' AND NOT {keyless} THEN {value} END)"
-        return value, _wrong(json, "OBJECT", f"({wrong} OR {keyless})")
+        value = once_sql(self._each(value_kind, items, depth), values, f"CASE WHEN {right} THEN {value} END")
+        return f"CASE WHEN json_type({json}) = 'OBJECT' THEN {once_sql(named, keys, value)} END"
 
-    def _each(self, kind: str, items: str, depth: int) -> tuple[str, str]:
-        """The values of a list's items, and whether one of them is wrong."""
+    def _each(self, kind: str, items: str, depth: int) -> str:
         item = f"_item{depth}"
-        value, wrong = self.of(kind, item, depth + 1)
-        return f"list_transform({items}, lambda {item}: {value})", any_sql(items, item, wrong)
+        return f"list_transform({items}, lambda {item}: {self.of(kind, item, depth + 1)})"
+
+    def _all(self, items: str, values: str) -> str:
+        """Whether there is a value for each item of a list that is not null."""
+        given = f"list_transform({items}, lambda _one: nullif(_one::VARCHAR, 'null'))"
+        return f"(list_count({values}) = len({items}) OR list_count({values}) = list_count({given}))"
 
 
-def _wrong(json: str, type: str, wrong: str) -> str:
-    return f"(CASE coalesce(json_type({json}), 'NULL') WHEN 'NULL' THEN false WHEN '{type}' THEN {wrong} ELSE true END)"
-
-
-def any_sql(items: str, item: str, wrong: str) -> str:
-    """Whether something is TRUE of any item of a list."""
-    return f"coalesce(list_bool_or(list_transform({items}, lambda {item}: {wrong})), false)"
+def _given(json: str) -> str:
+    return f"coalesce(json_type({json}) <> 'NULL', false)"
 
 
 def _split(text: str) -> list[str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import FlowError
+from workbench.stream.nesting import leaves, rebuilt
 
 Flags = npt.NDArray[np.bool_]
 
@@ -20,6 +21,8 @@ ENDLESS = (1 << 63) - 1
 """The count that DuckDB takes for an endless time, unless it has to be made finer."""
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Of a second."""
+NUMBER = "NUMBER"
+"""Of more digits than DuckDB has: its text."""
 PIECES = 16
 """Into which a column with a wrong value is cut to find it."""
 
@@ -95,6 +98,30 @@ PLAIN = (
     (pa.types.is_string_view, pa.string()),
     (pa.types.is_binary_view, pa.binary()),
 )
+
+
+def spelled(kind: str, arrow: Any) -> str:
+    """DuckDB's name for a type of Arrow's once it is `known`, with NUMBER for the numbers that are texts then."""
+    held = list(_held(arrow))
+    if not any(pa.types.is_decimal256(one) for one in held) or len(held) != len(list(leaves(kind))):
+        return kind
+    ordered = iter(held)
+    return rebuilt(kind, lambda leaf: NUMBER if pa.types.is_decimal256(next(ordered)) else leaf)
+
+
+def _held(kind: Any) -> Iterator[Any]:
+    """The types in a type that are made of no others."""
+    if pa.types.is_dictionary(kind):
+        yield from _held(kind.value_type)
+    elif pa.types.is_map(kind):
+        yield from (*_held(kind.key_type), *_held(kind.item_type))
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _held(field.type)
+    elif pa.types.is_fixed_size_list(kind) or any(is_list(kind) for is_list, _ in LISTS):
+        yield from _held(kind.value_type)
+    else:
+        yield kind
 
 
 def _field(field: Any) -> Any:

@@ -14,7 +14,7 @@ from workbench.store.session import scratch
 from workbench.stream.decode import Decoder
 from workbench.stream.decode_lines import rows_of
 from workbench.stream.decode_types import Typed
-from workbench.stream.long_numbers import all_spelled_out, exact_names, long_numbers, spelled_out
+from workbench.stream.long_numbers import all_spelled_out, exact_kinds, long_numbers, spelled_out
 
 
 def found(data: bytes) -> bool:
@@ -53,20 +53,45 @@ def test_every_number_with_a_fraction_that_a_double_bends_is_found() -> None:
             assert found(b'{"%s":%s}\n' % (b"k" * dice.randint(0, 9), text.encode())), text
 
 
-def test_they_matter_to_decimals_alone() -> None:
-    kinds = ("DOUBLE", "BIGINT", "VARCHAR[]", "STRUCT(a DOUBLE, b UINTEGER[])", "MAP(VARCHAR, DECIMAL(9,2))", "DECIMAL(18,3)")
-    assert exact_names(Typed(kind, kind, False) for kind in kinds) == set(kinds[-2:])
+def test_they_matter_to_exact_types_alone() -> None:
+    kinds = ("DOUBLE", "INTEGER", "VARCHAR[]", "STRUCT(a DOUBLE, b UINTEGER[])", "MAP(VARCHAR, DECIMAL(9,2))", "DECIMAL(18,3)", "HUGEINT[]")
+    assert exact_kinds(Typed(kind, kind, False) for kind in kinds) == {kind: kind for kind in kinds[-3:]}
+
+
+NUMBER = "7.0000000000000000001"
 
 
 def test_numbers_are_put_in_quotes_in_the_fields_that_need_it() -> None:
-    line = '{"s":"a:7.0000000000000000001","é":[1, 7.0000000000000000001, 0.84442185152504811], "b":7.0000000000000000001,"é":2}'
-    wanted = line.replace("[1, 7.0000000000000000001, 0.84442185152504811]", '[1, "7.0000000000000000001", "0.84442185152504811"]')
-    assert spelled_out(line, {"é", "s"}) == wanted
-    assert spelled_out("[7.0000000000000000001", {"a"}) == "[7.0000000000000000001"
+    line = f'{{"s":"a:{NUMBER}","é":[1, {NUMBER}, 0.84442185152504811], "b":{NUMBER},"é":2}}'
+    wanted = line.replace(f"[1, {NUMBER}, 0.84442185152504811]", f'[1, "{NUMBER}", "0.84442185152504811"]')
+    assert spelled_out(line, {"é": "DECIMAL(9,2)[]", "s": "BIGINT"}) == wanted
+    assert spelled_out(f"[{NUMBER}", {"a": "BIGINT"}) == f"[{NUMBER}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("BIGINT", "<>"),
+        ("DOUBLE", "N"),
+        ("BIGINT", '[N,{"a":N}]'),
+        ("BIGINT[]", '[<>, <>,[N],{"a":N},<>,]'),
+        ("BIGINT[2][]", "[[<>],N,[<>,nan]]"),
+        ("STRUCT(a BIGINT, b JSON, c STRUCT(a DOUBLE, d BIGINT)[])", '{"a" : <>,"b":N, "c":[{"a":N,"d":<>},N],"e":N,"a":<>}'),
+        ("STRUCT(a JSON, b BIGINT)", '{"a":{"b":N,"c":[{"b":N}]},"b":<>}'),
+        ('STRUCT("b""]" BIGINT, c DOUBLE)', '{"b\\"]":<>,"c":N,"x":"\\",N,"}'),
+        ("MAP(VARCHAR, BIGINT[])", '{"a":[<>],"b":N,"N":[[N],<>]}'),
+        ("MAP(VARCHAR, JSON)", '{"a":[N],"b":N}'),
+        ("UNION(a BIGINT, b VARCHAR)", '{"a":<>,"b":N}'),
+        ("BIGINT", '"N"'),
+    ],
+)
+def test_a_number_is_put_in_quotes_where_its_place_in_the_type_is_exact(kind: str, value: str) -> None:
+    given, wanted = (value.replace("<>", one).replace("N", NUMBER) for one in (NUMBER, f'"{NUMBER}"'))
+    assert spelled_out(f'{{"p":{given}}}', {"p": kind}) == f'{{"p":{wanted}}}'
 
 
 def test_many_lines_are_spelled_out_at_once() -> None:
-    number = "7.0000000000000000001"
+    number = NUMBER
     both = {
         f'{{"p": {number} ,"q":-1.5e-00000000000007}}': f'{{"p": "{number}" ,"q":"-1.5e-00000000000007"}}',
         f'{{"x":"a:{number}","é":{number}\t}}': f'{{"x":"a:{number}","é":"{number}"\t}}',
@@ -80,7 +105,7 @@ def test_many_lines_are_spelled_out_at_once() -> None:
         f'{{"p":0{number}}}': f'{{"p":0{number}}}',
         f'{{"p":{number}x}}': f'{{"p":{number}x}}',
     }
-    found = all_spelled_out([line.encode() for line in both], {"p", "q", "é"})
+    found = all_spelled_out([line.encode() for line in both], dict.fromkeys(("p", "q", "é"), "DECIMAL(38,19)"))
     assert [line.decode() for line in found] == list(both.values())
 
 

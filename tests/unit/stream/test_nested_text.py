@@ -108,6 +108,17 @@ def test_a_text_is_parsed_as_often_for_many_fields_as_for_one(json: bool) -> Non
     assert made[0] == made[1] > 0
 
 
+def test_lists_of_an_enum_that_are_all_empty_can_be_carried() -> None:
+    session = scratch()
+    kind = "STRUCT(e ENUM('a', 'b')[])"
+    batch = Decoder(session, (Column("a", kind),), "json").decode(raw_batch(b'{"a":{"e":[]}}\n{"a":null}\n'))
+    session.execute(f"CREATE TABLE _kept (a {kind})")
+    session.register("_read", batch.table)
+    session.execute("INSERT INTO _kept FROM _read")
+    assert session.execute("SELECT a::VARCHAR FROM _kept") == [("{'e': []}",), (None,)]
+    session.close()
+
+
 def _struct_sql(fields: int) -> str:
     kind = f"STRUCT({', '.join(f'f{field} TIMESTAMP' for field in range(fields))})"
     return spelled_sql(kind, "_given", lambda kind, text: text, lambda kind, text, quoted, json: text)

@@ -23,6 +23,8 @@ TYPE, MALFORMED = ("_type",), ("_malformed",)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 MIDNIGHT, MORNING = EPOCH.replace(2026), EPOCH.replace(2026, hour=5)
 MOST = (1 << 63) - 1
+FAR = pa.array([Decimal("1.250"), None], pa.decimal256(50, 3))
+TEXT_MAP = pa.map_(pa.string(), pa.float64())
 
 VALUES: list[tuple[str, Any, list[Any]]] = [
     ("BIGINT", pa.array([1.0, 1.5, None, 1e19]), [1, TYPE, None, TYPE]),
@@ -37,7 +39,19 @@ VALUES: list[tuple[str, Any, list[Any]]] = [
     ("DECIMAL(4,2)", pa.array([Decimal("1.234"), Decimal("1.250")]), [TYPE, Decimal("1.25")]),
     ("DECIMAL(4,2)", pa.array([1.1, 1.234]), [Decimal("1.10"), TYPE]),
     ("DECIMAL(4,2)", pa.array([Decimal("1.25"), Decimal(10) ** 40], pa.decimal256(50, 3)), [Decimal("1.25"), TYPE]),
-    ("BOOLEAN", pa.array([0, 1, 2]), [False, True, TYPE]),
+    ("BOOLEAN", pa.array([0, 1, None]), [TYPE, TYPE, None]),
+    ("BOOLEAN", pa.array([0.0, 1.0]), [TYPE, TYPE]),
+    ("BOOLEAN[]", pa.array([[0], [None]]), [TYPE, [None]]),
+    *(
+        (kind, pa.array([True, None]), [TYPE, None])
+        for kind in ("BIGINT", "DOUBLE", "DECIMAL(4,2)", "HUGEINT", "BIGNUM", "BIT", "ENUM('true')")
+    ),
+    ("STRUCT(x BIGINT)", pa.array([{"x": True}, {"x": None}]), [TYPE, {"x": None}]),
+    ("MAP(VARCHAR, DOUBLE)", pa.array([[("a", False)], []], pa.map_(pa.string(), pa.bool_())), [TYPE, []]),
+    ("BIT", pa.array([5]), [TYPE]),
+    ("DECIMAL(38,20)", pa.array([1.1]), [Decimal("1.10000000000000000000")]),
+    ("HUGEINT", pa.array([-1.7014118346046923e38, 1e18]), [TYPE, Decimal(10**18)]),
+    ("UHUGEINT", pa.array([2e38, -1.0, 5.0]), [TYPE, TYPE, Decimal(5)]),
     ("DATE", pa.array([MIDNIGHT, MORNING]), [date(2026, 1, 1), TYPE]),
     ("DATE", pa.array(["2026-01-01", "2026-01-01 05:00"]), [date(2026, 1, 1), TYPE]),
     ("TIME", pa.array([MORNING]), [TYPE]),
@@ -47,6 +61,41 @@ VALUES: list[tuple[str, Any, list[Any]]] = [
     ("TIMESTAMP", pa.array([5]), [TYPE]),
     ("TIMETZ", pa.array(["05:00:00+02"]), ["05:00:00+02"]),
     ("JSON", pa.array(['{"x":1}', "[1,]"]), ['{"x":1}', TYPE]),
+    ("JSON", pa.array([1.5, float("nan"), float("-inf"), None]), ["1.5", TYPE, TYPE, None]),
+    ("JSON", pa.array([[1.0, float("nan")], [0.5]]), [TYPE, "[0.5]"]),
+    ("JSON", pa.array([{"x": float("inf")}, {"x": None}]), [TYPE, '{"x":null}']),
+    ("JSON", pa.array([b"1", None]), [TYPE, None]),
+    ("JSON", pa.array([{"x": [b"a"]}, {"x": [None]}]), [TYPE, '{"x":[null]}']),
+    ("JSON", pa.array([True]), ["true"]),
+    ("JSON[]", pa.array([[float("nan")], [1e18]]), [TYPE, ["1000000000000000000.0"]]),
+    *((kind, FAR, [TYPE, None]) for kind in ("INTERVAL", "BLOB", "BIT", "VARCHAR[]", "TIME", "BOOLEAN", "ENUM('1.250')", "DECIMAL(4,2)[]")),
+    ("JSON", FAR, ["1.250", None]),
+    ("VARCHAR", FAR, ["1.250", None]),
+    ("HUGEINT", pa.array([Decimal(1 << 70), Decimal("0.5")], pa.decimal256(50, 3)), [Decimal(1 << 70), TYPE]),
+    ("JSON", pa.StructArray.from_arrays([FAR], ["x"]), ['{"x":1.25}', '{"x":null}']),
+    ("VARCHAR", pa.StructArray.from_arrays([FAR], ["x"]), ['{"x":1.25}', '{"x":null}']),
+    ("BLOB[]", pa.array([[Decimal("1.25")], [None]], pa.list_(pa.decimal256(50, 3))), [TYPE, [None]]),
+    ("BLOB", pa.array(["1.25", b"\\x00".decode()]), [b"1.25", b"\0"]),
+    ("BIGINT", pa.array([b"5"]), [TYPE]),
+    ("BLOB", pa.array([date(2026, 1, 1)]), [TYPE]),
+    ("UUID", pa.array([b"0123456789abcdef", b"no"]), ["30313233-3435-3637-3839-616263646566", TYPE]),
+    ("VARCHAR", pa.array([[1e18, None]]), ["[1000000000000000000.0,null]"]),
+    ("VARCHAR", pa.array([1e18]), ["1e+18"]),
+    ("DATE", pa.array(["2026-01-01T00:00:00.0000001Z", "2026-01-01T00:00:00.0000000Z"]), [TYPE, date(2026, 1, 1)]),
+    ("TIMESTAMP", pa.array([date(2026, 1, 1)]), [MIDNIGHT]),
+    ("MAP(VARCHAR, BIGINT)", pa.array([{"a": 1, "b": None}, {"a": 1.5, "b": None}, None]), [[("a", 1), ("b", None)], TYPE, None]),
+    (
+        "MAP(BIGINT, BIGINT)",
+        pa.array([[("1", 1.0), ("2", None)], [("1", 1.0), ("01", 2.0)], [("x", 1.0)]], TEXT_MAP),
+        [[(1, 1), (2, None)], TYPE, TYPE],
+    ),
+    ("STRUCT(a BIGINT, b BIGINT)", pa.array([[("a", 1.0)], [("b", 1.5)], None], TEXT_MAP), [{"a": 1, "b": None}, TYPE, None]),
+    ("STRUCT(x BIGINT)", pa.array([{"X": 1.0}]), [{"x": 1}]),
+    ("BIGINT[2]", pa.array([[1.0, 2.0], [1.0], [1.0, 0.5]]), [[1, 2], TYPE, TYPE]),
+    ("BIGINT[]", pa.array([[1.0, 2.0], None], pa.list_(pa.float64(), 2)), [[1, 2], None]),
+    ("DECIMAL(4,2)[]", pa.array([[Decimal("1.25"), None]], pa.list_(pa.decimal256(50, 3), 2)), [[Decimal("1.25"), None]]),
+    ("UNION(n BIGINT, s VARCHAR)", pa.array([5.0, 1.5, None]), [5, "1.5", None]),
+    ("UNION(n BIGINT, s DATE)", pa.array([{"n": 5.0}, {"n": 1.5}]), [5, TYPE]),
     ("BIGINT[]", pa.array([["1", "x"], ["2"]]), [TYPE, [2]]),
     ("BIGINT[]", pa.array([[1.5], [2.0]]), [TYPE, [2]]),
     ("BIGINT[]", pa.array(["[1, x]", "[1]"]), [TYPE, [1]]),
@@ -92,7 +141,7 @@ UNSOUND: list[tuple[str, Any, list[Any]]] = [
     ("VARCHAR", _counts([0, -(1 << 31)], pa.date32()), ["1970-01-01", MALFORMED]),
     ("INTERVAL", _counts([0, MOST], pa.duration("s")), [pa.MonthDayNano([0, 0, 0]), MALFORMED]),
     ("INTERVAL", _counts([0, -MOST], pa.duration("ms")), [pa.MonthDayNano([0, 0, 0]), MALFORMED]),
-    ("VARCHAR", pa.StructArray.from_arrays([_counts([MOST, 1], pa.duration("s"))], ["d"]), [MALFORMED, "{'d': '00:00:01'}"]),
+    ("VARCHAR", pa.StructArray.from_arrays([_counts([MOST, 1], pa.duration("s"))], ["d"]), [MALFORMED, '{"d":"00:00:01"}']),
     ("VARCHAR", _utf8(b"\xffa"), [MALFORMED, "a"]),
     ("VARCHAR", pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 0]), _utf8(b"a\xff")), ["a", MALFORMED, None, "a"]),
     (
@@ -108,7 +157,7 @@ UNSOUND: list[tuple[str, Any, list[Any]]] = [
     (
         "VARCHAR",
         pa.ListArray.from_arrays(pa.array([0, 1, 2]), pa.StructArray.from_arrays([_counts([1 << 62, 0], pa.timestamp("ms"))], ["t"])),
-        [MALFORMED, "[{'t': '1970-01-01 00:00:00'}]"],
+        [MALFORMED, '[{"t":"1970-01-01 00:00:00"}]'],
     ),
 ]
 
