@@ -1,4 +1,4 @@
-"""Writes README's tables of keys, commands and settings from the code: `python -m tests.readme`."""
+"""Writes README's tables of keys, commands, settings and system tables from the code: `python -m tests.readme`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ import workbench.tui
 from workbench.cli.arguments import COMMANDS, HIDDEN, QUARANTINE, Command
 from workbench.config import Settings
 from workbench.demo.starter import setting_texts
+from workbench.engine.meanings import MEANINGS
+from workbench.store.database import system_tables
+from workbench.store.session import scratch
 from workbench.tui.keys import name_of
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -84,9 +87,23 @@ def settings() -> str:
     return _table(("setting", "default", "meaning"), rows)
 
 
+def tables() -> str:
+    """Every system table with its columns, from the views themselves."""
+    session = scratch()
+    try:
+        session.execute(system_tables())
+        rows = []
+        for name, meaning in MEANINGS.items():
+            columns = [column for column, _ in session.describe(f"FROM workbench.{name}")]
+            rows.append((f"`{name}`", meaning, " ".join(f"`{column}`" for column in columns)))
+    finally:
+        session.close()
+    return _table(("table", "a row is", "columns"), rows)
+
+
 def written(text: str) -> str:
     """README with its tables as they should be."""
-    for name, table in {"keys": keys(), "commands": commands(), "settings": settings()}.items():
+    for name, table in {"keys": keys(), "commands": commands(), "settings": settings(), "tables": tables()}.items():
         text = re.sub(
             rf"(<!-- {name}: [^>]*-->\n).*?(<!-- /{name} -->)",
             lambda found, table=table: f"{found[1]}{table}{found[2]}",  # type: ignore[misc]

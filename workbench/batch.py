@@ -45,7 +45,7 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Overlong:
-    """A line that was too long to keep: where it is and how it begins; or (`cut`) a record that its sender did not end: all of it."""
+    """A line that was too long to keep: where it is and how it begins; or (`cut`) what is no whole record: all of it that came."""
 
     line: int
     offset: int

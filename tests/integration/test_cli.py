@@ -110,6 +110,9 @@ def test_sql_prints_a_plain_table_and_nothing_else(served: Path) -> None:
 
 def test_sql_reads_standard_input(served: Path) -> None:
     assert right(workbench(served, "sql", "--format", "csv", text="select 42 as answer")) == "answer\n42\n"
+    described = right(workbench(served, "sql", "DESCRIBE workbench.windows", "--format", "csv")).splitlines()
+    assert [line.split(",")[:2] for line in described[1:3]] == [["view", "VARCHAR"], ["key", "VARCHAR"]]
+    assert "windows" in right(workbench(served, "sql", "SHOW TABLES FROM workbench", "--format", "csv")).splitlines()
 
 
 def test_sql_writes_files_by_their_ending(folder: Path) -> None:

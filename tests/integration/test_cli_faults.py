@@ -82,6 +82,16 @@ def test_run_once_says_why_no_columns_are_known(tmp_path: Path) -> None:
     assert "a: in/one.log: Permission denied" in done.stderr.splitlines()
 
 
+def test_run_once_says_how_much_was_looked_at_for_columns(tmp_path: Path) -> None:
+    sql = "CREATE STREAMING TABLE a AS SELECT * FROM STREAM read_files('in/*.log', format => 'json');"
+    root = project(tmp_path / "p", sql, one="no json\n" * 200_000 + '{"a": 1}\n')
+    done = workbench(root, "run", "--once")
+    assert done.returncode == 3
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("a: no JSON object tells its columns: declare them (schema => 'name TYPE, …'")
+    assert "Looked at: the first 1,048,5" in said
+
+
 def test_run_once_says_which_parquet_type_tells_no_columns(tmp_path: Path) -> None:
     root = project(tmp_path / "p", "CREATE STREAMING TABLE a AS SELECT * FROM STREAM read_files('in/*.parquet', format => 'parquet');")
     tensor = pa.fixed_shape_tensor(pa.float16(), [2])

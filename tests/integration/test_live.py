@@ -92,6 +92,19 @@ def test_a_socket_without_a_schema_waits_for_its_first_record(bench: Bench, path
     assert engine.catalog.waiting == {}
 
 
+def test_what_tells_no_columns_is_told_of_once(bench: Bench, path: Path) -> None:
+    engine = bench.start(f"CREATE STREAMING TABLE t AS SELECT * FROM STREAM read_socket('unix://{path}');")
+    send(path, b"no json\n" * 3)
+    wait_until(lambda: "(3 lines)" in engine.catalog.waiting["t"], "the look")
+    send(path, b"none yet\n")
+    wait_until(lambda: "(4 lines)" in engine.catalog.waiting["t"], "the second look")
+    assert "declare them" in engine.catalog.waiting["t"]
+    assert [n.kind for n in engine.snapshot().notices if "no JSON object" in n.text] == ["warning"]
+    send(path, b'{"a": 1}\n')
+    wait_until(lambda: "t" not in engine.catalog.waiting, "the table")
+    bench.until("SELECT accepted, rejected FROM workbench.streams", [(1, 4)])
+
+
 def test_two_tables_over_one_socket_are_both_complete_though_one_reads_otherwise(bench: Bench, path: Path) -> None:
     sql = f"""
     CREATE STREAMING TABLE lines AS SELECT value AS line FROM STREAM read_socket('unix://{path}', format => 'text');
@@ -146,7 +159,7 @@ def test_the_clock_counts_each_row_once_over_restarts(bench: Bench) -> None:
     assert bench.ask("SELECT max(timestamp) - min(timestamp) = INTERVAL 1499500 MICROSECONDS FROM ticks") == [("true",)]
     assert bench.engine is not None
     assert bench.engine.check_data() == []
-    assert bench.engine.snapshot().streams[0].state == "DONE"
+    wait_until(lambda: bench.engine is not None and bench.engine.snapshot().streams[0].state == "DONE", "a look that finds the end")
 
 
 def test_peers_and_places_of_a_socket_s_records_can_be_kept(bench: Bench, path: Path) -> None:

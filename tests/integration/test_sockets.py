@@ -46,6 +46,7 @@ class Received:
         self.records: list[bytes] = []
         self.peers: list[str] = []
         self.overlong: list[tuple[int, bytes]] = []
+        self.cut: list[bool] = []
         self.told: list[str] = []
         self.offset: Any = None
         self._buffer = ChunkBuffer(16 << 20)
@@ -63,6 +64,7 @@ class Received:
                 self.peers += [peer] * (stop - first)
             self.records += found
             self.overlong += [(one.length, one.head) for one in raw.overlong]
+            self.cut += [one.cut for one in raw.overlong]
             self.offset = raw.offset
             if commit:
                 self.source.committed(raw.offset)
@@ -215,13 +217,31 @@ def test_wrong_counts_close_the_connection_and_keep_what_came(receive: Open) -> 
     received = receive(framing="octet")
     with received.client() as client:
         client.sendall(b"3 one{no count}")
-        assert received.wait_for(2) == [b"one", b"{no count}"]
         with pytest.raises(ConnectionResetError):  # what follows is not taken
             client.recv(1)
-    assert any("does not speak the framing 'octet'" in text for text in received.notices())
+    wait_until(lambda: received.take() and received.overlong, "the rest")
+    assert (received.records, received.overlong, received.cut) == ([b"one"], [(10, b"{no count}")], [True])
+    (notice,) = received.notices()
+    assert "does not speak the framing 'octet' and was disconnected" in notice
+    assert "rejected as _malformed" in notice
     with received.client() as client:
         client.sendall(b"3 two")
-        received.wait_for(3)
+        received.wait_for(2)
+
+
+def test_each_connection_with_wrong_counts_is_in_a_notice(receive: Open) -> None:
+    received = receive(framing="octet")
+    for _ in range(3):
+        with received.client() as client:
+            client.sendall(b"<13>no count")
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+    received.take()
+    received.close()
+    first, others = received.notices()
+    assert "does not speak the framing 'octet'" in first
+    assert "3 connections from 127.0.0.1 did not speak the framing 'octet'" in others
+    assert "<13>no count" in others
 
 
 def test_who_hangs_within_a_line_holds_up_nobody(receive: Open) -> None:

@@ -49,7 +49,8 @@ def run(arguments: Arguments, out: Output) -> int:
         out.note(f"{name}: {sentences[0]}{more}")
     for name, sentences in summary.unread.items():
         for sentence in sentences:
-            out.note(f"{name}: {sentence.removesuffix(AGAIN)}")
+            if sentence != summary.waiting.get(name):
+                out.note(f"{name}: {sentence.removesuffix(AGAIN)}")
     if arguments.inputs:
         say_where(project, arguments.inputs, out)
     if summary.problems:

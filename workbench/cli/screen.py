@@ -59,7 +59,7 @@ def open_screen(arguments: Arguments, out: Output) -> int:
 
 
 def demo(arguments: Arguments, out: Output) -> int:
-    """Copy the sample project, feed it, and open it; generator and (unless left running) engine end with this command."""
+    """Copy the sample project, feed it, and open it; generator and engine end with this command, unless they are left running."""
     if not 0 < arguments.rate <= MOST_ROWS:
         raise UsageError(f"--rate {arguments.rate:g} is not between 1 and {MOST_ROWS:,.0f}", "2000 rows a second are a good beginning.")
     if not arguments.no_screen:
@@ -74,7 +74,7 @@ def demo(arguments: Arguments, out: Output) -> int:
     left_running = False
     signal.signal(signal.SIGHUP, _hang_up)
     try:
-        left_running = _feed(project, settings, arguments, out)
+        left_running = _feed(project, settings, arguments, out, "its folder is deleted" if scratch else "its folder stays")
     finally:
         if scratch and not left_running:
             _wait_until_closed(project)
@@ -88,8 +88,8 @@ def _hang_up(number: int, _: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _feed(project: Project, settings: Settings, arguments: Arguments, out: Output) -> bool:
-    """Run the demo; does its engine go on?"""
+def _feed(project: Project, settings: Settings, arguments: Arguments, out: Output, end: str) -> bool:
+    """Run the demo; does it go on? Args: end: what becomes of its folder when it does not."""
     from workbench.demo.generator import Generator
 
     generator = Generator(project.root, arguments.rate)
@@ -105,7 +105,9 @@ def _feed(project: Project, settings: Settings, arguments: Arguments, out: Outpu
         import workbench.tui.app  # noqa: F401  while the generator writes and the engine starts
 
         generator.wait()
-        choice = _show(project, settings, starting)
+        choice = _show(project, settings, starting, demo=end)
+        if choice.kind == "leave":
+            generator.keep(project.lock)
     _goodbye(project, choice, out)
     return choice.kind == "leave"
 
@@ -157,7 +159,7 @@ def _start(project: Project, piped: int | None = None) -> Future[Hello]:
     return starting
 
 
-def _show(project: Project, settings: Settings, starting: Future[Hello], piped: int | None = None) -> ExitChoice:
+def _show(project: Project, settings: Settings, starting: Future[Hello], piped: int | None = None, demo: str = "") -> ExitChoice:
     """The screen of a project, until a person leaves it; an engine that is started anew reads on from the same pipe."""
     first: list[Future[Hello]] = [starting]
     from workbench.client import EngineClient
@@ -172,7 +174,7 @@ def _show(project: Project, settings: Settings, starting: Future[Hello], piped: 
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # from a parent; a screen without its terminal would only cost a core
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     garbage.begin()
-    return run_app(project.name, connect, settings.theme, start, log=project.log, state=project.state)
+    return run_app(project.name, connect, settings.theme, start, log=project.log, state=project.state, demo=demo)
 
 
 def _welcome(arguments: Arguments, out: Output) -> int:

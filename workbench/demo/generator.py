@@ -1,9 +1,11 @@
-"""The generator as a child process: it lives as long as the process that started it, and no longer."""
+"""The generator as a child process: it lives as long as the process that started it, or, once it is kept, as an engine."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,13 +13,15 @@ from typing import Self
 from workbench.errors import SourceError
 
 READY = b"ready\n"
+PID = "generator.pid"
+"""In the project's folder: which generator feeds it; one that was kept ends when it is another one."""
 
 
 class Generator:
-    """Feeds a copy of the sample project from a child process, from `start` to `stop`.
+    """Feeds a copy of the sample project from a child process, from `start` to `stop`, or for longer after `keep`.
 
     The child reads a pipe whose other end is here: it ends when `stop` closes it and when this process dies, however
-    it dies.
+    it dies; unless the pipe has told it of an engine to go on with.
     """
 
     def __init__(self, root: Path, rate: float, seed: int = 42) -> None:
@@ -54,9 +58,24 @@ class Generator:
             self._child = None
             child.communicate()
 
+    def keep(self, lock: Path) -> None:
+        """Let the child go on without this process, for as long as an engine holds the lock."""
+        if child := self._child:
+            self._child = None
+            assert child.stdin
+            assert child.stdout
+            child.stdout.close()
+            with suppress(BrokenPipeError), child.stdin as pipe:
+                pipe.write(os.fsencode(lock))
+            _KEPT.append(child)
+
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
+
+
+_KEPT: list[subprocess.Popen[bytes]] = []
+"""So that none is complained about when it goes on."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from workbench.config import Project
+from workbench.engine.departures import departures
 from workbench.engine.events import EventLog
 from workbench.engine.pipelines import Pipelines, pipeline_texts, read_project
 from workbench.engine.planner import Planner
@@ -47,6 +48,8 @@ class Catalog:
         self.entries: dict[str, Entry] = {}
         self.problems: tuple[Problem, ...] = ()
         self.waiting: dict[str, str] = {}
+        self._vain: set[str] = set()
+        """Flows of which it was told that no record so far tells their columns."""
         self.careful = False
         """Nothing runs while there are problems: not what is right, nor what was in force before."""
         self.held = "" if reads else FLOWS_OFF
@@ -72,7 +75,18 @@ class Catalog:
     def arrived(self) -> bool:
         """Whether a flow that waits for its first record may have one now: only then is it worth reading everything again."""
         flows = self.flows()
-        return any(name in flows and self._has_come(name, flows[name].source) for name in self.waiting)
+        come = any(name in flows and self._has_come(name, flows[name].source) for name in self.waiting)
+        for name, why in self._sources.in_vain.items():
+            if name in self.waiting:
+                self._tell_vain(name, why)
+                self.waiting[name] = why
+        return come
+
+    def _tell_vain(self, name: str, why: str) -> None:
+        """Once for each flow: what was looked at is more each time."""
+        if name not in self._vain:
+            self._vain.add(name)
+            self._events.add("warning", why, name)
 
     def _has_come(self, name: str, source: SourceSpec | StreamRef | None) -> bool:
         if source is None or isinstance(source, StreamRef):
@@ -104,6 +118,8 @@ class Catalog:
         for change in found.changes:
             if change.says and change.definition.name not in found.waiting:
                 self._events.add("info", change.says)
+        for sentence in departures(self._project.root, (entry for entry in found.removed if self.graph.get(entry.name) is not None)):
+            self._events.add("warning", sentence)
         assembler = self._pump.assembler
         self._sources.expect((name, table.source) for name, table in flows_of(found.graph).items())
         planned = self._planner.apply(session, found.changes, found.removed, assembler, self._clock(), anew)
@@ -113,6 +129,8 @@ class Catalog:
         with self._pump.lock:
             for flow in planned.plan.flows:
                 flow.held = self.held
+                before = [old for old in assembler.plan.flows if old is not flow and old.name in flow.names]
+                flow.notices[:0] = [text for old in before for text in old.notices]  # nobody looks at theirs any more
             assembler.plan = planned.plan
         self._take_over(session, replace(found, problems=problems))
         self._expect()
@@ -175,8 +193,11 @@ class Catalog:
         for problem in found.problems:
             if problem not in self.problems:
                 self._events.add("error", f"{problem.file}:{problem.line}:{problem.column}: {problem.message}")
+        self._vain &= found.waiting.keys()
         for name, why in found.waiting.items():
-            if name not in self.waiting:
+            if name in self._sources.in_vain:
+                self._tell_vain(name, why)
+            elif name not in self.waiting:
                 self._events.add("info", why, name)
         self.problems, self.graph, self.waiting = found.problems, found.graph, found.waiting
         self.entries = book.entries(session)

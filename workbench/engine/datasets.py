@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from workbench.engine.meanings import MEANINGS
 from workbench.protocol import Dataset
 from workbench.store.catalog import Entry
 from workbench.store.session import Session
@@ -44,4 +45,4 @@ def _system(session: Session) -> tuple[Dataset, ...]:
         "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'workbench' ORDER BY table_name, column_index"
     ):
         columns.setdefault(view, []).append((column, type))
-    return tuple(Dataset(f"workbench.{view}", "system", "", tuple(found)) for view, found in columns.items())
+    return tuple(Dataset(f"workbench.{view}", "system", MEANINGS[view], tuple(found)) for view, found in columns.items())

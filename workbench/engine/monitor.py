@@ -83,11 +83,12 @@ class Monitor:
                 history.recent.add(commit.at, rule.count)
 
     def load(self, session: Session) -> None:
-        """Take over what earlier engines counted."""
+        """Take over what is stored of rules that nothing is remembered of: earlier engines counted them, or their stream went back."""
         for stream, rule, *history in session.execute(
             "SELECT stream, rule, total, epoch(first_seen), epoch(last_seen), last_id FROM workbench.rules WHERE total > 0"
         ):
-            self.rules[(stream, rule)] = RuleHistory(*history)
+            if (stream, rule) not in self.rules:
+                self.rules[(stream, rule)] = RuleHistory(*history)
 
     def forget(self, stream: str) -> None:
         for name in [name for name in self._rows if name == stream or name.startswith(f"{stream}/")]:

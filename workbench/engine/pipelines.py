@@ -99,4 +99,5 @@ def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry],
     names = {d.name.lower() for d in graph.definitions}
     removed = tuple(entry for key, entry in entries.items() if key not in names)
     problems.sort(key=lambda p: (p.file, p.line, p.column))
-    return Pipelines(graph, tuple(changes), tuple(problems), dict(bound.waiting), removed)
+    waiting = {name: sources.in_vain.get(name, why) for name, why in bound.waiting.items()}
+    return Pipelines(graph, tuple(changes), tuple(problems), waiting, removed)

@@ -6,7 +6,7 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +72,8 @@ class Sources:
         """By flow: files that told no columns, by path and stamp."""
         self.unread: dict[str, tuple[str, ...]] = {}
         """By flow: why what was to tell its columns could not be read."""
+        self.in_vain: dict[str, str] = {}
+        """By flow: what was looked at and told no columns, and what to do about it."""
 
     def open(self, flow: str, spec: SourceSpec, options: Options, offsets: Sequence[Offset]) -> Source:
         """A source at its committed offsets; `options` are its format's, inferred ones among them.
@@ -137,9 +139,11 @@ class Sources:
         """
         if isinstance(spec, ReadFiles):
             files = open_files_source(self._project, flow, spec, spec.options, ())
+            passed = self._told_nothing.setdefault(flow, {})
             try:
-                found = files.sample(partial(_tells, spec.format), self._told_nothing.setdefault(flow, {}))
-                self.unread[flow] = () if found else files.unread()
+                found = files.sample(partial(self._tells, flow, spec, passed), passed)
+                vain = self.in_vain.get(flow, "")
+                self.unread[flow] = () if found else (*files.unread(), *([vain] if vain else []))
                 return found
             finally:
                 files.close()
@@ -155,9 +159,17 @@ class Sources:
                     del self._signs[spec.url]  # what it opens with counts, which the sample is to tell
                 self._held[key] = _entered(intakes)
             for intake in self._held[key]:
-                if (data := _first_records(intake, self._clock())) and (any_record or _tells(spec.format, data)):
+                if (data := _first_records(intake, self._clock())) and (any_record or self._tells(flow, spec, {}, data)):
                     return data, STDIN if isinstance(spec, ReadStdin) else spec.url
             return None
+
+    def _tells(self, flow: str, spec: ReadFiles | ReadSocket | ReadStdin, passed: Mapping[str, object], sample: bytes) -> bool:
+        """Whether records tell columns; if not, `in_vain` says so. Args: passed: files that told nothing before."""
+        tells = _tells(spec.format, sample)
+        self.in_vain.pop(flow, None)
+        if not tells:
+            self.in_vain[flow] = _in_vain(spec.label, len(passed), sample)
+        return tells
 
     def notices(self) -> list[str]:
         """What receivers had to say over which no source is open yet."""
@@ -338,6 +350,17 @@ def _tells(format: Format, sample: bytes) -> bool:
     from workbench.stream.infer import json_object  # only while no columns are known
 
     return format != "json" or any(json_object(line) for line in sample.split(b"\n") if line.lstrip()[:1] == b"{")
+
+
+def _in_vain(label: str, files: int, sample: bytes) -> str:
+    lines = sample.count(b"\n")
+    looked = f"the first {len(sample):,} bytes ({lines:,} {'line' if lines == 1 else 'lines'}) of {label}"
+    if files:
+        looked = f"the beginning of each file of {label}"
+    return (
+        "no JSON object tells its columns: declare them (schema => 'name TYPE, …'; what is no JSON is rejected then), or take the lines as"
+        f" they are (format => 'text'). Looked at: {looked}; it is never more than {SAMPLE:,} bytes"
+    )
 
 
 def _first_records(intake: Intake, now: float) -> bytes:

@@ -22,8 +22,10 @@ from workbench.stream.validate import MALFORMED_BIT, broken_sql
 
 WORD = re.compile(r"'(?:[^']|'')*'|\"((?:[^\"]|\"\")+)\"|([A-Za-z_]\w*)")
 
-COUNT = re.compile(rb"\d{1,10}(?: |$)")
+COUNT = re.compile(rb"[1-9]\d{0,9}(?: |$)")
 """Of bytes, before a record in the framing that has it: only a record that is not whole is kept with it."""
+NOT_WHOLE = "its sender did not send all of it"
+NO_COUNT = "no count of its bytes stands before it, as framing => 'octet' has it"
 
 
 class Explanation(NamedTuple):
@@ -85,7 +87,10 @@ class _Record:
         self.places = _places(raw, columns, kind, options, header)
         self.table, mask = _decoded(session, raw, columns, kind, options, header)
         self.malformed = bool(mask & MALFORMED_BIT)
-        self.cut = rejected and isinstance(source, ReadSocket) and source.framing == "octet" and bool(COUNT.match(raw))
+        self.cut = ""
+        """Why it is no record of its framing."""
+        if rejected and isinstance(source, ReadSocket) and source.framing == "octet":
+            self.cut = NOT_WHOLE if COUNT.match(raw) else "" if self.malformed else NO_COUNT
         row = self.table.to_pylist()[0]
         self.wrong = [c for c in columns if row[c.name] is None and self.places.get(c.name, Place(0, 0, None)).value is not None]
         self.missing = [c for c in columns if c.not_null and row[c.name] is None and c not in self.wrong]
@@ -93,7 +98,7 @@ class _Record:
     def explained(self) -> Explanation:
         text, characters = shown(self.raw[:KEPT_OF_TOO_LONG])
         if self.cut:
-            verdict = RuleVerdict(MALFORMED, True, "drop", "its sender did not send all of it")
+            verdict = RuleVerdict(MALFORMED, True, "drop", self.cut)
             return Explanation((verdict, *_unknown(self.expectations)), (), text)
         if self.malformed:
             message, place = (self.headless, None) if self.headless else error_place(self.raw, self.format)

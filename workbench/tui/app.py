@@ -257,6 +257,7 @@ def run_app(
     log: Path | None = None,
     state: Path | None = None,
     zone: tzinfo | None = None,
+    demo: str = "",
 ) -> ExitChoice:
     """Runs the terminal until a person leaves it.
 
@@ -268,10 +269,11 @@ def run_app(
         log: the engine's log file.
         state: the project's state folder, for history and copies.
         zone: for clocks; the machine's own by default.
+        demo: what becomes of the demo's folder when it ends; empty when this is no demo.
 
     Returns:
         `leave`, `stop` (the engine was asked already and answered) or `quit`.
     """
-    picture = Picture(project_name, choose_look(theme), zone=zone)
+    picture = Picture(project_name, choose_look(theme), zone=zone, demo=demo)
     app = WorkbenchApp(picture, client_factory, start_engine, log, state)
     return app.run() or ExitChoice("quit")

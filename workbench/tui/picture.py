@@ -30,6 +30,7 @@ class Picture:
         ui: the event loop's delay in ms, measured by the app itself.
         opened: rules that were looked at, which are NEW no more.
         seen: keys of drifts that were looked at, which need no band any more.
+        demo: what becomes of the demo's folder when it ends; empty when this is no demo.
         runs: every run of a job seen since the screen opened, by id.
     """
 
@@ -51,26 +52,29 @@ class Picture:
     paused: bool = False
     paused_total: int = 0
     ui: float = 0.0
+    demo: str = ""
     opened: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
     runs: dict[int, RunStatus] = field(default_factory=dict)
     filters: dict[str, str] = field(default_factory=dict)
 
     def accept(self, snapshot: Snapshot) -> None:
-        """Takes a snapshot; keeps the chosen stream and view while they exist."""
+        """Takes a snapshot; keeps the chosen stream and view while they exist. A stream that comes or goes waits for no figures."""
         self.snapshot = snapshot
-        now = self.clock()
-        if self.figures is None or (not self.paused and not 0 <= now - self.figures_at < FIGURES):
+        now, names = self.clock(), [s.name for s in snapshot.streams]
+        if self.stream not in names:
+            self.choose(names[0] if names else "")
+        if self.figures is None or (not self.paused and (self._figures_are_old(now) or names != [s.name for s in self.figures.streams])):
             self.figures, self.figures_at = snapshot, now
         for run in snapshot.runs:
             self.runs[run.id] = run
-        names = [s.name for s in snapshot.streams]
-        if self.stream not in names:
-            self.choose(names[0] if names else "")
         chosen = self.chosen
         if chosen is not None and self.view not in chosen.views:
             self.view = chosen.views[0] if chosen.views else ""
             self.state = None
+
+    def _figures_are_old(self, now: float) -> bool:
+        return not 0 <= now - self.figures_at < FIGURES
 
     def choose(self, stream: str) -> None:
         """Another stream; its tail and state are yet to come."""

@@ -29,15 +29,20 @@ DOINGS: Mapping[Action, tuple[str, str]] = {
 
 
 def quit_sheet(picture: Picture) -> Sheet:
-    """Leave it running, stop it, stay: the safest first, each with its consequence."""
+    """Leave it running, stop it, stay: the safest first, each with its consequence; a demo is ended first of all."""
     snapshot, pid = picture.snapshot, f", pid {picture.hello.pid}" if picture.hello is not None else ""
     streams = len(snapshot.streams) if snapshot is not None else 0
     runs = [f"#{run.id}" for run in snapshot.runs if run.state == "running"] if snapshot is not None else []
     again = f"; {', '.join(runs)} {'runs' if len(runs) == 1 else 'run'} again at the next start" if runs else ""
+    note = f"{_many(streams, 'stream')}, {_many(len(runs), 'job')} running{pid}"
+    if picture.demo:
+        end = Answer("s", "end it", f"its generator and its engine stop, {picture.demo}", "stop")
+        leave = Answer("l", "leave it running", "generator and engine go on until `workbench stop`", "leave")
+        return Sheet(picture, "End the demo?", note=note, answers=(end, leave, Answer("esc", "stay", "", "stay")))
     return Sheet(
         picture,
         "Leave the engine running?",
-        note=f"{_many(streams, 'stream')}, {_many(len(runs), 'job')} running{pid}",
+        note=note,
         answers=(
             Answer("l", "leave it running", "ingestion goes on; `workbench` here attaches again", "leave"),
             Answer("s", "stop it", f"commits now, then stops {_many(streams, 'stream')}{again}", "stop"),

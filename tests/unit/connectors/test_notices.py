@@ -6,6 +6,7 @@ import threading
 
 from tests.conftest import wait_until
 from workbench.connectors.sockets.address import peer_name
+from workbench.connectors.sockets.misframed import EVERY, Misframed
 from workbench.connectors.spool.notices import MOST, Notices
 from workbench.connectors.spool.paced import Paced
 
@@ -27,6 +28,30 @@ def test_one_of_a_kind_in_a_while() -> None:
     notices.forget("full")
     notices.tell("full anew", "full", 10.0)
     assert notices.take() == ["full anew"]
+
+
+def test_who_does_not_speak_the_framing_is_told_by_host() -> None:
+    now, told = [0.0], list[str]()
+    misframed = Misframed("octet", told.append, lambda: now[0])
+    misframed.add("10.0.0.1:5000", "not b'a'")
+    misframed.add("[fe80::1]:5000", "not b'b'")
+    misframed.add("10.0.0.1:5001", "not b'c'")
+    misframed.add("10.0.0.1:5002", "not b'd'")
+    assert [text.split()[0] for text in told] == ["10.0.0.1:5000", "[fe80::1]:5000"]
+    now[0] = 4.0
+    assert misframed.due() == EVERY - 4.0
+    now[0] = EVERY
+    assert misframed.due() == EVERY
+    assert "3 connections from 10.0.0.1 did not speak" in told[2]
+    assert "not b'd'" in told[2]
+    misframed.add("10.0.0.1:5003", "not b'e'")
+    misframed.finish()
+    assert "4 connections from 10.0.0.1 did not" in told[3]
+    now[0] = 3 * EVERY
+    misframed.due()
+    misframed.add("10.0.0.1:5004", "not b'f'")
+    assert told[4].startswith("10.0.0.1:5004 does not speak")
+    assert len(told) == 5
 
 
 def test_a_flood_of_notices_is_bounded() -> None:

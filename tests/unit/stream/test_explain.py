@@ -81,8 +81,10 @@ def test_a_record_that_was_not_sent_whole() -> None:
     table = StreamingTable("t", line, (), "", source, IDENTITY, "", "", NOWHERE, NOWHERE)
     session = scratch()
     found = explain(session, b"10 hello", table, line, ("_malformed",))
+    uncounted = explain(session, b"<13>hello", table, line, ("_malformed",))
     session.close()
     assert broken(found) == [("_malformed", True, "its sender did not send all of it")]
+    assert broken(uncounted) == [("_malformed", True, "no count of its bytes stands before it, as framing => 'octet' has it")]
 
 
 def test_a_too_long_record_is_not_judged_again() -> None:

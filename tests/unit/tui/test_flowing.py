@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.tui.fake_engine import NOW, FakeEngine, snapshot
+from tests.unit.tui.fake_engine import FakeEngine, snapshot, state_page
 from tests.unit.tui.flowing import flowing, sources, views
 from tests.unit.tui.stage import Stage, staged
 from workbench.protocol import Slow, Snapshot
@@ -234,17 +234,12 @@ async def test_a_state_without_event_time_has_no_late_rows_and_says_so() -> None
         assert not stage.engine.asked("submit")
 
 
-async def test_a_stream_that_is_newer_than_the_figures_is_waited_for() -> None:
-    now = [NOW]
-    async with staged(engine=FakeEngine(flowing()), clock=lambda: now[0]) as stage:
-        await stage.press("z")
+@pytest.mark.parametrize("keys", [["z"], ["space", "z"]])
+async def test_a_stream_that_comes_in_the_place_of_the_chosen_one_is_shown_at_once(keys: list[str]) -> None:
+    async with staged(engine=FakeEngine(flowing())) as stage:
+        await stage.press(*keys)
         first = flowing(9_500)
-        new = replace(first.streams[0], name="brand_new")
-        stage.engine.push(replace(first, streams=(new,)))
-        await stage.until(lambda: stage.app.picture.stream == "brand_new")
-        assert not stage.sees("brand_new")
-        now[0] += 1
-        stage.engine.push(replace(first, streams=(new,)))
+        stage.engine.push(replace(first, streams=(replace(first.streams[0], name="brand_new"),)))
         await stage.shows("brand_new")
 
 
@@ -274,3 +269,22 @@ def test_a_sample_is_cut_so_that_its_field_stays(cells: int) -> None:
         shown = around(sample, field, cells)
         assert len(shown) <= cells
         assert field in shown
+
+
+async def test_new_windows_come_on_top_until_somebody_chooses_one() -> None:
+    async with staged() as stage:
+        await stage.until(lambda: stage.app.picture.state is not None)
+        pane, page = stage.app.main.streams.state, state_page("revenue_by_minute")
+
+        def windows(newest: int) -> None:
+            rows = tuple(replace(page.rows[0], cells=(f"minute-{newest - i:02}", "1", "1", "1")) for i in range(12))
+            stage.app.picture.state = replace(page, rows=rows)
+            pane.frame()
+
+        for newest in range(20, 40):
+            windows(newest)
+            await stage.shows(f"minute-{newest}")
+        pane.go(1)
+        for newest in range(40, 45):
+            windows(newest)
+            await stage.shows("minute-38")

@@ -268,6 +268,24 @@ async def test_q_asks_and_leaving_is_the_safe_answer() -> None:
         assert not stage.engine.asked("stop")
 
 
+async def test_q_ends_a_demo_unless_it_is_to_go_on() -> None:
+    async with staged() as stage:
+        stage.app.picture.demo = "its folder is deleted"
+        await stage.press("q")
+        await stage.shows("End the demo?")
+        assert stage.sees("its generator and its engine stop, its folder is deleted")
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.return_value is not None)
+        assert stage.app.return_value == ExitChoice("stop")
+    async with staged() as stage:
+        stage.app.picture.demo = "its folder stays"
+        await stage.press("q")
+        await stage.shows("generator and engine go on until `workbench stop`")
+        await stage.press("l")
+        await stage.until(lambda: stage.app.return_value is not None)
+        assert stage.app.return_value == ExitChoice("leave")
+
+
 async def test_q_can_stop_the_engine() -> None:
     async with staged() as stage:
         await stage.press("q", "s")

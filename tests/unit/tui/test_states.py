@@ -106,6 +106,17 @@ async def test_failed_and_waiting_streams_say_why() -> None:
         await stage.until(lambda: stage.engine.asked("control") == [("control", failed.name, "resume", "t-1", {})])
 
 
+async def test_a_long_reason_is_whole_in_the_zoom() -> None:
+    why = (
+        "no JSON object tells its columns: declare them. " + "Looked at: the first 1,048,576 bytes of read_files in/*.log; " * 2 + "no more"
+    )
+    waiting = replace(snapshot().streams[0], state="WAIT", detail=why)
+    async with staged(engine=FakeEngine(replace(snapshot(), streams=(waiting,)))) as stage:
+        await stage.press("z")
+        await stage.shows("no JSON object tells its columns: declare them.")
+        await stage.until(lambda: stage.sees("no more"))
+
+
 async def test_an_input_without_a_record_is_waited_for_by_its_name() -> None:
     async with staged(engine=FakeEngine(replace(EMPTY, inputs=("tcp://localhost:5140",))), filled=False) as stage:
         await stage.shows("Nothing has come to tcp://localhost:5140 yet. The first record")
@@ -113,6 +124,16 @@ async def test_an_input_without_a_record_is_waited_for_by_its_name() -> None:
         busy = Notice(1, NOW, "warning", "tcp://localhost:5140: cannot listen: Address already in use; it is tried again")
         stage.engine.push(replace(EMPTY, inputs=("tcp://localhost:5140",), notices=(busy,)))
         await stage.until(lambda: stage.sees("cannot listen: Address already in use") and not stage.sees("Nothing has come"))
+
+
+async def test_a_first_stream_is_in_the_list_as_soon_as_its_rows_are_in_the_tail() -> None:
+    async with staged(engine=FakeEngine(replace(EMPTY, inputs=("tcp://localhost:5140",))), filled=False) as stage:
+        await stage.shows("Nothing has come to tcp://localhost:5140 yet.")
+        stage.engine.push(snapshot())
+        await stage.shows("● FOLLOW")
+        assert stage.sees("● 5 live") or stage.sees("● 3 live"), stage.text
+        assert not stage.sees("No streams yet")
+        assert stage.sees("clicks")
 
 
 async def test_empty_panes_say_what_to_do() -> None:

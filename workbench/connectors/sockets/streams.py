@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from workbench.connectors.sockets.connection import Connection
 from workbench.connectors.sockets.door import Door
+from workbench.connectors.sockets.misframed import Misframed
 from workbench.connectors.spool.block import Piece
 from workbench.connectors.spool.framing import Framing
 from workbench.connectors.spool.marked_framer import MarkedFramer
@@ -60,6 +61,7 @@ class StreamReceiver:
         self._monotonic = monotonic
         self._most_rests = rests
         self._quoting = quoting or Quoting()
+        self._misframed = Misframed(framing, spool.notice, monotonic)
         self._thread = ReceiverThread(spool, "receive-stream", self._serve)
         self._connections: set[Connection] = set()
         self._rests = 0
@@ -102,6 +104,7 @@ class StreamReceiver:
                         self._favoured = None  # it was not read, so it is not to blame
                 self._last_round(selector)
             finally:
+                self._misframed.finish()
                 self._door.close()
                 for connection in (*self._ended, *self._connections):
                     connection.close(kept=connection not in self._heard)
@@ -113,7 +116,7 @@ class StreamReceiver:
                 self._buffer = bytearray()
 
     def _round(self, selector: selectors.BaseSelector) -> None:
-        due = min(self._door.open(selector), self._relieve(selector))
+        due = min(self._door.open(selector), self._relieve(selector), self._misframed.due())
         for key, _ in selector.select(due):
             if isinstance(key.data, Connection):
                 if not self._take_turn(selector, key.data):
@@ -157,9 +160,8 @@ class StreamReceiver:
         if pieces and connection is self._favoured:
             self._favoured = None
         if connection.framer.broken:
-            self._end(
-                selector, connection, f"does not speak the framing '{self._framing}' and was disconnected: {connection.framer.broken}"
-            )
+            self._misframed.add(connection.peer, connection.framer.broken)
+            self._end(selector, connection, "")
         elif self._rests > self._most_rests and connection.framer.waiting > LEAST and connection is not self._favoured:
             connection.held = True
             selector.unregister(connection.sock)

@@ -46,7 +46,7 @@ class CountedFramer:
                     begun = start
                     start, ready = self._count(data, start, stop)
                     if self.broken:
-                        records.add(self._digits + bytes(view[begun:stop]), self._longest)
+                        records.add_cut(self._digits + bytes(view[begun:stop]), self._longest)
                         self._digits = b""
                         break
                     if not ready:
@@ -135,11 +135,11 @@ class _Records:
         self.parts: list[bytes] = []
         self._pieces: list[Piece] = []
 
-    def add(self, record: bytes, longest: int) -> None:
-        if len(record) > longest:
-            self.add_overlong(record[:KEPT_OF_TOO_LONG], len(record))
-        else:
-            self.parts.append(record)
+    def add_cut(self, rest: bytes, longest: int) -> None:
+        """What no count stands before: nobody can say which records it holds."""
+        self.close()
+        head = rest if len(rest) <= longest else rest[:KEPT_OF_TOO_LONG]
+        self._pieces.append(Piece([head], 1, self._peer, overlong=len(rest), cut=True))
 
     def add_overlong(self, head: bytes, length: int) -> None:
         self.close()

@@ -83,8 +83,8 @@ class Result(Listing):
         run = tab.run
         out = [result_title(self, cells, tab)]
         if run is None:
-            text = "Write SQL above and press ^j. Streams, views, files and workbench.* are tables; `:` lists the names."
-            return [*out, self.line(cells).gap(2).put(text, self.palette.muted)]
+            text = "Write SQL above and press ^j. Streams, views, files, workbench.* are tables; `:` lists them, DESCRIBE their columns."
+            return [*out, *(self.line(cells).gap(2).put(part, self.palette.muted) for part in wrap_words(text, cells - 2))]
         if run.error:
             return out + self._error(cells, tab, run)
         if run.status is not None and run.status.statement:

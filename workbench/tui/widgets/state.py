@@ -27,6 +27,7 @@ class StatePane(Listing):
 
     above = 2
     fades = True
+    newest_first = True
     DEFAULT_CSS = "StatePane { height: 6; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open"),

@@ -11,12 +11,15 @@ from workbench.tui.glyphs import STREAM_STATES
 from workbench.tui.line import Line
 from workbench.tui.live import Live
 from workbench.tui.numbers import count, duration, rate, size, stamp
-from workbench.tui.text import cut_middle, visible
+from workbench.tui.palette import Palette
+from workbench.tui.text import cut_middle, visible, width, wrap_words
 from workbench.tui.title import Part, flowing, title
 from workbench.tui.widgets.event_time import WIDE, table
 from workbench.tui.widgets.streams import CALM, address, trouble
 
 LABEL = 8
+BESIDE = 36
+"""Cells of a title that its state and its commit may take."""
 
 
 def detail_lines(
@@ -29,7 +32,7 @@ def detail_lines(
         drifts: its fields that no longer fit.
         view: the running state that is shown in the main screen.
     """
-    out = [_title(pane, cells, s), _unread(pane, cells, s), _queue(pane, cells, s), _sum(pane, cells, s)]
+    out = [_title(pane, cells, s), *_why(pane, cells, s), _unread(pane, cells, s), _queue(pane, cells, s), _sum(pane, cells, s)]
     if s.flows:
         out += [pane.line(cells), *_flows(pane, cells, s.flows)]
     if views:
@@ -44,10 +47,26 @@ def _title(pane: Live, cells: int, s: StreamStatus) -> Line:
     word = pane.picture.word(s.state)
     glyph, colour = STREAM_STATES[word]
     parts = [Part(f"{pane.look.glyph(glyph)} {word}", pane.look.colour(colour), True)]
-    if s.detail:
-        parts.append(Part(f"  {s.detail}", p.fail if s.state == "FAIL" else p.muted))
+    if s.detail and not _is_long(cells, s):
+        parts.append(Part(f"  {s.detail}", _tone(p, s)))
     right = [Part("commit ", p.faint), Part(count(s.commit), p.muted)]
     return title(pane.look, cells, s.name, parts=parts, right=right)
+
+
+def _is_long(cells: int, s: StreamStatus) -> bool:
+    """Whether the title has no room for what there is to say."""
+    return width(s.detail) > cells - width(s.name) - BESIDE
+
+
+def _tone(p: Palette, s: StreamStatus) -> str:
+    return p.fail if s.state == "FAIL" else p.muted
+
+
+def _why(pane: Live, cells: int, s: StreamStatus) -> list[Line]:
+    """What there is to say of the stream, where it is more than the title takes."""
+    if not _is_long(cells, s):
+        return []
+    return [pane.line(cells).gap(2).put(part, _tone(pane.palette, s)) for part in wrap_words(visible(s.detail), cells - 4)]
 
 
 def _unread(pane: Live, cells: int, s: StreamStatus) -> Line:
