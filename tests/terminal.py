@@ -28,15 +28,19 @@ class Terminal:
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
         given = os.environ if environment is None else environment
         self.started = time.perf_counter()
-        self.child = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            start_new_session=True,
-            env={**given, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"},
-        )
+        ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as under nohup: a shell here would hand that on, and never end
+        try:
+            self.child = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=inner,
+                stdout=inner,
+                stderr=inner,
+                start_new_session=True,
+                env={**given, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"},
+            )
+        finally:
+            signal.signal(signal.SIGHUP, ignored)
         os.close(inner)
         self.seen = b""
 
@@ -76,7 +80,7 @@ class Terminal:
             pass
         self.seen = b""
 
-    def wait(self, deadline: float = 30.0) -> int:
+    def wait(self, deadline: float = 200.0) -> int:
         """The exit code of the program, which ends by itself."""
         end = time.perf_counter() + deadline
         while self.child.poll() is None:

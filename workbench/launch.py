@@ -138,11 +138,18 @@ def stop_engine(project: Project, patience: float = PATIENCE) -> Reply | None:
     found = answering(project)
     if found is None:
         return None
-    try:
-        reply = from_json(Reply, _call(project.socket, "POST", "/v1/stop", patience))
-    except (OSError, http.client.HTTPException) as error:
-        raise EngineError(f"The engine (pid {found.pid}) does not stop: {error}", f"Its log: {project.log}") from error
     deadline = time.monotonic() + patience
+    while True:
+        try:
+            reply = from_json(Reply, _call(project.socket, "POST", "/v1/stop", patience))
+            break
+        except (OSError, http.client.HTTPException) as error:
+            if answering(project) is None:  # somebody else has told it so a moment before
+                reply = Reply("The engine stops.")
+                break
+            if time.monotonic() > deadline:
+                raise EngineError(f"The engine (pid {found.pid}) does not stop: {error}", f"Its log: {project.log}") from error
+            time.sleep(STEP)
     # A process that has ended and that its parent does not wait for is still there by its id, but it holds nothing.
     while _lives(found.pid) and (_is_held(project) or answering(project)):
         if time.monotonic() > deadline:
@@ -193,7 +200,7 @@ def _is_held(project: Project) -> bool:
     """Whether an engine has the lock: one that starts, and will answer, or one that closes, and will let go."""
     try:
         with project.lock.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # an engine waits until the look is over
     except BlockingIOError:
         return True
     except OSError:

@@ -13,6 +13,7 @@ import pytest
 
 from workbench.config import Settings, open_project
 from workbench.engine.engine import Engine
+from workbench.launch import answering
 
 REPOSITORY = Path(__file__).parents[2]
 PIPELINES = """
@@ -32,15 +33,17 @@ def root(tmp_path: Path) -> Path:
 
 
 def life(root: Path, number: int, seconds: float) -> None:
-    """One engine from its start to its kill, fed all the while."""
+    """One engine from its start to its kill, fed all the while; the first is not killed before it is up, however slow the machine."""
     command = [sys.executable, "-m", "workbench", "run", "--project", str(root)]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     with (root.parent / "log").open("ab") as said:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment)
     assert child.stdin is not None
     os.set_blocking(child.stdin.fileno(), False)
-    line, end, rest = 0, time.monotonic() + seconds, b""
-    while time.monotonic() < end:
+    line, end, rest, runs = 0, time.monotonic() + seconds, b"", bool(number)
+    while not runs or time.monotonic() < end:
+        if not runs and answering(open_project(root, Settings())):
+            runs, end = True, time.monotonic() + seconds
         if not rest:
             rest = b"".join(b'{"life": %d, "n": %d}\n' % (number, line + i) for i in range(BURST))
             line += BURST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from tests.conftest import wait_until
 from workbench.config import Settings, open_project
 from workbench.engine.engine import Engine
+from workbench.engine.turn import in_turn
+from workbench.errors import EngineUnavailable
 
 
 class Bench:
@@ -24,7 +27,9 @@ class Bench:
         self.engine: Engine
 
     def write(self, sql: str, name: str = "main.sql") -> None:
-        (self.root / "pipelines" / name).write_text(sql)
+        fresh = self.root / "pipelines" / f".{name}.new"
+        fresh.write_text(sql)
+        fresh.replace(self.root / "pipelines" / name)  # nobody reads half of it
 
     def append(self, *rows: dict[str, Any] | str, file: str = "a.ndjson") -> None:
         with (self.root / "in" / file).open("a") as out:
@@ -43,6 +48,7 @@ class Bench:
         return [tuple(row) for row in self.engine.queries.page(status.id, 0, 200).rows]
 
     def until(self, sql: str, expected: list[tuple[Any, ...]]) -> None:
+        """Wait for an answer; the screen knows then what SQL has told, which it does a moment later than the database."""
         answers: list[Any] = [None]
 
         def look() -> bool:
@@ -56,6 +62,8 @@ class Bench:
             wait_until(look, sql)
         except pytest.fail.Exception as error:
             pytest.fail(f"{error}: wanted {expected}, it is {answers[0]}")
+        with suppress(EngineUnavailable):
+            in_turn(self.engine._pump, lambda session: None)  # its turn comes when the commit is over
 
     def notices(self) -> str:
         return "\n".join(notice.text for notice in self.engine.snapshot().notices)

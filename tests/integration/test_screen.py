@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
-from tests.integration.test_demo import alive
+from tests.integration.test_demo import alive, size
 from tests.terminal import Terminal
 from workbench.config import Project, Settings, open_files, open_project
 from workbench.launch import answering, stop_engine
@@ -123,6 +123,23 @@ def test_the_demo_is_alive_and_leaves_nothing(tmp_path: Path) -> None:
         assert screen.wait() == 0
     assert scratch(tmp_path) == []
     assert generators(tmp_path) == []
+
+
+def test_a_demo_that_is_left_running_is_fed_until_its_engine_is_stopped(tmp_path: Path) -> None:
+    with Terminal((*WORKBENCH, "demo"), tmp_path) as screen:
+        screen.wait_for("RUN")
+        screen.type("q")
+        screen.wait_for("End the demo?")
+        screen.type("l")
+        assert screen.wait() == 0
+        assert "goes on" in screen.text
+    root = scratch(tmp_path)[0]
+    (pid,) = generators(root)
+    assert answering(open_project(root, Settings()))
+    before = size(root)
+    wait_until(lambda: size(root) > before, "more events")
+    stop_engine(open_project(root, Settings()))
+    wait_until(lambda: not alive(pid), "the generator's end")
 
 
 def test_the_generator_stops_with_the_demo_s_terminal(tmp_path: Path) -> None:

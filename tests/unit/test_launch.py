@@ -43,7 +43,7 @@ class Answering(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, path: Path, version: str = __version__, dies: bool = False) -> None:
         super().__init__(str(path), Handler)
-        self.dies = dies
+        self.dies, self.stops = dies, False
         self.hello = Hello(version, PROTOCOL, os.getpid(), "p", "/", 0.0)
 
 
@@ -54,6 +54,10 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(to_json(self.server.hello))
 
     def do_POST(self) -> None:
+        if self.server.stops:  # without an answer
+            Path(str(self.server.server_address)).unlink()
+            self.server.stops = False
+            return
         self.answer(to_json(Reply("stopping")))
         if self.server.dies:
             os._exit(0)
@@ -213,6 +217,18 @@ def test_an_engine_that_does_not_stop(project: Project) -> None:
             launch.stop_engine(project, patience=0.3)
         engine.shutdown()
         thread.join()
+
+
+def test_an_engine_that_somebody_else_stops_meanwhile_is_no_error(project: Project) -> None:
+    with Answering(project.socket) as engine:
+        thread = threading.Thread(target=engine.serve_forever, args=(0.01,))
+        thread.start()
+        engine.stops = True
+        try:
+            assert launch.stop_engine(project, patience=5.0) == Reply("The engine stops.")
+        finally:
+            engine.shutdown()
+            thread.join()
 
 
 def test_a_socket_that_nobody_listens_on(project: Project) -> None:

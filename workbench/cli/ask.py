@@ -165,7 +165,8 @@ def refresh(arguments: Arguments, out: Output) -> int:
 
 async def _refresh(arguments: Arguments, out: Output) -> int:
     async with attached(arguments) as client:
-        before = max((r.id for r in (await client.snapshot()).runs), default=0)
+        begun = [r.id for r in (await client.snapshot()).runs if r.state != "waiting"]  # a run that waits serves, and is waited for
+        before = max(begun, default=0)
         reply = await client.refresh(arguments.name, arguments.full)
         out.note(reply.text)
         run = await _finished(client, arguments.name, before)

@@ -79,6 +79,8 @@ class Engine:
         self._changed = threading.Condition()
         self._changed_at = 0.0
         self._stopping = False
+        self._rereading = threading.Lock()
+        """Held from a look at what the pipelines became until they are read anew: who looks next must not take that for done."""
         self._tried_at = self._losses_due = self._looked_at = 0.0
         self._told: dict[str, Counts] = {}
         """What the streaming tables had counted at the start, or at the end of the last run over what is there."""
@@ -146,11 +148,11 @@ class Engine:
         self._ends = f"the engine has stopped{f': {reason}' if reason else ''}"
         self._stopping = True
         self._touch()
-        self._watcher.close()
         self._works.queries.close(lambda queries: queries.shut())
         self._jobs.stop()
         self._pump.stop()
         self._housekeeper.stop()
+        self._watcher.close()  # the housekeeper may have begun to watch anew
         self._works.inspector.close(lambda inspector: inspector.close())
         self._works.datasets.close(lambda datasets: datasets.close())
         self._works.close_sources()
@@ -320,10 +322,11 @@ class Engine:
 
     def _do_chores(self) -> None:
         self._take_notices()
-        begun = self._reads and begin_inputs(self.project, self._sources)
-        look, self._works.look_due = self._works.look_due or begun or self._look_due(), False
-        if self._reads and ((look and self._catalog.changed_on_disk()) or self._retry_due()):
-            self._reload_or_say()
+        with self._rereading:
+            begun = self._reads and begin_inputs(self.project, self._sources)
+            look, self._works.look_due = self._works.look_due or begun or self._look_due(), False
+            if self._reads and ((look and self._catalog.changed_on_disk()) or self._retry_due()):
+                self._reload_or_say()
         if not self._catalog.held:
             self._works.triggers.run_due(time.monotonic(), self._jobs.enqueue)
         if self._events.unsaved and not self._stopping:
@@ -387,20 +390,22 @@ class Engine:
             readers = [flow for flow in self._pump.flows if flow.closes_windows]
             stuck = bool(readers) and not any(flow.runs for flow in readers) and not self._catalog.waiting
             over = self._sources.ended() or stuck
-            if begin_inputs(self.project, self._sources) or self._catalog.waiting:
-                self.reload()
+            with self._rereading:
+                if begin_inputs(self.project, self._sources) or self._catalog.waiting or self._works.look_due:
+                    self.reload()
             self._pump.drain(until=lambda: bool(self._pump.stalled))
             if over or self._pump.died or self._pump.stalled:
                 return
             self._sources.wait(0.05)
 
     def _settle_jobs(self) -> None:
-        """Run what is due until a refresh makes nothing else due."""
+        """Run what is due until a refresh makes nothing else due, whoever hands it out: the housekeeper does so too."""
         while True:
-            self._works.triggers.run_due(time.monotonic(), self._jobs.enqueue, force=True)
-            if self._jobs.idle:
-                return
+            newest = self._jobs.newest
             self._jobs.wait_idle()
+            self._works.triggers.run_due(time.monotonic(), self._jobs.enqueue, force=True)
+            if self._jobs.idle and self._jobs.newest == newest:
+                return
 
     def _wake(self, paths: frozenset[str]) -> None:
         """Something changed in a watched folder: sources are looked at soon, and the pipelines now if it was there."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from workbench.config import elsewhere
 from workbench.errors import DatabaseLocked, StoreError
 
+LOOKS, LOOK = 10, 0.02
+"""How often a lock that is held is tried again, and the seconds between: who only looks whether an engine has it, has it for a moment."""
 NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "afs", "glusterfs")
 
 
@@ -37,7 +39,7 @@ class EngineLock:
                 f"{path.parent} is on a network filesystem ({kind}), where locks cannot be trusted", "Name a local folder with --state-dir."
             )
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._fd)
         except OSError as error:
             holder = _holder(path)
             os.close(self._fd)
@@ -52,6 +54,19 @@ class EngineLock:
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, 0)
             os.close(self._fd)
+
+
+def _take(descriptor: int) -> None:
+    """Raises OSError: an engine has the lock."""
+    for left in reversed(range(LOOKS)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(LOOK)
+        else:
+            return
 
 
 def filesystem(path: Path) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.batch import Lag
 from workbench.store.session import Session
 from workbench.stream.flow import Flow
 
@@ -21,7 +20,7 @@ class Loss:
 
 class Losses:
     """What was lost of each flow since it was made. The counts never go down: a source that is closed tells of none, and a spool
-    that is made anew begins at 0.
+    that is made anew begins at 0. Safe from any thread.
 
     Args:
         session: the writer's.
@@ -34,18 +33,13 @@ class Losses:
         self._seen: dict[str, Loss] = {}
         self._lock = threading.Lock()
 
-    def look(self, flows: Sequence[Flow], lags: Mapping[str, Lag] | None = None) -> None:
-        """Take over what the sources count.
-
-        Args:
-            lags: by the flows' names; None: they are asked. Only sockets are: a file on a mount that hangs would hold up whoever asks.
-        """
+    def look(self, flows: Sequence[Flow]) -> None:
+        """Take over what the sources count. Only sockets are asked: a file on a mount that hangs would hold up whoever asks."""
         sockets = [flow for flow in flows if flow.outputs[0].source.startswith("read_socket") and not flow.stopped]
-        asked = {flow.name: flow.source.lag() for flow in sockets} if lags is None else lags
         with self._lock:
             for flow in sockets:
-                lag = asked.get(flow.name)
-                if lag is None or not (lag.dropped or flow.name in self._seen):
+                lag = flow.source.lag()  # one after the other: an older answer than the last would look like a spool made anew
+                if not (lag.dropped or flow.name in self._seen):
                     continue
                 for name in flow.names:
                     self._grow(name, Loss(lag.dropped, lag.dropped_by_kernel))

@@ -59,14 +59,15 @@ class SnapshotMaker:
         flows = list(self._pump.flows)
         lags = {flow.name: flow.source.lag() for flow in flows}
         if self._losses is not None:
-            self._losses.look(flows, lags)
+            self._losses.look(flows)
         with self._pump.lock:
             streams = self._streams(at, lags)
             rules = tuple(self._rules(self._catalog.graph, at, {s.name: s.rows_in for s in streams}))
             views = tuple(self._views())
+            commit = self._pump.assembler.commit_id  # that of the numbers, not of a later one
         return Snapshot(
             at=at,
-            commit=self._pump.assembler.commit_id,
+            commit=commit,
             streams=tuple(streams),
             runs=self._jobs.statuses()[:RUNS],
             rules=rules,
@@ -286,7 +287,7 @@ def flow_state(flow: Flow, lag: Lag, stalled: str) -> tuple[StreamState, str]:
         return "LAG", lag.trouble
     if lag.trouble:
         return "RUN" if lag.bytes else "WAIT", lag.trouble
-    if flow.source.ended and flow.drained:
+    if flow.source.ended and flow.drained and not flow.committing:
         return "DONE", ""
     return "RUN", ""
 

@@ -97,15 +97,16 @@ class Works:
         """Let run what the pipelines say now, statements of the console with them."""
         for view in self.catalog.reload(session, extra):
             self.jobs.enqueue(view, "its definition is new")
-        self.triggers = Triggers(self.catalog.graph, self.triggers)
+        self.triggers.follow(self.catalog.graph)
         self.shown = self.pump.assembler.commit_id
         self._changed()
 
     def drop(self, session: Session, name: str) -> None:
         """Remove a dataset with all its rows."""
         self.catalog.drop(session, name)
-        self.monitor.forget(name)
-        self.ring.forget(name)
+        with self.pump.lock:  # a snapshot that is being made looks into both
+            self.monitor.forget(name)
+            self.ring.forget(name)
         self.reload(session)
 
     def renew(self, session: Session, flows: frozenset[str]) -> None:
@@ -126,7 +127,7 @@ class Works:
             self.catalog.let_go()
             self.look_due = True
             raise
-        self.triggers = Triggers(self.catalog.graph, self.triggers)
+        self.triggers.follow(self.catalog.graph)
         self.shown = self.pump.assembler.commit_id
 
     def _rewound(self, session: Session, tables: tuple[str, ...]) -> None:

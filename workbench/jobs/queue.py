@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -36,7 +37,7 @@ class JobQueue:
 
     Args:
         control: runs something in the writer's turn.
-        on_done: called with the view's name after a result is stored.
+        on_done: called with the view's name after a result is stored, and before its run has ended for those who wait for that.
         last_id: of the runs that are stored already.
     """
 
@@ -104,6 +105,12 @@ class JobQueue:
         with self._lock:
             return self._stopped or (not self._waiting and self._running is None)
 
+    @property
+    def newest(self) -> int:
+        """The last run that was asked for."""
+        with self._lock:
+            return self._last_id
+
     def wait_idle(self, until: Callable[[], bool] = lambda: False) -> None:
         """Wait until nothing runs and nothing waits."""
         with self._lock:
@@ -120,38 +127,41 @@ class JobQueue:
                 run.state, run.started_at = "running", self._clock()
                 self._running = run
             self._on_change()
-            self._run(run)
+            ended = self._run(run)
+            if not ended.error:
+                self._on_done(run.view.name)
             with self._lock:
                 self._running = None
-                self._finished.appendleft(run.status(self._clock()))
+                self._finished.appendleft(ended.status(self._clock()))
                 self._lock.notify_all()
             self._on_change()
-            if not run.error:
-                self._on_done(run.view.name)
 
-    def _run(self, run: JobRun) -> None:
-        """Every run ends as a row, whatever happened to it, unless the engine stops or its database does."""
+    def _run(self, run: JobRun) -> JobRun:
+        """The run as it ended, which it has for nobody before that is stored. Every run ends as a row, whatever happened to it, unless the
+        engine stops or its database does."""
         try:
+            # In the writer's turn: of a commit that is under way, which the query may not see, `catch_up` would say that it was seen.
+            run.started_at = self._control(lambda session: self._clock()).result()
             result = self._session.arrow(run.view.sql, large=True)
-            self._finish(run, "done", rows=result.num_rows)
-            self._control(lambda session: _store(session, run, result)).result()
-            return
+            done = self._ended(run, "done", rows=result.num_rows)
+            self._control(lambda session: _store(session, done, result)).result()
+            return done
         except QueryCancelled as error:
-            self._finish(run, "cancelled", error.message)
+            ended = self._ended(run, "cancelled", error.message)
         except WorkbenchError as error:
             log.error("refresh of %s failed: %s", run.view.name, error)
-            self._finish(run, "failed", error.message)
+            ended = self._ended(run, "failed", error.message)
         except Exception as error:
             log.exception("refresh of %s failed", run.view.name)
-            self._finish(run, "failed", f"{type(error).__name__}: {error}")
+            ended = self._ended(run, "failed", f"{type(error).__name__}: {error}")
         try:
-            self._control(lambda session: _insert_run(session, run)).result()
+            self._control(lambda session: _insert_run(session, ended)).result()
         except Exception as error:
             log.error("run #%d of %s was not stored: %s", run.id, run.view.name, error)
+        return ended
 
-    def _finish(self, run: JobRun, state: RunState, error: str = "", rows: int | None = None) -> None:
-        run.state, run.error, run.rows = state, error, rows
-        run.seconds = max(0.0, self._clock() - run.started_at)
+    def _ended(self, run: JobRun, state: RunState, error: str = "", rows: int | None = None) -> JobRun:
+        return replace(run, state=state, error=error, rows=rows, seconds=max(0.0, self._clock() - run.started_at))
 
 
 def load_runs(session: Session) -> list[RunStatus]:

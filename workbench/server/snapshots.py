@@ -53,7 +53,8 @@ class Snapshots:
         self._asking = True
         try:
             await anyio.sleep(max(0.0, self._due - anyio.current_time()))
-            self._frame = await self._calls.call(self._ask, self._calls.waits)
+            after = self._at
+            self._at, self._frame = await self._calls.call(lambda: self._ask(after), self._calls.waits)
             self._due = anyio.current_time() + FRAME
             self._number += 1
         finally:
@@ -61,7 +62,7 @@ class Snapshots:
             self._news.set()
             self._news = anyio.Event()
 
-    def _ask(self) -> bytes:
-        snapshot = self._calls.engine.wait_snapshot(self._at, HEARTBEAT)
-        self._at = snapshot.at
-        return encoded(snapshot) + b"\n"
+    def _ask(self, after: float) -> tuple[float, bytes]:
+        """In a thread, which may still be at it when whoever waited has left: what it found then is nobody's."""
+        snapshot = self._calls.engine.wait_snapshot(after, HEARTBEAT)
+        return snapshot.at, encoded(snapshot) + b"\n"

@@ -90,9 +90,12 @@ class QueryPool:
             if self._closed or sum(q.running for q in self._queries.values()) >= KEPT:
                 raise QueryRefused(f"{KEPT} queries run or wait already", "Cancel one of them first.")
             self._queries[query.id] = query
-            self._threads.add(thread)
         self._make_room()
-        thread.start()
+        with self._lock:
+            if self._closed:
+                raise QueryRefused("The engine stops, this was not run", "Ask again when it has started anew.")
+            self._threads.add(thread)
+            thread.start()
         query.wait(SOON)
         return query.status()
 

@@ -74,7 +74,8 @@ class Crew:
             with self._lock:
                 missing = self.count - (len(self._threads) - self._kept())
                 if missing > 0:
-                    log.warning("%d reads hang: %s", self._kept(), ", ".join(sorted({name for name, _ in self._asking.values()})))
+                    asked = {name for name, _ in list(self._asking.values())}  # others begin and end meanwhile
+                    log.warning("%d reads hang: %s", self._kept(), ", ".join(sorted(asked)))
                     self._hire(missing)
 
     def _kept(self) -> int:

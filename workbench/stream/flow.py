@@ -71,6 +71,8 @@ class Flow:
         self.hungry = True
         self.behind = False
         self.dry = False
+        self.early = False
+        """The read that is under way began before all that is there now was asked for: that it finds nothing means nothing."""
         self.goals: Goals | None = None
         """While all that is there is read and no more: how far that is."""
         self.due_at = 0.0
@@ -88,6 +90,7 @@ class Flow:
         self._read = 0
         self._merged = 0
         self._failing: WorkbenchError | None = None
+        self._over = False
         self._cut_in = 0
         """The epoch of what is being committed."""
         self._stored: deque[Offset] = deque()
@@ -159,8 +162,11 @@ class Flow:
 
     @property
     def over(self) -> bool:
-        """Its input is over for good and committed, so that the windows over it may close: what was piped in has ended."""
-        return self.closes_windows and self.source.ended and self.drained
+        """Its input is over for good and committed, so that the windows over it may close: what was piped in has ended. It stays so while
+        it is looked at again."""
+        if not self.reading:
+            self._over = self.closes_windows and self.source.ended and self.drained and not self.in_flight
+        return self._over
 
     def steps(self, session: Session) -> Steps:
         """This thread's own decoder and judge."""
@@ -236,7 +242,7 @@ class Flow:
         self._decoded.clear()
         self._read = self._merged = self.queued = 0
         self._failing = None
-        self.behind = self.dry = False
+        self.behind = self.dry = self._over = False
         if self.goals is not None:
             self.goals = Goals()
         self.rewind()

@@ -151,6 +151,7 @@ class Pump:
         with self._lock:
             for flow in self.flows:
                 flow.dry, flow.due_at, flow.goals = False, 0.0, Goals()
+                flow.early = flow.reading
             self._lock.notify_all()
             self._schedule.patience = math.inf
             measured_at = time.monotonic() + ENOUGH_AFTER
@@ -393,7 +394,7 @@ class Pump:
             error = _stopped(flow, caught)
         flow.settle()
         with self._lock:
-            flow.reading = False
+            early, flow.reading, flow.early = flow.early, False, False
             flow.notices += said
             flow.load.source(time.monotonic() - began, time.monotonic())
             flow.news_at = flow.news_at or began
@@ -404,7 +405,7 @@ class Pump:
             if error:
                 flow.fail(error)
             elif raw is None:
-                self._schedule.rest(flow, hungry or undecided)
+                self._schedule.rest(flow, hungry or undecided or early)
             else:
                 number = flow.begin(raw, more)
                 self._schedule.came(flow, raw, more)

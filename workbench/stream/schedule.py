@@ -122,7 +122,7 @@ class Schedule:
         """A read found nothing: look again at the next tick while the source is active, else at the poll's pace.
 
         Args:
-            hungry: it was read on, without a look at what there is; or the source cannot tell yet whether there is more.
+            hungry: it was read on, without a look at what there is now; or the source cannot tell yet whether there is more.
         """
         now = time.monotonic()
         flow.hungry = False

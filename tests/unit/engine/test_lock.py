@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,13 @@ def test_a_second_lock_names_the_holder(tmp_path: Path) -> None:
         EngineLock(tmp_path / "state" / "lock")
     lock.release()
     EngineLock(tmp_path / "state" / "lock").release()
+
+
+def test_who_only_looks_whether_it_is_held_keeps_no_engine_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "lock").open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+        EngineLock(tmp_path / "lock").release()
 
 
 def test_the_state_is_private(tmp_path: Path) -> None:

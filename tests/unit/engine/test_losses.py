@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import wait_until
+from tests.door import Door
 from workbench.batch import Lag
 from workbench.engine.losses import Loss, Losses
 from workbench.store.catalog import create_flow
@@ -30,7 +33,7 @@ def flow(stopped: bool = False, source: str = "read_socket udp://:1", lag: Calla
 
 
 def saw(losses: Losses, records: int, kernel: int = 0, stopped: bool = False) -> Loss:
-    losses.look([flow(stopped)], {"u": Lag(dropped=records, dropped_by_kernel=kernel)})
+    losses.look([flow(stopped, lag=lambda: Lag(dropped=records, dropped_by_kernel=kernel))])
     return losses.of("u")
 
 
@@ -66,6 +69,23 @@ def test_a_spool_that_is_made_anew_counts_from_nothing(session: Session) -> None
     assert saw(again, 6, 1) == Loss(106, 41)
 
 
+def test_who_looks_meanwhile_counts_nothing_twice(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses, door, counted = Losses(session), Door(), [5]
+    monkeypatch.setattr(losses, "_lock", door)
+    other = threading.Thread(target=lambda: losses.look([flow(lag=lambda: Lag(dropped=counted[0]))]))
+
+    def answered_late() -> Lag:
+        told = counted[0]
+        counted[0] = 8
+        other.start()
+        wait_until(lambda: door.waited.is_set() or not other.is_alive())
+        return Lag(dropped=told)
+
+    losses.look([flow(lag=answered_late)])
+    other.join()
+    assert losses.of("u") == Loss(8)
+
+
 def test_only_sockets_are_asked(session: Session) -> None:
     def hangs() -> Lag:
         raise AssertionError("a mount that does not answer would hold everything up")
@@ -79,7 +99,7 @@ def test_only_sockets_are_asked(session: Session) -> None:
 
 def test_sources_that_lose_nothing_cost_nothing(session: Session) -> None:
     losses = Losses(session)
-    losses.look([flow()], {})
+    losses.look([flow()])
     saw(losses, 0)
     assert losses.of("x") == Loss()
     assert not losses.unsaved

@@ -34,17 +34,20 @@ def view(name: str) -> MaterializedView:
 
 
 class Writer:
-    """The writer's turn at once, in the caller's thread; `error` comes instead, once."""
+    """The writer's turn at once, in the caller's thread; `error` comes instead of the second one from when it is set: the first begins
+    a run, the second stores it."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.error: Exception | None = None
+        self.turns = 0
 
     def control(self, work: Callable[[Session], Any]) -> Future[Any]:
         future: Future[Any] = Future()
         try:
-            error, self.error = self.error, None
-            if error:
+            self.turns += self.error is not None
+            if self.error is not None and self.turns == 2:
+                error, self.error, self.turns = self.error, None, 0
                 raise error
             future.set_result(work(self.session))
         except Exception as failed:
@@ -84,6 +87,47 @@ def test_a_result_is_stored_with_its_run(queue: JobQueue, database: Database) ->
     assert run(queue, "good").state == "done"
     assert database.writer.execute("SELECT n FROM _store.good") == [(1,)]
     assert database.writer.execute("SELECT job, state, rows FROM _system.job_runs") == [("good", "done", 1)]
+
+
+def test_a_run_ends_for_those_who_wait_when_its_result_is_stored_and_what_that_makes_due_is_known(
+    database: Database, writer: Writer
+) -> None:
+    seen: list[tuple[str, str, bool]] = []
+
+    def look(moment: str) -> None:
+        seen.append((moment, made.statuses()[0].state, made.idle))
+
+    def control(work: Callable[[Session], Any]) -> Future[Any]:
+        look("turn")
+        return writer.control(work)
+
+    made = JobQueue(database.session(), control, lambda: 1.0, lambda: None, lambda view: look("due"))
+    made.start()
+    try:
+        before = made.newest
+        assert run(made, "good").state == "done"
+        assert made.newest == before + 1
+    finally:
+        made.stop()
+    assert seen == [("turn", "running", False), ("turn", "running", False), ("due", "running", False)]
+
+
+def test_a_run_begins_after_each_commit_that_began_before_it(database: Database, writer: Writer) -> None:
+    """Or the next start would take a commit for seen that ended after the query had begun."""
+    now = 1.0
+
+    def after_the_commit(work: Callable[[Session], Any]) -> Future[Any]:
+        nonlocal now
+        now += 1.0
+        return writer.control(work)
+
+    made = JobQueue(database.session(), after_the_commit, lambda: now, lambda: None, lambda view: None)
+    made.start()
+    try:
+        assert run(made, "good").started_at == 2.0
+    finally:
+        made.stop()
+    assert database.writer.execute("SELECT epoch(started_at) FROM _system.job_runs") == [(2.0,)]
 
 
 def test_a_failed_run_is_a_row_with_its_error(queue: JobQueue, database: Database) -> None:

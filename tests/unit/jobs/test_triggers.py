@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.door import Door
 from tests.language import graph_of
 from workbench.jobs.triggers import AT_MOST_EVERY, Triggers
 from workbench.language.definitions import MaterializedView
@@ -54,4 +60,28 @@ def test_no_view_runs_more_often_than_it_may() -> None:
 def test_what_was_due_stays_due_over_a_reload() -> None:
     triggers = Triggers(GRAPH)
     triggers.updated(["orders"])
-    assert set(due(Triggers(GRAPH, triggers), 0.0)) == {"a", "c"}
+    assert due(triggers, 0.0, force=True)
+    triggers.updated(["orders", "a"])
+    triggers.follow(GRAPH)
+    assert due(triggers, 0.0) == {"b": "update of a"}, "when the others ran is not forgotten"
+    triggers.follow(graph_of({"a.sql": "\n".join(line for line in SQL.splitlines() if "VIEW c " not in line)}))
+    assert set(due(triggers, 100.0)) == {"a"}
+
+
+def test_who_asks_meanwhile_waits_and_gets_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    triggers, door, handed = Triggers(GRAPH), Door(), list[tuple[str, str]]()
+    monkeypatch.setattr(triggers, "_lock", door, raising=False)
+    triggers.updated(["orders"])
+    other = threading.Thread(target=lambda: triggers.run_due(0.0, enqueue))
+
+    def enqueue(view: MaterializedView, cause: str) -> None:
+        if not handed:
+            handed.append((view.name, threading.current_thread().name))
+            other.start()
+            wait_until(lambda: door.waited.is_set() or not other.is_alive())
+        else:
+            handed.append((view.name, threading.current_thread().name))
+
+    triggers.run_due(0.0, enqueue)
+    other.join()
+    assert handed == [(name, threading.current_thread().name) for name in ("a", "c")]

@@ -199,6 +199,13 @@ def test_nothing_is_written_even_when_the_gate_is_open(database: Session, tmp_pa
     open_gate.shut()
 
 
+def test_an_end_in_the_middle_of_a_submit_is_one_and_nothing_is_run_after_it(pool: QueryPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_make_room", pool.shut)
+    with pytest.raises(QueryRefused):
+        pool.submit("select 1")
+    assert not pool._threads
+
+
 def test_queries_hold_no_transaction(pool: QueryPool, database: Session) -> None:
     for sql in ("select 1", "select nope", "select error('x')", "delete from written"):
         ended(pool, sql)

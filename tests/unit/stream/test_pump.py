@@ -165,6 +165,33 @@ def test_what_the_source_says_reaches_the_flow_once(pump: Pump, flow: Flow) -> N
     assert flow.notices == ["read"]
 
 
+def test_an_input_is_over_when_its_last_read_is_committed_and_stays_so_while_it_is_looked_at(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Numbers, "ended", True)
+    flow.closes_windows = flow.dry = True
+    number = flow.begin(RawBatch(NOTHING, 1, Offset("n", "n", 0), Offset("n", "n", 1), 0.0))
+    for flow.paused in (False, True):
+        assert not over(flow), "its last read is being decoded"
+    flow.finish(flow.epoch + 1, number, FlowError("of another time"))
+    assert not over(flow)
+    flow.reset()
+    flow.dry = True
+    assert over(flow)
+    flow.reading = True
+    assert over(flow)
+    flow.reset()
+    flow.dry = True
+    assert not over(flow), "what is being read may be found again"
+    flow.reading = False
+    assert over(flow)
+
+
+def over(flow: Flow) -> bool:
+    """Asked anew each time, as a type checker does not expect of a property."""
+    return flow.over
+
+
 def test_an_end_that_could_not_be_stored_is_told_again(pump: Pump, flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.closes_windows = flow.dry = flow.paused = True
     monkeypatch.setattr(Numbers, "ended", True)
