@@ -25,6 +25,9 @@ VIEWS = "-- views.sql"
 GROUP_ROWS = 122_880
 """Rows of one DuckDB row group: a transaction of whole groups goes to the file directly, past the log."""
 
+LARGE_GROUPS = 1 << 30
+"""Bytes that one row group of each table takes, at most: of wide rows."""
+
 ROOM_TO_SPARE = 16 << 20
 """Bytes on the disk, beside twice the log, without which no checkpoint is begun: one that fails ends DuckDB for good."""
 
@@ -47,6 +50,7 @@ class Database:
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, query_memory: str) -> None:
         self.path = path
+        self._merges = 0
         self.writer = Session(connection)
         self.queries = [self.writer.cursor() for _ in range(QUERY_SESSIONS)]
         for session in self.queries:
@@ -75,7 +79,15 @@ class Database:
             return "the disk is almost full"
         return ""
 
-    def checkpoint(self) -> None:
+    def has_room_to_merge(self, groups: int) -> bool:
+        """Whether the disk takes another copy of what a checkpoint would merge."""
+        return shutil.disk_usage(self.path.parent).free > min(self.path.stat().st_size, groups * LARGE_GROUPS) + ROOM_TO_SPARE
+
+    def checkpoint(self, merges: int = 0) -> None:
+        """Fold the log into the file. Args: merges: full row groups that each table may get out of its small ones, while all wait."""
+        if merges != self._merges:
+            self.writer.execute(f"SET GLOBAL max_vacuum_tasks = {merges}")
+            self._merges = merges
         self.writer.execute("CHECKPOINT")
 
     def close(self) -> None:
@@ -137,8 +149,9 @@ def _settings(directories: Sequence[Path]) -> dict[str, str]:
         # Less work inside the serial commit, and the compression methods that cost more than they save.
         "write_buffer_row_group_count": "1",
         "disabled_compression_methods": "'fsst,zstd,dictionary'",
-        # A checkpoint would merge row groups that are not full, which takes up to 150 ms. One without rows is dropped all the same.
+        # A checkpoint merges row groups that are not full only when it is told to. One without rows is dropped all the same.
         "max_vacuum_tasks": "0",
+        "allowed_configs": "['max_vacuum_tasks']",
         "allowed_directories": f"[{allowed}]",
         "enable_external_access": "false",
         "python_enable_replacements": "false",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -10,6 +11,7 @@ from workbench.errors import DatabaseStopped, WorkbenchError
 from workbench.store.commit import Commit, tidy
 from workbench.store.database import Database
 from workbench.store.state import compact, groups
+from workbench.stream.merging import Merging
 from workbench.stream.running import RunningView
 from workbench.stream.tick import Plan
 
@@ -32,6 +34,7 @@ class Upkeep:
         self._database, self._say = database, say
         self._untidy = 0
         self._obstacle = ""
+        self._merging = Merging()
 
     def run(self, plan: Plan) -> None:
         """All that is due.
@@ -40,7 +43,7 @@ class Upkeep:
             DatabaseStopped: nothing works any more until it is opened anew.
         """
         if self._log_may_be_folded():
-            self._try("the log was not folded", self._database.checkpoint)
+            self._try("the log was not folded", self._checkpoint)
         if self._untidy >= TIDY_AFTER:
             self._untidy = 0
             self._try("outdated offsets were not folded", partial(tidy, self._database.writer))
@@ -72,6 +75,15 @@ class Upkeep:
             self._say(text)
         self._obstacle = obstacle
         return not obstacle
+
+    def _checkpoint(self) -> None:
+        began = time.monotonic()
+        merges = self._merging.due(began)
+        if merges and not self._database.has_room_to_merge(merges):
+            merges = 0
+        self._database.checkpoint(merges)
+        now = time.monotonic()
+        self._merging.done(merges, now - began, now)
 
     def _compact(self, view: RunningView, commit: int) -> None:
         view.groups = groups(self._database.writer, view.name, view.state)
