@@ -342,6 +342,11 @@ def test_the_tail_shows_rejected_rows_in_place_and_can_be_searched(bench: Bench)
     assert bench.engine.tail("orders", 50, "lower(").matched == 0
     rejected = bench.engine.tail("orders", 50, "broken")
     detail = bench.engine.quarantine_detail(rejected.rows[0].quarantine_id or 0)
+    session = bench.engine._works.inspector()._session
+    left = "SELECT (SELECT count(*) FROM duckdb_prepared_statements()), (SELECT count(*) FROM duckdb_views() WHERE temporary)"
+    before = session.execute(left)
+    assert all(bench.engine.quarantine_detail(rejected.rows[0].quarantine_id or 0) == detail for _ in range(3))
+    assert session.execute(left) == before, "a screen asks for each new one, all day"
     assert (detail.row.line, detail.raw) == (3, "broken")
 
 

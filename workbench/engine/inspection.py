@@ -220,7 +220,8 @@ class Inspector:
             table = flows.get(flow)
             raw = bytes(raw)
             header = csv_header(root, head[3], table) if table else None
-            told = explain(self._session, raw, table, inputs.get(flow, ()), tuple(head[2]), header)
+            with self._session.apart() as session:  # each record is judged by statements of its own
+                told = explain(session, raw, table, inputs.get(flow, ()), tuple(head[2]), header)
         row = _row((*head, raw[:PREVIEW]))
         return QuarantineDetail(row, told.text, len(raw), commit, at, state, told.verdicts, told.spans, source)
 

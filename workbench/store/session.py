@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import re
 import warnings
+import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +20,7 @@ from workbench.store.duck import duckdb
 
 warnings.filterwarnings("ignore", "Arrow output on a DB-API")
 
+NUMBERS = count(1)
 LARGE = 1 << 20
 """Bytes of input from which planning a query twice (+2 ms) is cheaper than copying its result."""
 
@@ -35,6 +39,16 @@ class Reader:
     batches: pa.RecordBatchReader
 
 
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Prepared:
+    """A statement that stays prepared in its session as long as this lives; DuckDB itself keeps each for good.
+
+    `run`: the statement that runs it.
+    """
+
+    run: str
+
+
 class Session:
     """A cursor that one thread uses at a time; every answer is fetched whole, so it never stays busy.
 
@@ -46,10 +60,31 @@ class Session:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._outdated: deque[str] = deque()
+        """Names of prepared statements that nobody has any more."""
 
     def cursor(self) -> Session:
         """Another session on the same database, for another thread."""
         return Session(self.connection.cursor())
+
+    @contextmanager
+    def apart(self) -> Iterator[Session]:
+        """Another session for a while: what is prepared and registered in it goes with it."""
+        session = self.cursor()
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def prepare(self, sql: str) -> Prepared:
+        """Plan a statement that is run again and again."""
+        while self._outdated:
+            self.execute(f"DEALLOCATE {self._outdated.popleft()}")
+        name = f"_prepared_{next(NUMBERS)}"
+        self.execute(f"PREPARE {name} AS {sql}")
+        prepared = Prepared(f"EXECUTE {name}")
+        weakref.finalize(prepared, self._outdated.append, name).atexit = False
+        return prepared
 
     def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run one or more statements; the rows of the last one. TIMESTAMPTZ columns need `arrow`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 
 from workbench.language.definitions import Expectation
 from workbench.store.names import literal
-from workbench.store.session import LARGE, Session
+from workbench.store.session import LARGE, Prepared, Session
 from workbench.stream import vouched
 from workbench.stream.decode_types import EXACT_DOUBLE, TIMES, TIMESTAMPS, WHOLE, WIDE, Typed, instant_sql, value_sql
 from workbench.stream.judge import Judged
@@ -28,7 +27,6 @@ NATIVE = ("whole", "real", "time", "string")
 BENT = (*TIMES, "TIMESTAMP_NS")
 """Types of those families that the reader bends: it drops a date, or nanoseconds. They are read as text."""
 
-NUMBERS = count(1)
 """For the names of prepared statements: planning the query at every chunk would cost 2 ms."""
 
 OFTEN = 0.01
@@ -62,7 +60,7 @@ class JsonFast:
         required = [column.name for column in columns if column.not_null]
         self.rules = held_sqls(rules, required)
         self.as_text: set[str] = set()
-        self._prepared: dict[str, str] = {}
+        self._prepared: dict[str, Prepared] = {}
 
     def decode(self, path: str, length: int) -> Judged:
         """Every line of a file that is not blank, with DOUBT where the answer is not sure.
@@ -71,10 +69,8 @@ class JsonFast:
             QueryError: the reader gave up (an expectation failed on a value, a line was too long); the exact way can tell.
         """
         if path not in self._prepared:
-            name = f"_fast_{next(NUMBERS)}"
-            self.session.execute(f"PREPARE {name} AS {self._sql(path)}")
-            self._prepared[path] = name
-        return self._judged(self.session.arrow(f"EXECUTE {self._prepared[path]}", large=length > LARGE))
+            self._prepared[path] = self.session.prepare(self._sql(path))
+        return self._judged(self.session.arrow(self._prepared[path].run, large=length > LARGE))
 
     def _judged(self, found: pa.Table) -> Judged:
         mask, sure = np.zeros(found.num_rows, np.uint64), np.ones(found.num_rows, np.bool_)
@@ -106,14 +102,8 @@ class JsonFast:
                 doubted += pc.sum(pc.is_in(values, pa.array([0, 1]).cast(values.type))).as_py() or 0
             if doubted > OFTEN * lines:
                 self.as_text.add(column.name)
-                self._forget()
+                self._prepared.clear()  # the query is another one from now on
         return len(self.as_text) > before
-
-    def _forget(self) -> None:
-        """The query is another one from now on."""
-        for name in self._prepared.values():
-            self.session.execute(f"DEALLOCATE {name}")
-        self._prepared.clear()
 
     def _sql(self, path: str) -> str:
         """The columns, then whether each rule is held, then, where SQL has to tell, whether the row is sure."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from workbench.errors import QueryCancelled, QueryError
 from workbench.language.definitions import Expectation
 from workbench.store.feed import Feed
-from workbench.store.session import LARGE, Session
+from workbench.store.session import LARGE, Prepared, Session
 from workbench.stream.decode_types import Typed
 from workbench.stream.validate import MALFORMED_BIT, NOT_NULL_BIT, TYPE_BIT, blame, rule_mask_sql
 
@@ -66,7 +66,7 @@ class Judge:
         self._session = session
         self._rules = rules
         self._stream = stream
-        self._prepared = ""
+        self._prepared: Prepared | None = None
         cast = {i: one for i, one in enumerate(readings) if one.column.family != "text" and one.value != one.column.sql}
         wrong = " OR ".join(f'("_given {i}" AND {one.column.sql} IS NULL)' for i, one in cast.items())
         missing = " OR ".join(f"NOT {reading.given}" for reading in readings if reading.column.not_null)
@@ -103,11 +103,9 @@ class Judge:
         try:
             if table.nbytes > LARGE:
                 return self._judged(self._sql, large=True)
-            if not self._prepared:
-                name = f"_judge{feed.name}_{id(self)}"
-                self._session.execute(f"PREPARE {name} AS {self._sql}")
-                self._prepared = f"EXECUTE {name}"
-            return self._judged(self._prepared, large=False)
+            if self._prepared is None:
+                self._prepared = self._session.prepare(self._sql)
+            return self._judged(self._prepared.run, large=False)
         finally:
             feed.clear()
 

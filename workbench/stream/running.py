@@ -15,7 +15,7 @@ from workbench.store import state as stored_state
 from workbench.store.feed import Feed
 from workbench.store.names import quote
 from workbench.store.running import Progress, ViewDelta, progress_of
-from workbench.store.session import Session
+from workbench.store.session import Prepared, Session
 from workbench.store.state import FREE_PARTIALS, late_row_sql
 from workbench.stream.arrival import Arrival
 from workbench.stream.closing import Look, Opened, Sessions, Windows, counted
@@ -37,28 +37,23 @@ class _Question:
         self._session, self._feed = session, Feed(session)
         self._sql = sql(self._feed.name)
         self._schema: pa.Schema | None = None
+        self._prepared: Prepared | None = None
 
     def answer(self, rows: pa.Table) -> pa.Table:
-        if rows.schema != self._schema:
-            self._prepare(rows)
+        if self._prepared is None or rows.schema != self._schema:
+            self._prepared = self._prepare(rows)
         self._feed.fill(rows)
         try:
-            return self._session.arrow(f"EXECUTE {self._name}")
+            return self._session.arrow(self._prepared.run)
         finally:
             self._feed.clear()
 
-    def _prepare(self, rows: pa.Table) -> None:
-        if self._schema is not None:
-            self._session.execute(f"DEALLOCATE {self._name}")
-            self._feed.close()
-            self._schema = None
+    def _prepare(self, rows: pa.Table) -> Prepared:
+        self._prepared = None
+        self._feed.close()
         self._feed.fill(rows)
-        self._session.execute(f"PREPARE {self._name} AS {self._sql}")
         self._schema = rows.schema
-
-    @property
-    def _name(self) -> str:
-        return f"_question{self._feed.name}"
+        return self._session.prepare(self._sql)
 
 
 @dataclass(slots=True)
