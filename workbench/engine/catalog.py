@@ -75,11 +75,12 @@ class Catalog:
     def arrived(self) -> bool:
         """Whether a flow that waits for its first record may have one now: only then is it worth reading everything again."""
         flows = self.flows()
-        come = any(name in flows and self._has_come(name, flows[name].source) for name in self.waiting)
-        for name, why in self._sources.in_vain.items():
-            if name in self.waiting:
+        waiting = self.waiting  # another thread may read the pipelines anew meanwhile
+        come = any(name in flows and self._has_come(name, flows[name].source) for name in waiting)
+        for name, why in list(self._sources.in_vain.items()):
+            if name in waiting:
                 self._tell_vain(name, why)
-                self.waiting[name] = why
+                waiting[name] = why
         return come
 
     def _tell_vain(self, name: str, why: str) -> None:
@@ -130,7 +131,8 @@ class Catalog:
             for flow in planned.plan.flows:
                 flow.held = self.held
                 before = [old for old in assembler.plan.flows if old is not flow and old.name in flow.names]
-                flow.notices[:0] = [text for old in before for text in old.notices]  # nobody looks at theirs any more
+                for old in before:  # nobody looks at theirs any more, or only who began to before
+                    flow.notices, old.notices = [*old.notices, *flow.notices], []
             assembler.plan = planned.plan
         self._take_over(session, replace(found, problems=problems))
         self._expect()
@@ -193,7 +195,7 @@ class Catalog:
         for problem in found.problems:
             if problem not in self.problems:
                 self._events.add("error", f"{problem.file}:{problem.line}:{problem.column}: {problem.message}")
-        self._vain &= found.waiting.keys()
+        self._vain &= found.waiting.keys() & self._sources.in_vain.keys()
         for name, why in found.waiting.items():
             if name in self._sources.in_vain:
                 self._tell_vain(name, why)

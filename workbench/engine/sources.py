@@ -141,7 +141,10 @@ class Sources:
             files = open_files_source(self._project, flow, spec, spec.options, ())
             passed = self._told_nothing.setdefault(flow, {})
             try:
+                before, known = self.in_vain.pop(flow, ""), set(passed)
                 found = files.sample(partial(self._tells, flow, spec, passed), passed)
+                if before and not found and known <= passed.keys():  # what was looked at then is still there
+                    self.in_vain.setdefault(flow, before)
                 vain = self.in_vain.get(flow, "")
                 self.unread[flow] = () if found else (*files.unread(), *([vain] if vain else []))
                 return found

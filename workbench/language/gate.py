@@ -14,7 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from workbench.errors import QueryError, QueryRefused
 from workbench.language.functions import SYSTEM_FUNCTIONS, TABLE_FUNCTIONS
-from workbench.language.pivots import pivot_ends
+from workbench.language.pivots import apart
 
 READING_WORDS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE", "PIVOT", "UNPIVOT", "("})
 
@@ -44,8 +44,6 @@ CATALOG_TABLES = frozenset({
 
 _READ_ONLY = "Only CREATE STREAMING TABLE, CREATE MATERIALIZED VIEW, REFRESH and DROP change anything here."
 _CATALOG_HINT = "SHOW TABLES lists the tables, DESCRIBE name their columns; `workbench.catalog` has both."
-_ANY = "FROM o "
-"""A query that is no longer than the shortest PIVOT."""
 _SPACE = re.compile(r"(?:\s+|--[^\n]*(?:\n|$))*")
 _EXPLAIN = re.compile(r"EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\(\s*(?:FORMAT|ANALYZE)\b[\w\s,']*\))?", re.IGNORECASE)
 
@@ -134,12 +132,7 @@ class _Statement:
         """The statement, and the ends of the PIVOTs in it, which the parser does not know, each as the end of a query."""
         if tokens[0].text.upper() == "SHOW":
             return [self._show(tokens, begin)]
-        text = self.sql[begin:end]
-        queries = []
-        for start, stop in pivot_ends(tokens, len(text)):
-            queries.append(_ANY.rjust(start) + text[start:stop])
-            text = text[:start].ljust(stop) + text[stop:]
-        return [self._tree(query, begin, tokens) for query in (text, *queries)]
+        return [self._tree(text, begin, tokens) for text in apart(self.sql[begin:end], tokens)]
 
     def _tree(self, text: str, begin: int, tokens: list[Token]) -> exp.Expr:
         try:

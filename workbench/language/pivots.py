@@ -11,6 +11,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 PIVOTS = frozenset({"PIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "UNPIVOT"})
 QUERIES = frozenset({"SELECT", "FROM", "VALUES", "TABLE", "DESCRIBE", "SUMMARIZE"})
+_ANY = "FROM o "
+"""A query that is no longer than the shortest PIVOT."""
 ENDS = frozenset({TokenType.ORDER_BY, TokenType.LIMIT, TokenType.OFFSET})
 
 
@@ -47,8 +49,15 @@ def pivot_ends(tokens: Iterable[Token], length: int) -> list[tuple[int, int]]:
 
 def without_ends(text: str) -> str:
     """A text that sqlglot can read: blanks stand where a PIVOT statement orders and limits its rows."""
+    return apart(text)[0]
+
+
+def apart(text: str, tokens: Iterable[Token] | None = None) -> list[str]:
+    """Texts that sqlglot can read: one without the ends of its PIVOTs, and each of these as the end of a query; all at their places."""
     if not re.search("PIVOT", text, re.IGNORECASE):
-        return text
-    for start, stop in pivot_ends(sqlglot.tokenize(text, dialect="duckdb"), len(text)):
+        return [text]
+    queries = []
+    for start, stop in pivot_ends(tokens or sqlglot.tokenize(text, dialect="duckdb"), len(text)):
+        queries.append(_ANY.rjust(start) + text[start:stop])
         text = text[:start].ljust(stop) + text[stop:]
-    return text
+    return [text, *queries]

@@ -11,7 +11,7 @@ from sqlglot.errors import ParseError
 
 from workbench.errors import PipelineError
 from workbench.language.draft import Draft
-from workbench.language.pivots import without_ends
+from workbench.language.pivots import apart
 from workbench.language.tokens import Text, Token, closing, depths
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Copy, exp.Command, exp.Alter)
@@ -37,13 +37,16 @@ def parse(text: Text, tokens: list[Token]) -> tuple[exp.Query | exp.Pivot | exp.
     """
     draft = Draft().add(_arrows(tokens))
     try:
-        tree = sqlglot.parse_one(without_ends(draft.sql), dialect="duckdb")
+        tree, *ends = [sqlglot.parse_one(sql, dialect="duckdb") for sql in apart(draft.sql)]
     except ParseError as error:
         raise _unreadable(text, tokens, draft, error) from None
     except RecursionError:
         raise text.between(tokens, "the query is nested too deeply", "Give its parts names with CREATE TEMPORARY VIEW.") from None
     if not isinstance(tree, (exp.Query, exp.Pivot, exp.Values)) or any(tree.find_all(*_WRITES)):
         raise text.mistake(tokens[0], "this is no query that only reads", "Write SELECT … FROM …; the workbench stores the result itself.")
+    if any(len(list(end.find_all(exp.Table))) > 1 for end in ends):
+        hint = "Put it around the PIVOT: SELECT * FROM (PIVOT …) ORDER BY …"
+        raise text.mistake(tokens[0], "a PIVOT cannot be ordered or limited by another query here", hint)
     return tree, draft
 
 

@@ -35,14 +35,15 @@ def json_fields(line: bytes) -> dict[str, Field]:
             if key is not None and begin:
                 value = line[begin : part.start()]
                 start = begin + len(value) - len(value.lstrip(SPACE))
-                found.setdefault(_name(key[0]), Field(key.start(), start, begin + len(value.rstrip(SPACE))))
+                name = key_name(key[0].decode("utf-8", "surrogateescape"))
+                found.setdefault(name, Field(key.start(), start, begin + len(value.rstrip(SPACE))))
             key, begin = None, 0
     return found
 
 
-def _name(key: bytes) -> str:
-    text = key.decode("utf-8", "surrogateescape")
+def key_name(key: str) -> str:
+    """What a key in its quotes names; one that cannot be read stands for itself."""
     try:
-        return str(json.loads(text)) if "\\" in text else text[1:-1]
+        return str(json.loads(key)) if "\\" in key else key[1:-1]
     except ValueError:
-        return text
+        return key

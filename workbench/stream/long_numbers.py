@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.stream.decode_types import WIDE, Typed
-from workbench.stream.json_fields import json_fields
+from workbench.stream.json_fields import json_fields, key_name
 from workbench.stream.nesting import leaves, parts, shape_of
 
 Positions = npt.NDArray[np.int64]
@@ -149,7 +148,7 @@ def _within(kind: str, key: str | None) -> str:
         case "list" | "array" | "map":
             return parts(kind)[-1][1]
         case _:
-            return "" if key is None else dict(parts(kind)).get(json.loads(key), "")
+            return "" if key is None else dict(parts(kind)).get(key_name(key), "")
 
 
 def _quoted(text: str) -> str:

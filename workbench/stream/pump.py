@@ -273,9 +273,10 @@ class Pump:
         except DatabaseStopped:
             raise
         except Exception as error:
-            if len(tick.cuts) > 1:
+            if tick.cuts:
                 with self._lock:
-                    self._schedule.split()
+                    self._schedule.failed()
+            if len(tick.cuts) > 1:
                 for pair in tick.cuts:
                     self._commit(Tick([pair], tick.idle))
                 return
@@ -306,6 +307,7 @@ class Pump:
             with self._lock:
                 for flow in tick.flows:
                     flow.reset()
+                self._schedule.failed()
                 self._schedule.hold()
             self._stall(error)
             return False

@@ -84,8 +84,8 @@ class Schedule:
         """A tick is durable."""
         self._ended |= tick.ended
 
-    def split(self) -> None:
-        """The flows of a tick are committed one by one, without the ends in it: these come again, with the next tick."""
+    def failed(self) -> None:
+        """A tick is not stored; its flows may be, one by one. The ends in it come again, with the next tick."""
         self._ends_seen = self._ended
 
     @property

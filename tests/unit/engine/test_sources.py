@@ -18,7 +18,7 @@ from workbench.connectors.rate import RateSource
 from workbench.connectors.source import Source
 from workbench.engine.sources import Sources
 from workbench.errors import SourceError
-from workbench.language.definitions import Column, ReadRate, ReadSocket, ReadStdin
+from workbench.language.definitions import Column, ReadFiles, ReadRate, ReadSocket, ReadStdin
 
 
 class Clock:
@@ -178,6 +178,22 @@ def test_a_sample_waits_a_moment_for_more_records(project: Project) -> None:
     assert sources.sample("a", ReadStdin("json")) == (b'{"a": 1}\n', "stdin")
     sources.close()
     os.close(reading)
+
+
+def test_what_was_looked_at_in_vain_is_told_as_long_as_it_is_there(project: Project, tmp_path: Path) -> None:
+    sources, spec = Sources(project, receives=False), ReadFiles("*.log", "json")
+    (tmp_path / "a.log").write_text("no json\n")
+    for _ in range(2):
+        assert sources.sample("t", spec) is None
+        assert "the first 8 bytes (1 line) of read_files *.log" in sources.in_vain["t"]
+    assert sources.sample("t", ReadFiles("*.other", "json")) is None
+    assert not sources.in_vain
+    assert sources.sample("t", spec) is None
+    assert sources.in_vain
+    (tmp_path / "a.log").unlink()
+    assert sources.sample("t", spec) is None
+    assert not sources.in_vain
+    sources.close()
 
 
 def test_what_a_reader_has_not_committed_is_kept_for_it_though_it_is_not_open(project: Project, buffer: ChunkBuffer) -> None:

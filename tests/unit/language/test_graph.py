@@ -46,6 +46,13 @@ def test_a_pivot_whose_rows_are_ordered_and_limited_is_read() -> None:
     assert reads(long) == ("orders",)
 
 
+@pytest.mark.parametrize("end", ["ORDER BY (SELECT max(x) FROM paid)", "LIMIT (WITH d AS (DELETE FROM paid RETURNING *) SELECT 1)"])
+def test_a_pivot_is_not_ordered_by_what_nobody_would_know_it_reads(end: str) -> None:
+    sql = f"CREATE MATERIALIZED VIEW long AS UNPIVOT orders ON x INTO NAME n VALUE v {end}"
+    (problem,) = load(FILES | {"pipelines/e.sql": sql}).problems
+    assert problem.message == "a PIVOT cannot be ordered or limited by another query here"
+
+
 def test_names_are_spelled_as_their_definitions_spell_them() -> None:
     files = {
         "a.sql": "CREATE STREAMING TABLE Orders (id BIGINT) AS SELECT * FROM STREAM read_files('x.json');"

@@ -192,6 +192,24 @@ def over(flow: Flow) -> bool:
     return flow.over
 
 
+@pytest.mark.parametrize("error", [StoreError("the disk is full"), FlowError("no")])
+def test_an_end_is_not_settled_when_the_flow_beside_it_could_not_be_stored(
+    error: Exception, pump: Pump, flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (table,) = load({"a.sql": ONE}).graph.definitions
+    over = Flow([Output("two", cast(StreamingTable, table), ("n",), "read_stdin")], cast(Source, Numbers()), lambda session: NOTHING)
+    over.closes_windows = over.dry = over.paused = True
+    pump.assembler.plan.flows.append(over)
+    monkeypatch.setattr(Numbers, "ended", True)
+    monkeypatch.setattr(pump._schedule, "_cuts", lambda now: [(flow, [()])])
+    monkeypatch.setattr(pump.assembler, "assemble", _raise(error))
+    tick = pump._schedule.commit(math.inf)
+    assert tick is not None
+    assert tick.ended == {"two"}
+    pump._commit(tick)
+    assert not pump._schedule.settled
+
+
 def test_an_end_that_could_not_be_stored_is_told_again(pump: Pump, flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.closes_windows = flow.dry = flow.paused = True
     monkeypatch.setattr(Numbers, "ended", True)

@@ -266,7 +266,7 @@ def test_an_end_that_concerns_no_window_is_settled_too() -> None:
     assert settled(plan)
 
 
-def test_an_end_in_a_commit_that_was_split_is_told_again_at_once() -> None:
+def test_an_end_in_a_commit_that_failed_is_told_again_at_once() -> None:
     one, other = Stream(), Stream("other")
     plan = schedule(one, other, concerned=True)
     one.ready = other.ready = 1
@@ -274,7 +274,7 @@ def test_an_end_in_a_commit_that_was_split_is_told_again_at_once() -> None:
     tick = plan.commit(1000.0)
     assert tick is not None
     assert tick.ended == {"one"}
-    plan.split()
+    plan.failed()
     assert not settled(plan)
     tick = plan.commit(1000.001)
     assert tick is not None

@@ -307,8 +307,8 @@ class FileSource:
         """The first whole lines of the oldest file that has some which tell enough, decompressed, and its name; (b"", path) for Parquet.
 
         Args:
-            told_nothing: path and stamp of files that need no second look as long as they are so; more are added. One call takes SAMPLING
-                seconds at most, the next one goes on.
+            told_nothing: path and stamp of files that need no second look as long as they are so; more are added, and none is left when one
+                of them has gone. One call takes SAMPLING seconds at most, the next one goes on.
         """
         passed = dict[str, tuple[int, int]]() if told_nothing is None else told_nothing
         with self._lock:
@@ -316,6 +316,8 @@ class FileSource:
             self._roster.trouble(look)
             self._directories = look.directories
             oldest = sorted(look.found.values(), key=lambda found: (found.mtime_ns, found.path))
+            if not passed.keys() <= {file.path for file in oldest}:
+                passed.clear()
             began = time.monotonic()
             for file in [file for file in oldest if passed.get(file.path) != file.stamp]:
                 if time.monotonic() - began > SAMPLING:
