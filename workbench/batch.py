@@ -45,7 +45,7 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Overlong:
-    """A line that was too long to keep: where it is and how it begins; or (`cut`) what is no whole record: all of it that came."""
+    """A line that was too long to keep: where it is and how it begins; or (`cut`) what is no whole record: all that came of it, or its head."""
 
     line: int
     offset: int

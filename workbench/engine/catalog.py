@@ -119,11 +119,11 @@ class Catalog:
         for change in found.changes:
             if change.says and change.definition.name not in found.waiting:
                 self._events.add("info", change.says)
-        for sentence in departures(self._project.root, (entry for entry in found.removed if self.graph.get(entry.name) is not None)):
-            self._events.add("warning", sentence)
         assembler = self._pump.assembler
         self._sources.expect((name, table.source) for name, table in flows_of(found.graph).items())
         planned = self._planner.apply(session, found.changes, found.removed, assembler, self._clock(), anew)
+        for sentence in departures(self._project.root, (entry for entry in found.removed if self.graph.get(entry.name) is not None)):
+            self._events.add("warning", sentence)
         problems = (*found.problems, *planned.problems)
         if self._reads:
             self.held = MISTAKEN if self.careful and problems else ""

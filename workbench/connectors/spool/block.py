@@ -38,7 +38,7 @@ MOST_FRONT = 64 << 20
 @dataclass(slots=True)
 class Piece:
     """Whole records of one peer, each followed by 0x0A; or (`overlong` > 0) the head of one that is that long, without 0x0A; `cut`:
-    it is all that came of it, and no whole record.
+    it is no whole record, but all that came of it, or the head of that.
 
     `lengths` uint32[records], each with its 0x0A: given when some record holds a 0x0A itself.
     """
