@@ -45,7 +45,7 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Overlong:
-    """A line that was too long to keep: where it is and how it begins; or (`cut`) what is no whole record: all that came of it, or its head."""
+    """A line that was too long to keep: where it is and how it begins; or (`cut`) all that came, or its head, of no whole record."""
 
     line: int
     offset: int
