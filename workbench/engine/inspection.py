@@ -20,7 +20,7 @@ from workbench.store import format
 from workbench.store.names import literal, public, quote, stored
 from workbench.store.running import Progress
 from workbench.store.session import Session
-from workbench.stream.explain import explain
+from workbench.stream.explain import Decoders, explain
 from workbench.stream.running import RunningView
 
 SEARCHED = 200_000
@@ -67,6 +67,7 @@ class Inspector:
         self._seen: OrderedDict[tuple[str, int], _Seen] = OrderedDict()
         self._prepared: OrderedDict[tuple[str, int], tuple[_Shape, str]] = OrderedDict()
         self._numbers = count(1)
+        self._decoders = Decoders(session)
 
     def close(self) -> None:
         with self._lock:
@@ -220,8 +221,7 @@ class Inspector:
             table = flows.get(flow)
             raw = bytes(raw)
             header = csv_header(root, head[3], table) if table else None
-            with self._session.apart() as session:  # each record is judged by statements of its own
-                told = explain(session, raw, table, inputs.get(flow, ()), tuple(head[2]), header)
+            told = explain(self._decoders, raw, table, inputs.get(flow, ()), tuple(head[2]), header)
         row = _row((*head, raw[:PREVIEW]))
         return QuarantineDetail(row, told.text, len(raw), commit, at, state, told.verdicts, told.spans, source)
 

@@ -67,15 +67,6 @@ class Session:
         """Another session on the same database, for another thread."""
         return Session(self.connection.cursor())
 
-    @contextmanager
-    def apart(self) -> Iterator[Session]:
-        """Another session for a while: what is prepared and registered in it goes with it."""
-        session = self.cursor()
-        try:
-            yield session
-        finally:
-            session.close()
-
     def prepare(self, sql: str) -> Prepared:
         """Plan a statement that is run again and again."""
         while self._outdated:

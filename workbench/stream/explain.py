@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ from workbench.stream.validate import MALFORMED_BIT, broken_sql
 
 WORD = re.compile(r"'(?:[^']|'')*'|\"((?:[^\"]|\"\")+)\"|([A-Za-z_]\w*)")
 
+KEPT = 8
+"""Decoders for records that are explained."""
+
 COUNT = re.compile(rb"[1-9]\d{0,9}(?: |$)")
 """Of bytes, before a record in the framing that has it: only a record that is not whole is kept with it."""
 NOT_WHOLE = "its sender did not send all of it"
@@ -36,8 +40,25 @@ class Explanation(NamedTuple):
     text: str
 
 
+class Decoders:
+    """Those that explained records lately: a screen asks for each new one, and to plan what judges them takes ten times as long."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._kept: OrderedDict[object, Decoder] = OrderedDict()
+
+    def of(self, columns: tuple[Column, ...], format: Format, options: tuple[tuple[str, str], ...]) -> Decoder:
+        """That of an input."""
+        key = columns, format, options
+        decoder = self._kept.pop(key, None) or Decoder(self.session, columns, format, options, exact=True)
+        self._kept[key] = decoder
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return decoder
+
+
 def explain(
-    session: Session,
+    decoders: Decoders,
     raw: bytes,
     table: StreamingTable | None,
     columns: tuple[Column, ...],
@@ -57,7 +78,7 @@ def explain(
     if TOO_LONG in rules:
         kept = RuleVerdict(TOO_LONG, True, "drop", f"its first {len(raw):,} bytes were kept")
         return Explanation((kept, *_unknown(table.expectations)), (), shown(raw)[0])
-    return _Record(session, raw, table, columns, header, MALFORMED in rules).explained()
+    return _Record(decoders, raw, table, columns, header, MALFORMED in rules).explained()
 
 
 class _Record:
@@ -65,7 +86,7 @@ class _Record:
 
     def __init__(
         self,
-        session: Session,
+        decoders: Decoders,
         raw: bytes,
         table: StreamingTable,
         columns: tuple[Column, ...],
@@ -78,14 +99,14 @@ class _Record:
         if isinstance(source, ReadFiles | ReadSocket | ReadStdin):
             kind, options = source.format, source.options
         assert table.query is not None
-        self.session = session
+        self.session = decoders.session
         self.raw = raw
         self.format: Format = kind
         self.query = table.query
         self.expectations = table.expectations
         self.headless = headless([column.name for column in columns], options, header) if kind == "csv" else ""
         self.places = _places(raw, columns, kind, options, header)
-        self.table, mask = _decoded(session, raw, columns, kind, options, header)
+        self.table, mask = _decoded(decoders, raw, columns, kind, options, header)
         self.malformed = bool(mask & MALFORMED_BIT)
         self.cut = ""
         """Why it is no record of its framing."""
@@ -159,12 +180,12 @@ def _unknown(expectations: Sequence[Expectation]) -> list[RuleVerdict]:
 
 
 def _decoded(
-    session: Session, raw: bytes, columns: tuple[Column, ...], kind: Format, options: Sequence[tuple[str, str]], header: bytes | None
+    decoders: Decoders, raw: bytes, columns: tuple[Column, ...], kind: Format, options: tuple[tuple[str, str], ...], header: bytes | None
 ) -> tuple[pa.Table, int]:
     """The record's row and its mask; a Parquet row was kept as JSON."""
     if header is None:
         options = (*options, ("header", "false"))
-    decoder = Decoder(session, columns, "json" if kind == "parquet" else kind, options, exact=True)
+    decoder = decoders.of(columns, "json" if kind == "parquet" else kind, options)
     line = raw + b"\n"
     buffer = ChunkBuffer(len(line))
     buffer.open()[: len(line)] = line

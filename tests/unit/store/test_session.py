@@ -33,13 +33,3 @@ def test_many_that_come_and_go_leave_none_behind() -> None:
     for number in range(50):
         assert session.execute(session.prepare(f"SELECT {number}").run) == [(number,)]
     assert kept(session) <= 2
-
-
-def test_what_is_prepared_apart_goes_with_that_session() -> None:
-    session = scratch()
-    with session.apart() as other:
-        prepared = other.prepare("SELECT 1")
-        assert other.execute(prepared.run) == [(1,)]
-    with pytest.raises(QueryError):
-        other.execute(prepared.run)
-    assert kept(session) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.unit.stream.raws import NOWHERE, ORDERS, RULES
 from workbench.language.definitions import Column, FlowQuery, Format, ReadFiles, ReadSocket, StreamingTable
 from workbench.store.session import scratch
-from workbench.stream.explain import Explanation, explain, mentioned
+from workbench.stream.explain import KEPT, Decoders, Explanation, explain, mentioned
 
 IDENTITY = FlowQuery("SELECT * FROM _input", True, ())
 
@@ -15,7 +15,7 @@ def explained(
 ) -> Explanation:
     table = StreamingTable("orders", ORDERS, RULES, "", ReadFiles("*", format), query, "", "", NOWHERE, NOWHERE)
     session = scratch()
-    found = explain(session, raw, table, ORDERS, rules, header)
+    found = explain(Decoders(session), raw, table, ORDERS, rules, header)
     session.close()
     return found
 
@@ -80,8 +80,9 @@ def test_a_record_that_was_not_sent_whole() -> None:
     line = (Column("line", "VARCHAR"),)
     table = StreamingTable("t", line, (), "", source, IDENTITY, "", "", NOWHERE, NOWHERE)
     session = scratch()
-    found = explain(session, b"10 hello", table, line, ("_malformed",))
-    uncounted = explain(session, b"<13>hello", table, line, ("_malformed",))
+    decoders = Decoders(session)
+    found = explain(decoders, b"10 hello", table, line, ("_malformed",))
+    uncounted = explain(decoders, b"<13>hello", table, line, ("_malformed",))
     session.close()
     assert broken(found) == [("_malformed", True, "its sender did not send all of it")]
     assert broken(uncounted) == [("_malformed", True, "no count of its bytes stands before it, as framing => 'octet' has it")]
@@ -95,10 +96,30 @@ def test_a_too_long_record_is_not_judged_again() -> None:
 
 def test_without_its_table_a_record_is_only_shown() -> None:
     session = scratch()
-    assert explain(session, b"a\xffb", None, (Column("a", "BIGINT"),)) == ((), (), "a\\xffb")
+    assert explain(Decoders(session), b"a\xffb", None, (Column("a", "BIGINT"),)) == ((), (), "a\\xffb")
     session.close()
 
 
 def test_mentioned_columns_are_words_of_the_predicate() -> None:
     names = ["amount", "say hi", "country"]
     assert mentioned("length(\"say hi\") > 0 AND Country = 'amount'", names) == ["say hi", "country"]
+
+
+def test_what_explains_records_is_kept_for_the_last_kinds_of_input() -> None:
+    def told(column: str) -> Explanation:
+        columns = (Column(column, "BIGINT"),)
+        source = ReadFiles("*", "json")
+        return explain(decoders, b'{"a": "x"}', StreamingTable("t", columns, (), "", source, IDENTITY, "", "", NOWHERE, NOWHERE), columns)
+
+    session = scratch()
+    decoders = Decoders(session)
+    prepared = "SELECT count(*) FROM duckdb_prepared_statements()"
+    first = told("a")
+    assert broken(first) == [("_type", True, '"x"')]
+    kept = session.execute(prepared)
+    assert told("a") == first
+    assert session.execute(prepared) == kept
+    for number in range(3 * KEPT):
+        told(f"a{number}")
+    assert int(session.execute(prepared)[0][0]) <= KEPT + 2
+    session.close()
