@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from workbench.protocol import QuarantineDetail, QuarantinePage, QuarantineRow, 
 from workbench.store import format
 from workbench.store.names import literal, public, quote, stored
 from workbench.store.running import Progress
-from workbench.store.session import Session
+from workbench.store.session import Prepared, Session
 from workbench.stream.explain import Decoders, explain
 from workbench.stream.running import RunningView
 
@@ -65,8 +64,7 @@ class Inspector:
         self._lock = threading.Lock()
         self._looks: OrderedDict[tuple[str, str], dict[tuple[str, ...], float]] = OrderedDict()
         self._seen: OrderedDict[tuple[str, int], _Seen] = OrderedDict()
-        self._prepared: OrderedDict[tuple[str, int], tuple[_Shape, str]] = OrderedDict()
-        self._numbers = count(1)
+        self._prepared: OrderedDict[tuple[str, int], tuple[_Shape, Prepared]] = OrderedDict()
         self._decoders = Decoders(session)
 
     def close(self) -> None:
@@ -151,7 +149,7 @@ class Inspector:
 
     def _see(self, view: RunningView, shape: _Shape, limit: int, commit: int) -> _Seen:
         progress = view.progress
-        table = self._session.arrow(f"EXECUTE {self._statement(view, shape, limit)}")
+        table = self._session.arrow(self._statement(view, shape, limit).run)
         groups = table["_groups"][0].as_py() if table.num_rows else 0
         others = [key for key in table["_key"].to_pylist() if key is not None]
         table = table.drop_columns(["_groups", "_key"])
@@ -165,19 +163,15 @@ class Inspector:
         ]
         return _Seen(view, commit, progress, shape, cells, opened, amounts, groups)
 
-    def _statement(self, view: RunningView, shape: _Shape, limit: int) -> str:
+    def _statement(self, view: RunningView, shape: _Shape, limit: int) -> Prepared:
         """Prepared, since the same is asked after every commit: planning took half of a look."""
-        known, name = self._prepared.pop((view.name, limit), (None, ""))
-        if known is not shape:
-            if name:
-                self._session.execute(f"DEALLOCATE {name}")
-            name = f"_look_{next(self._numbers)}"
-            self._session.execute(f"PREPARE {name} AS {shape.sql} LIMIT {limit}")
-        self._prepared[(view.name, limit)] = shape, name
+        known = self._prepared.pop((view.name, limit), None)
+        if known is None or known[0] is not shape:
+            known = shape, self._session.prepare(f"{shape.sql} LIMIT {limit}")
+        self._prepared[(view.name, limit)] = known
         if len(self._prepared) > LOOKS:
-            _, (_, oldest) = self._prepared.popitem(last=False)
-            self._session.execute(f"DEALLOCATE {oldest}")
-        return name
+            self._prepared.popitem(last=False)
+        return known[1]
 
     def quarantine(self, stream: str | None, rule: str | None, offset: int, limit: int) -> QuarantinePage:
         """Rejected records, newest first."""
