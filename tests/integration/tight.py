@@ -1,7 +1,7 @@
 """An engine on a disk that is full, or cannot be written, again and again: `python -m tests.integration.tight ROOT full|readonly`.
 
 Run it where it may mount (`unshare -rm`) for `full`, and without the right to write everything for `readonly`. It prints, as JSON,
-what was sent and what is stored in the end, what was broken, and what the log said.
+what was sent, what is stored in the end, and what was broken.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,8 +36,15 @@ CREATE MATERIALIZED VIEW v AS SELECT n % 1000 AS k, count(*) AS c FROM STREAM t 
 TIMES = 3
 """How often the trouble comes."""
 DISK = 48 << 20
+WAITS = ("commits wait: ", "commits go on")
+GROWS = ("the log is not folded", "the log is folded into data.duckdb again")
+STOPS = ("The database stopped", "the engine has started again")
+"""What the engine's log says when trouble comes, and when it has gone. Where there is no log to write on, commits wait; a checkpoint
+that had begun stops the database."""
 BATCH = 200
 """Records that are sent at once."""
+SOME = 30
+"""Batches that are sent before the trouble, and during it: more of a log than is folded at once."""
 
 
 class Senders:
@@ -84,6 +90,11 @@ class Senders:
                     self.sent["s"] += BATCH
                     self.batches.append(first)
 
+    def send_some(self) -> None:
+        """Wait until some batches more are in the file."""
+        enough = self.sent["t"] + SOME * BATCH
+        wait_until(lambda: self.sent["t"] >= enough, "the writer")
+
     def finish(self) -> None:
         self._over.set()
         for thread in self._threads:
@@ -91,14 +102,28 @@ class Senders:
 
 
 class Trouble:
-    """What happens to the folder of the state."""
+    """What happens to the folder of the state, and what the engine's log says about it."""
 
-    def __init__(self, state: Path, kind: str) -> None:
-        self._state, self._kind = state, kind
+    def __init__(self, root: Path, kind: str) -> None:
+        self._state, self._kind, self._said = root / ".workbench", kind, root / "said"
+        self._began = 0
         if kind == "full":
-            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(state)], check=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(self._state)], check=True)
+
+    def is_known(self) -> bool:
+        """Whether the engine has said so since it began."""
+        return any(told in self._text()[self._began :] for told, _ in (WAITS, GROWS, STOPS))
+
+    def is_over(self) -> bool:
+        """Whether the engine has said of all that it ended; what an engine said that was followed by another does not count."""
+        text = self._text().rpartition(STOPS[1])[2]
+        return all(text.rfind(untold) >= text.rfind(told) for told, untold in (WAITS, GROWS, STOPS))
+
+    def _text(self) -> str:
+        return self._said.read_text("utf-8", "replace")
 
     def begin(self) -> None:
+        self._began = len(self._text())
         if self._kind == "readonly":
             self._mode(0o400, 0o500)
             return
@@ -127,38 +152,41 @@ def main(root: Path, kind: str) -> None:
         folder.mkdir(parents=True)
     port = free_port(socket.SOCK_STREAM)
     (root / "pipelines" / "p.sql").write_text(PIPELINES.replace("{port}", str(port)), "utf-8")
-    trouble = Trouble(state, kind)
+    trouble = Trouble(root, kind)
     with (root / "said").open("wb") as said:
         engine = subprocess.Popen([sys.executable, "-m", "tests.crash.life", str(root)], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-    wait_until((state / "engine.sock").exists, "the engine")
-    senders = Senders(root, port)
-    for _ in range(TIMES):
-        time.sleep(0.8)
-        trouble.begin()
-        time.sleep(0.8)
-        trouble.end()
-    senders.finish()
-    by_itself = recovered(root, senders)
-    engine.send_signal(signal.SIGTERM)
-    code = engine.wait(300)
-    result = {"sent": senders.sent, "doubtful": senders.doubtful, "by_itself": by_itself, "code": code} | stored(root, senders.batches)
-    result["said"] = sorted({line.split(" ", 2)[-1][:300] for line in (root / "said").read_text("utf-8", "replace").splitlines()})
+    try:
+        wait_until((state / "engine.sock").exists, "the engine")
+        senders = Senders(root, port)
+        try:
+            for _ in range(TIMES):
+                senders.send_some()
+                trouble.begin()
+                wait_until(trouble.is_known, "the engine to know of the trouble")
+                senders.send_some()
+                trouble.end()
+                wait_until(trouble.is_over, "the engine to say that it is over")
+        finally:
+            senders.finish()
+        wait_until(lambda: recovered(root, senders), "the engine to store all of it without help", 200)
+        engine.send_signal(signal.SIGTERM)
+        code = engine.wait(300)
+    finally:
+        engine.kill()
+    result = {"sent": senders.sent, "doubtful": senders.doubtful, "code": code} | stored(root, senders.batches)
     print(json.dumps(result))  # noqa: T201
 
 
 def recovered(root: Path, senders: Senders) -> bool:
-    """Whether the engine stores all of it without help."""
-    end = time.monotonic() + 200
-    while time.monotonic() < end:
-        with suppress(EngineError):
-            snapshot = asyncio.run(_snapshot(root))
-            rows = {stream.name: stream.rows_in for stream in snapshot.streams}
-            doubtful = rows.get("s", 0) - senders.sent["s"]
-            held = any(flow.held for stream in snapshot.streams for flow in stream.flows)
-            if rows.get("t") == senders.sent["t"] and 0 <= doubtful <= senders.doubtful and not held:
-                return True
-        time.sleep(0.1)
-    return False
+    """Whether the engine has stored all that was sent."""
+    try:
+        snapshot = asyncio.run(_snapshot(root))
+    except EngineError:
+        return False
+    rows = {stream.name: stream.rows_in for stream in snapshot.streams}
+    doubtful = rows.get("s", 0) - senders.sent["s"]
+    held = any(flow.held for stream in snapshot.streams for flow in stream.flows)
+    return rows.get("t") == senders.sent["t"] and 0 <= doubtful <= senders.doubtful and not held
 
 
 async def _snapshot(root: Path) -> Snapshot:

@@ -68,11 +68,8 @@ class Upkeep:
         obstacle = self._database.obstacle
         if obstacle != self._obstacle:
             name = self._database.path.name
-            text = (
-                f"the log is not folded into {name}: {obstacle}; it grows meanwhile" if obstacle else f"the log is folded into {name} again"
-            )
-            log.warning("%s", text)
-            self._say(text)
+            grows = f"the log is not folded into {name}: {obstacle}; it grows meanwhile"
+            self._say(grows if obstacle else f"the log is folded into {name} again")
         self._obstacle = obstacle
         return not obstacle
 
