@@ -7,6 +7,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -24,6 +25,8 @@ PATIENCE = 30.0
 """Seconds that an engine may take to answer: after a kill, reading a log of 1 GB takes five."""
 
 STEP = 0.02
+SHORT_LIVED = "--flows-off"
+"""What makes an engine one that reads no source, and ends with the last command that uses it."""
 
 LAST_LINES = 12
 NOISE = ("nanobind: ", " - leaked ", " - ... skipped ", "See https://nanobind.")
@@ -34,9 +37,10 @@ def attach_or_start(project: Project, flags: Sequence[str] = (), patience: float
     """The engine of a project: the one that runs, or a new one, waited for until it answers.
 
     Blocks; the terminal calls it in a thread. Two callers at once are harmless: one engine gets the lock, both attach to it.
-    An engine that is still closing is waited for.
+    An engine that is still closing is waited for, and so is the end of a short-lived one where one that reads is wanted.
 
     Args:
+        flags: for an engine that starts now; with `--flows-off` a short-lived one will do.
         input: the descriptor of what is piped in: only an engine that starts now can read it.
 
     Raises:
@@ -47,8 +51,10 @@ def attach_or_start(project: Project, flags: Sequence[str] = (), patience: float
     written = _size(project.log)
     process: subprocess.Popen[bytes] | None = None
     deadline = time.monotonic() + patience
+    found: Hello | None = None
     while time.monotonic() < deadline:
-        if found := answering(project):
+        found = answering(project)
+        if found and (found.reads or SHORT_LIVED in flags):
             if input is not None and process is None:
                 raise already_runs(project)
             return same_version(found)
@@ -60,7 +66,11 @@ def attach_or_start(project: Project, flags: Sequence[str] = (), patience: float
             else:
                 raise _unavailable(project, f"The engine ended with code {process.returncode}", written)
         time.sleep(STEP)
-    raise _unavailable(project, f"The engine has not answered for {patience:.0f} s", written)
+    if found:
+        text = f"Commands have used {project.name} by a short-lived engine (pid {found.pid}) for {patience:.0f} s: it reads no source"
+        raise EngineUnavailable(text, f"Wait until they have ended, or end them: workbench stop --project {project.root}")
+    who = f"The project is in use by {holder}, which" if process is None and (holder := held_by(project)) else "The engine"
+    raise _unavailable(project, f"{who} has not answered for {patience:.0f} s", written)
 
 
 async def connect(project: Project, flags: Sequence[str] = ()) -> EngineClient:
@@ -206,6 +216,17 @@ def _is_held(project: Project) -> bool:
     except OSError:
         return False
     return False
+
+
+def held_by(project: Project) -> str:
+    """`process N`, which has the project's lock; empty where none has."""
+    if not _is_held(project):
+        return ""
+    try:
+        found = re.search(r"^pid (\d+)$", project.lock.read_text("utf-8", "replace"), re.MULTILINE)
+    except OSError:
+        found = None
+    return f"process {found[1]}" if found else "another process"
 
 
 def _unavailable(project: Project, what: str, begin: int) -> EngineUnavailable:

@@ -23,7 +23,10 @@ QueryState = Literal["running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first thing that is exchanged. Times are seconds since 1970."""
+    """The first thing that is exchanged. Times are seconds since 1970.
+
+    `reads` is False of a short-lived engine, which serves commands, reads no source and ends with the last of them.
+    """
 
     version: str
     protocol: int
@@ -31,6 +34,7 @@ class Hello:
     project: str
     root: str
     started_at: float
+    reads: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,6 @@ COMMANDS = (
             _argument("files", nargs="*"),
             _argument("--root", required=True),
             _argument("--flows-off", action="store_true"),
-            _argument("--parent", type=int, default=0),
         ),
     ),
 )

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from workbench.cli.arguments import Arguments
-from workbench.cli.attach import attached, running
+from workbench.cli.attach import attached, none_runs, running
 from workbench.cli.output import Output
 from workbench.cli.project import project_of
 from workbench.client import EngineClient
@@ -37,7 +37,7 @@ async def _status(arguments: Arguments, out: Output) -> int:
         if arguments.json:
             out.line(json.dumps({"running": False, "root": str(project.root)}))
         else:
-            out.note(f"No engine runs for {project.root}.")
+            out.note(f"{none_runs(project)}.")
         return 0
     try:
         hello, snapshot = await client.hello(), await client.snapshot()

@@ -8,6 +8,7 @@ from workbench.cli.arguments import Arguments
 from workbench.cli.attach import running
 from workbench.cli.output import Output
 from workbench.cli.project import project_of
+from workbench.cli.visit import undisturbed
 from workbench.client import EngineClient
 from workbench.config import Project, Settings
 from workbench.errors import FlowError, PipelineError
@@ -40,8 +41,9 @@ def _check_data(project: Project, settings: Settings, out: Output) -> int:
 def _checked_here(project: Project, settings: Settings) -> list[str]:
     from workbench.engine.engine import Engine
 
-    engine = Engine(project, settings, flows=False)
-    engine.start()
+    with undisturbed(project):
+        engine = Engine(project, settings, flows=False)
+        engine.start()
     try:
         return engine.check_data()
     finally:

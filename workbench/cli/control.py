@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from workbench.cli.arguments import Arguments
-from workbench.cli.attach import attached, running
+from workbench.cli.attach import attached, none_runs, running
 from workbench.cli.output import Output
 from workbench.cli.project import project_of
 from workbench.client import Argument
@@ -122,7 +122,7 @@ async def _drift(arguments: Arguments, out: Output) -> int:
     client = running(project)
     if client is None:
         raise EngineUnavailable(
-            f"No engine runs for {project.root}: only one that reads knows what does not fit now",
+            f"{none_runs(project)}: only one that reads knows what does not fit now",
             "Start it with `workbench run`. What was noticed before is stored:"
             " workbench sql \"SELECT stream, text FROM workbench.events WHERE text LIKE '%field%'\"",
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from workbench.cli.arguments import Arguments
 from workbench.cli.output import Output
 from workbench.cli.piped import piped_input
 from workbench.cli.process import settle_in
+from workbench.cli.visit import Visited, undisturbed
 from workbench.config import Project, Settings, load_settings
 from workbench.engine.engine import Engine
 from workbench.engine.rooms import open_all
@@ -23,8 +24,6 @@ from workbench.server.serve import Server
 
 log = logging.getLogger(__name__)
 
-LOOK = 0.5
-"""Seconds between two looks at the process that a short-lived engine serves."""
 SETTLED = 1.0
 """Seconds after which the start is over: the first answers are given."""
 RETRY = 1.0
@@ -39,14 +38,10 @@ def engine(arguments: Arguments, _: Output) -> int:
     project = Project(root, Path(state), tuple(arguments.files))
     settle_in(settings.nice)
     make = partial(Engine, project, settings, flows=not arguments.flows_off, input=piped_input())
-    served = make()
-    served.start()
-
-    def watch(server: Server) -> None:
-        if arguments.parent:
-            threading.Thread(target=_watch_parent, args=(arguments.parent, server), name="parent", daemon=True).start()
-
-    _serve(served, make, watch)
+    with nullcontext() if arguments.flows_off else undisturbed(project):
+        served = make()
+        served.start()
+    _serve(served, make, Visited(project).begin if arguments.flows_off else lambda server: None)
     return 0
 
 
@@ -61,8 +56,9 @@ def serve(project: Project, settings: Settings, out: Output) -> int:
     logging.getLogger("workbench").addHandler(lines)
     settle_in(settings.nice)
     make = partial(Engine, project, settings, input=piped_input())
-    served = make()
-    served.start()
+    with undisturbed(project):
+        served = make()
+        served.start()
     try:
         if served.problems and not served.graph.definitions:
             raise PipelineError(served.problems)
@@ -139,10 +135,3 @@ def _started_again(make: Callable[[], Engine]) -> Engine:
         else:
             log.warning("the engine has started again")
             return served
-
-
-def _watch_parent(parent: int, server: Server) -> None:
-    """A short-lived engine ends with the command that it serves, even when that was killed."""
-    while os.getppid() == parent:
-        time.sleep(LOOK)
-    server.stop("the command that it served has ended")

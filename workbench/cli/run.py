@@ -10,6 +10,7 @@ from workbench.cli.output import Output
 from workbench.cli.piped import piped_input
 from workbench.cli.process import take_handles
 from workbench.cli.project import project_of
+from workbench.cli.visit import undisturbed
 from workbench.config import Project, Settings
 from workbench.errors import FlowError, PipelineError
 from workbench.language.definitions import Graph, InsertFlow, ReadFiles, ReadStdin, StreamingTable
@@ -31,8 +32,9 @@ def run(arguments: Arguments, out: Output) -> int:
     from workbench.engine.engine import Engine
 
     take_handles()
-    engine = Engine(project, settings, input=piped_input(), watch=False)
-    engine.start()
+    with undisturbed(project):
+        engine = Engine(project, settings, input=piped_input(), watch=False)
+        engine.start()
     try:
         summary = engine.run_once()
     finally:

@@ -213,7 +213,8 @@ class Engine:
         return self._works.queries()
 
     def hello(self) -> Hello:
-        return Hello(__version__, PROTOCOL, os.getpid(), self.project.name, shown(str(self.project.root)), self.started_at)
+        root = shown(str(self.project.root))
+        return Hello(__version__, PROTOCOL, os.getpid(), self.project.name, root, self.started_at, self._reads)
 
     def snapshot(self) -> Snapshot:
         return self._works.snapshots().make(self._clock())
