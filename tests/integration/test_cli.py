@@ -180,7 +180,7 @@ def test_a_new_project_runs(tmp_path: Path) -> None:
 
 def test_quarantine_is_listed_and_shown(served: Path) -> None:
     listed = right(workbench(served, "quarantine", "list")).splitlines()
-    assert listed[0].split() == ["id", "stream", "rules", "file", "line", "offset", "record"]
+    assert listed[0].split() == ["id", "stream", "rules", "file", "line", "byte", "record"]
     assert [line.split()[1:3] for line in listed[1:]] == [["orders", "_malformed"], ["orders", "amount_is_positive"]]
     found = json.loads(right(workbench(served, "quarantine", "list", "--rule", "amount_is_positive", "--json")))
     shown = right(workbench(served, "quarantine", "show", str(found["id"])))

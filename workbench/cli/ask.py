@@ -18,7 +18,7 @@ from workbench.protocol import FlowStatus, QuarantineDetail, QuarantinePage, Run
 
 STREAM_COLUMNS = ("stream", "state", "rows/s", "behind s", "behind rows", "in", "accepted", "rejected", "filtered", "blank", "lost")
 RUN_COLUMNS = ("run", "job", "state", "s", "rows", "why")
-QUARANTINE_COLUMNS = ("id", "stream", "rules", "file", "line", "offset", "record")
+QUARANTINE_COLUMNS = ("id", "stream", "rules", "file", "line", "byte", "record")
 VERDICT_COLUMNS = ("rule", "verdict", "action", "value", "predicate")
 RUNS_SHOWN = 10
 LOOK_AGAIN = 0.1
@@ -148,7 +148,7 @@ async def _quarantine_show(arguments: Arguments, out: Output) -> int:
 def _print_detail(detail: QuarantineDetail, out: Output) -> None:
     row = detail.row
     arrived = datetime.fromtimestamp(row.arrived_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    out.line(f"#{row.id}  {row.stream}  {row.file}:{row.line}  offset {row.offset}  {detail.size} bytes")
+    out.line(f"#{row.id}  {row.stream}  {row.file}:{row.line}  byte {row.offset}  {detail.size} bytes")
     out.line(f"arrived {arrived}, commit {detail.commit}, {detail.state}")
     out.line()
     out.line(detail.raw)

@@ -134,7 +134,7 @@ def _table(panes: Panes, where: str) -> tuple[str, Cells, Sequence[Cells]] | Non
         heads = ["stream", "rule", "action", "recent", "total", "share"]
         return "failures", heads, [[r.stream, r.rule, r.action, str(r.recent), str(r.total), f"{r.share:.6f}"] for r in rules_of(picture)]
     if where in {"failure-rows", "failure-detail"}:
-        heads = ["id", "stream", "rules", "file", "line", "offset", "record"]
+        heads = ["id", "stream", "rules", "file", "line", "byte", "record"]
         return (
             "quarantine",
             heads,
