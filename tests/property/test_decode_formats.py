@@ -113,6 +113,7 @@ def told(session: Session, batch: Batch) -> list[str | None]:
 @example(column=("BOOLEAN", pa.int64(), [0, 1], ["0", "1"]))
 @example(column=("BIGINT", pa.bool_(), [True, None], ["true", "null"]))
 @example(column=("MAP(VARCHAR, INTERVAL)", pa.map_(pa.string(), pa.decimal256(60, 6)), [[("k", Decimal(5))]], ['{"k":5.000000}']))
+@example(column=("BIGNUM", pa.decimal128(38, 6), [Decimal(0), Decimal("1.5"), Decimal("1e25")], ["0", "1.5", "1e25"]))
 @example(column=("DATE", pa.timestamp("ns"), [1, 0], ['"1970-01-01 00:00:00.000000001"', '"1970-01-01 00:00:00"']))
 def test_both_formats_say_the_same(
     session: Session, monkeypatch: pytest.MonkeyPatch, column: tuple[str, Any, list[Any], list[str]]

@@ -61,7 +61,8 @@ def _scalar(column: Typed, given: str, of: str) -> str:
         return _moment(kind, given, of)
     if kind in REAL and numbers:
         return cast  # the nearest number
-    if (numbers and (kind in WHOLE or (column.family == "number" and of not in REAL))) or (kind in MOMENTS and of == "DATE"):
+    exact = column.family == "number" and of not in REAL and (kind != "BIGNUM" or of in WHOLE)  # which no DECIMAL can be cast to
+    if (numbers and (kind in WHOLE or exact)) or (kind in MOMENTS and of == "DATE"):
         bounds = f" AND {cast} BETWEEN {CARRIED[kind][0]} AND {CARRIED[kind][1]}" if kind in CARRIED else ""
         return f"CASE WHEN {undone}{bounds} THEN {cast} END"
     if of == "JSON":
