@@ -65,5 +65,9 @@ class Bench:
         with suppress(EngineUnavailable):
             in_turn(self.engine._pump, lambda session: None)  # its turn comes when the commit is over
 
+    def until_unread(self) -> None:
+        """After a pause: wait until no read is under way. One that began before it takes in what comes a moment later."""
+        wait_until(lambda: not any(flow.reading for flow in self.engine._pump.flows), "the last read")
+
     def notices(self) -> str:
         return "\n".join(notice.text for notice in self.engine.snapshot().notices)

@@ -202,7 +202,7 @@ def test_commands_attach_to_a_running_engine(folder: Path) -> None:
         right(workbench(folder, "resume", "orders"))
         assert workbench(folder, "check", "--data").stderr == "Every record is accounted for, once.\n"
         assert workbench(folder, "run", "--once").returncode == 3
-        assert runs(folder)
+        wait_until(lambda: runs(folder), "an answer")
         right(workbench(folder, "stop"))
         assert child.wait(300) == 0
     assert not runs(folder)

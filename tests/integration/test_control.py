@@ -298,6 +298,7 @@ def test_reading_from_the_end_says_what_it_passes_over(bench: Bench) -> None:
     filled(bench, 10)
     commit = last_commit(bench)
     do(bench, "orders", "pause")
+    bench.until_unread()
     bench.append(*orders(10, 30))
     bench.append(*orders(30, 35), file="b.ndjson")
     size = sum(path.stat().st_size for path in (bench.root / "in").iterdir()) - number(bench, "SELECT sum(byte) FROM workbench.offsets")
@@ -330,7 +331,7 @@ def test_a_stopped_stream_holds_no_file_and_stays_stopped(bench: Bench) -> None:
     plan = planned(bench, "orders", "stop")
     assert "stays stopped, over restarts too" in plan.says[0]
     bench.engine.control("orders", "stop", plan.token, {})
-    assert not open_files(bench)
+    wait_until(lambda: not open_files(bench), "the file to be closed, after a read that was under way")
     bench.append(*orders(3, 5))
     bench.engine.stop()
     bench.start()
@@ -397,9 +398,8 @@ def test_who_holds_a_full_spool_is_said_with_whom_it_holds_up(tmp_path: Path, tm
         with socket.socket(socket.AF_UNIX) as sender:
             sender.settimeout(0.2)
             wait_until(lambda: _connects(sender, url), "the socket")
-            wait_until(lambda: not _sent(sender, b"x" * 99 + b"\n"), "the spool to be full")
-            wait_until(lambda: details()["two"][0] == "WAIT", "what is there to be read")
-            assert details()["two"][1] == "the spool is full: senders wait until one (paused) reads on"
+            full = ("WAIT", "the spool is full: senders wait until one (paused) reads on")
+            wait_until(lambda: not _sent(sender, b"x" * 99 + b"\n") and details()["two"] == full, "the spool to be full, and to be read")
             assert details()["one"][1].endswith("senders wait until some of it is committed; two gets nothing more either")
             do(bench, "one", "stop")
             assert details()["one"][1].endswith("what is kept for it fills the spool: two gets nothing more")

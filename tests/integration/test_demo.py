@@ -22,8 +22,11 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text("ascii", "replace").rpartition(")")[2].split()[0] == "Z")
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # it has ended a moment ago, or the system has no such file
+        return not Path("/proc/self").exists()
+    return state != "Z"
 
 
 def size(root: Path) -> int:

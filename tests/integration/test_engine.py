@@ -250,6 +250,7 @@ def test_pause_lasts_over_a_restart(bench: Bench) -> None:
     bench.write(ORDERS)
     bench.start()
     bench.engine.pause("orders")
+    bench.until_unread()
     bench.append(order(1))
     bench.engine.stop()
     bench.start()

@@ -299,6 +299,7 @@ def test_what_came_while_a_source_was_paused_is_not_late(bench: Bench) -> None:
     silent = time.monotonic()
     plan = bench.engine.plan_control("fb", "pause", {})
     bench.engine.control("fb", "pause", plan.token, {})
+    wait_until(lambda: not next(flow for flow in bench.engine._pump.flows if flow.name == "fb").reading, "the last look before the pause")
     bench.append(at(1, 15), file="a.ndjson")  # until then the other source holds the watermark, whatever is idle
     bench.until("SELECT count(*) FROM t", [("2",)])
     wait_until(lambda: time.monotonic() > silent + 0.2)

@@ -73,9 +73,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def send(path: Path, data: bytes) -> None:
-    wait_until(path.exists, "the socket")
     with socket.socket(socket.AF_UNIX) as sender:
-        sender.connect(str(path))
+        wait_until(lambda: not sender.connect_ex(str(path)), "who listens there")
         sender.sendall(data)
 
 
@@ -133,6 +132,7 @@ def test_what_was_piped_in_is_read_by_the_next_engine_if_this_one_stops(bench: B
     os.write(writing, b'{"a": 1}\n')
     bench.until("SELECT a FROM t", [(1,)])
     engine.pause("t")
+    wait_until(lambda: not any(flow.reading for flow in engine._pump.flows), "the last read, which would take in what comes now")
     os.write(writing, b'{"a": 2}\n{"a": 3}')
     os.close(writing)
     flow = engine.snapshot().streams[0].flows[0]

@@ -166,7 +166,7 @@ def test_without_events_the_poll_is_enough(tmp_path: Path, monkeypatch: pytest.M
     running = Engine(open_project(machine.root, settings), settings)
     running.start()
     try:
-        assert not running._watcher.alive
+        wait_until(lambda: not running._watcher.alive, "the watcher to give up")
 
         def until_all() -> None:
             wait_until(lambda: running.snapshot().streams[0].accepted == machine.count, f"{machine.count} rows")

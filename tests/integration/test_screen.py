@@ -56,19 +56,17 @@ def test_an_engine_that_is_left_runs_on_and_is_attached_to(opened: Project) -> N
         screen.type("l")
         assert screen.wait() == 0
         assert f"workbench stop --project {opened.root}" in screen.text
-    left = answering(opened)
-    assert left
+    left = wait_until(lambda: answering(opened), "the engine that was left")
     with Terminal(WORKBENCH, opened.root) as screen:
         screen.wait_for("RUN")
-        again = answering(opened)
-        assert again
+        again = wait_until(lambda: answering(opened), "the engine")
         assert again.pid == left.pid
 
 
 def test_a_terminal_that_is_closed_stops_nothing(opened: Project) -> None:
     with Terminal(WORKBENCH, opened.root) as screen:
         screen.wait_for("RUN")
-    assert answering(opened)
+    wait_until(lambda: answering(opened), "the engine")
 
 
 def test_files_open_without_a_project_and_their_engine_is_found_again(tmp_path: Path) -> None:
@@ -135,7 +133,7 @@ def test_a_demo_that_is_left_running_is_fed_until_its_engine_is_stopped(tmp_path
         assert "goes on" in screen.text
     root = scratch(tmp_path)[0]
     (pid,) = generators(root)
-    assert answering(open_project(root, Settings()))
+    wait_until(lambda: answering(open_project(root, Settings())), "the engine")
     before = size(root)
     wait_until(lambda: size(root) > before, "more events")
     stop_engine(open_project(root, Settings()))

@@ -51,6 +51,7 @@ def test_only_what_came_since_is_told(bench: Bench, tmp_path_factory: pytest.Tem
     bench.until("SELECT count(*) FROM t", [("1000",)])
     restart_machine(bench)
     bench.engine.control("t", "pause", bench.engine.plan_control("t", "pause", {}).token, {})
+    bench.until_unread()
     send(path, b"b\nc\n")
     wait_until(lambda: bench.engine.plan_control("t", "end", {}).possible, "something unread")
     plan = bench.engine.plan_control("t", "end", {})

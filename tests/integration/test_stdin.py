@@ -148,7 +148,7 @@ def test_the_screen_shows_what_is_piped_in_and_keys_work(tmp_path: Path) -> None
     with screen(r"""(printf '{"word": "first"}\n{"word": "second"}\n'; sleep 1000) | workbench -""", tmp_path) as terminal:
         terminal.wait_for("second")
         (folder,) = kept(tmp_path)
-        assert answering(open_project(folder, Settings()))
+        wait_until(lambda: answering(open_project(folder, Settings())), "the engine")
         terminal.type("q")
         terminal.wait_for("leave")
         terminal.type("s")
@@ -185,15 +185,16 @@ def test_an_engine_that_is_killed_is_started_again_on_the_same_pipe(tmp_path: Pa
     with screen(rf"""(printf '{{"n": 1}}\n{{"n":'; {wait}; printf ' 2}}\n'; sleep 1000) | workbench -""", tmp_path) as terminal:
         terminal.wait_for("RUN")
         (folder,) = kept(tmp_path)
-        running = answering(open_project(folder, Settings()))
-        assert running
+        opened = open_project(folder, Settings())
+        running = wait_until(lambda: answering(opened), "the engine")
         wait_until((folder / ".workbench" / "received" / "stdin" / "000001" / "tail").exists, "half a line")
         os.kill(running.pid, signal.SIGKILL)
         terminal.wait_for("restart")
         go_on.touch()
         terminal.type("r")
+        wait_until(lambda: (found := answering(opened)) and found.reads, "an engine that reads")  # a command would start another
         wait_until(lambda: asked(folder, "SELECT n FROM stdin") == [{"n": 1}, {"n": 2}], "both records")
-    stop_engine(open_project(folder, Settings()))
+    stop_engine(opened)
 
 
 def test_an_engine_that_runs_already_takes_no_input(tmp_path: Path) -> None:
