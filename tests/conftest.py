@@ -14,8 +14,11 @@ from workbench.config import Project, Settings, open_project
 
 T = TypeVar("T")
 
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-settings.load_profile("patient")
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+# A change is judged by the same examples each time; `--hypothesis-profile=search` looks for new ones.
+settings.register_profile("search", PATIENT)
+settings.register_profile("same", PATIENT, derandomize=True)
+settings.load_profile("same")
 
 DEADLINE = 120.0
 """Seconds; far more than anything takes, so that a machine ten times slower does not fail and a hang does."""
