@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from workbench.client import EngineClient
 from workbench.config import Settings, open_project
 from workbench.engine.engine import Engine
-from workbench.launch import answering
+from workbench.errors import EngineError
 
 REPOSITORY = Path(__file__).parents[2]
 PIPELINES = """
@@ -33,17 +35,17 @@ def root(tmp_path: Path) -> Path:
 
 
 def life(root: Path, number: int, seconds: float) -> None:
-    """One engine from its start to its kill, fed all the while; the first is not killed before it is up, however slow the machine."""
+    """One engine from its start to its kill, fed all the while; the first is not killed before it has stored something of both."""
     command = [sys.executable, "-m", "workbench", "run", "--project", str(root)]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     with (root.parent / "log").open("ab") as said:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment)
     assert child.stdin is not None
     os.set_blocking(child.stdin.fileno(), False)
-    line, end, rest, runs = 0, time.monotonic() + seconds, b"", bool(number)
-    while not runs or time.monotonic() < end:
-        if not runs and answering(open_project(root, Settings())):
-            runs, end = True, time.monotonic() + seconds
+    line, end, rest, works = 0, time.monotonic() + seconds, b"", bool(number)
+    while not works or time.monotonic() < end:
+        if not works and asyncio.run(has_stored(root)) == {"piped", "ticks"}:
+            works, end = True, time.monotonic() + seconds
         if not rest:
             rest = b"".join(b'{"life": %d, "n": %d}\n' % (number, line + i) for i in range(BURST))
             line += BURST
@@ -54,6 +56,17 @@ def life(root: Path, number: int, seconds: float) -> None:
     child.kill()
     child.wait()
     child.stdin.close()
+
+
+async def has_stored(root: Path) -> set[str]:
+    """The streams of which the engine that runs has stored something."""
+    client = EngineClient(open_project(root, Settings()).socket)
+    try:
+        return {stream.name for stream in (await client.snapshot()).streams if stream.accepted}
+    except EngineError:
+        return set()
+    finally:
+        await client.aclose()
 
 
 def test_nothing_is_lost_in_the_middle_and_nothing_comes_twice(root: Path) -> None:

@@ -104,7 +104,7 @@ class World:
         """Records of connections that ended well."""
         self.known: dict[Connection, int] = {}
         """Records of connections that the spools or the database had after a kill."""
-        self.datagrams = 0
+        self._calls = 0
         self._dice = random.Random(seed)
         self._over = threading.Event()
         self._ending = threading.Event()
@@ -155,10 +155,11 @@ class World:
                         self._clients += 1
                         connection = (name, life, self._clients)
                     self.whole[connection] = self._send(connection, sock)
+                if self._ending.is_set() and life == self.life:
+                    return
             except OSError:
-                self._over.wait(PAUSE)
-            if self._ending.is_set() and life == self.life:
-                return
+                if self._over.wait(PAUSE):
+                    return
 
     def _send(self, connection: Connection, sock: socket.socket) -> int:
         """How many records it sent before it ended; more in a last life are no use."""
@@ -230,8 +231,9 @@ class World:
                 thread.join(300)
             self._over.set()
             self._threads[0].join()
-            before, count = dropped(engine), 50
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                wait_until(lambda: self._is_heard(engine, sock), "somebody who receives datagrams")
+                before, count = dropped(engine), 50
                 for n in range(count):
                     sock.sendto(record("udp", 1, 0, n), ("127.0.0.1", self.udp))
             stored = "SELECT count(*) FROM datagrams WHERE life = 1"
@@ -240,6 +242,12 @@ class World:
             while self._unread(engine) and time.monotonic() < end:
                 time.sleep(0.05)
             return engine.check_data() + self._wrong(engine)
+
+    def _is_heard(self, engine: Engine, sock: socket.socket) -> bool:
+        """Whether one of these datagrams was stored: those that come before the engine listens are lost, and nobody can count them."""
+        sock.sendto(record("udp", 2, 0, self._calls), ("127.0.0.1", self.udp))
+        self._calls += 1
+        return bool(asked(engine, "SELECT count(*) FROM datagrams WHERE life = 2")[0][0])
 
     def _unread(self, engine: Engine) -> int:
         """Records and bytes that are known to be unread; of the log, lines that were written and are not stored."""

@@ -212,7 +212,7 @@ async def test_welcome() -> None:
         await check(pilot, "welcome-120x36")
         await pilot.press("o")
         await pilot.press("enter")
-        await pilot.pause()
+        await until(pilot, lambda: app.return_value is not None, lambda: "the end")
         assert app.return_value is not None
         assert (app.return_value.kind, app.return_value.path) == ("open", "orders.ndjson")
 
@@ -222,6 +222,6 @@ async def test_the_welcome_hands_back_what_was_chosen(keys: str, kind: str, path
     app = WelcomeApp(Look(), Welcome("~/data", running="shop", running_path="/data/shop"))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*keys)
-        await pilot.pause()
+        await until(pilot, lambda: app.return_value is not None, lambda: "the end")
         assert app.return_value is not None
         assert (app.return_value.kind, app.return_value.path) == (kind, path)

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import DEADLINE
 from workbench import __version__, launch
 from workbench.config import Project
 from workbench.errors import EngineError, EngineUnavailable, UsageError, VersionMismatch
@@ -103,6 +105,12 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[b
         process.wait()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that answers is heard, however late it is."""
+    monkeypatch.setattr(launch, "answering", partial(launch.answering, timeout=DEADLINE))
+
+
 def test_nobody_answers(project: Project) -> None:
     assert launch.answering(project) is None
     assert launch.stop_engine(project) is None
@@ -120,7 +128,7 @@ def test_start_attach_stop(project: Project, engines: list[subprocess.Popen[byte
     assert os.getsid(started.pid) == started.pid
 
     assert launch.stop_engine(project) == Reply("stopping")
-    assert engines[0].poll() is not None
+    assert engines[0].wait(DEADLINE) == 0
 
 
 def test_what_is_piped_in_goes_to_an_engine_that_starts_and_to_no_other(project: Project) -> None:
@@ -209,12 +217,26 @@ def test_another_version(project: Project) -> None:
     assert found is not None
 
 
-def test_an_engine_that_does_not_stop(project: Project) -> None:
+class Hurried:
+    """A clock on which a minute passes with every step."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += 60.0
+
+
+def test_an_engine_that_does_not_stop(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "time", Hurried())
     with Answering(project.socket) as engine:
         thread = threading.Thread(target=engine.serve_forever, args=(0.01,))
         thread.start()
         with pytest.raises(EngineError, match="still closing"):
-            launch.stop_engine(project, patience=0.3)
+            launch.stop_engine(project, patience=DEADLINE)
         engine.shutdown()
         thread.join()
 
@@ -225,7 +247,7 @@ def test_an_engine_that_somebody_else_stops_meanwhile_is_no_error(project: Proje
         thread.start()
         engine.stops = True
         try:
-            assert launch.stop_engine(project, patience=5.0) == Reply("The engine stops.")
+            assert launch.stop_engine(project, patience=DEADLINE) == Reply("The engine stops.")
         finally:
             engine.shutdown()
             thread.join()

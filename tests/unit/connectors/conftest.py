@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from workbench.batch import ChunkBuffer, Offset, RawBatch
+from workbench.connectors.files import source as module
 from workbench.connectors.files.source import FileSource
 
 
@@ -61,6 +63,12 @@ class Reader:
     def close(self) -> None:
         for made in self._made:
             made.close()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look for a sample is enough, however long it takes."""
+    monkeypatch.setattr(module, "SAMPLING", math.inf)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,26 @@ from tests.conftest import wait_until
 from workbench.connectors.watch import Watcher
 
 
-def touch_until(file: Path, woken: threading.Event) -> None:
+def touch_until(file: Path, changed: set[str]) -> None:
     """The watch begins some time after the thread: write until it answers."""
 
     def touched() -> bool:
         with file.open("ab") as more:
             more.write(b"x\n")
-        return woken.wait(0.05)
+        return str(file) in changed
 
     wait_until(touched, f"a wake-up for {file.name}")
 
 
 def test_changes_wake(tmp_path: Path) -> None:
-    woken = threading.Event()
     changed: set[str] = set()
-
-    def wake(paths: frozenset[str]) -> None:
-        changed.update(paths)
-        woken.set()
-
-    watcher = Watcher([tmp_path], wake)
+    watcher = Watcher([tmp_path], changed.update)
     watcher.start()
-    touch_until(tmp_path / "a", woken)
+    touch_until(tmp_path / "a", changed)
     assert changed == {str(tmp_path / "a")}
     (tmp_path / "other").mkdir()
-    woken.clear()
     watcher.watch([tmp_path / "other"])
-    touch_until(tmp_path / "other" / "b", woken)
+    touch_until(tmp_path / "other" / "b", changed)
     watcher.close()
     assert not watcher.alive
 

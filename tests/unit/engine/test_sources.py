@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -180,7 +181,10 @@ def test_a_sample_waits_a_moment_for_more_records(project: Project) -> None:
     os.close(reading)
 
 
-def test_what_was_looked_at_in_vain_is_told_as_long_as_it_is_there(project: Project, tmp_path: Path) -> None:
+def test_what_was_looked_at_in_vain_is_told_as_long_as_it_is_there(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.connectors.files.source.SAMPLING", math.inf)
     sources, spec = Sources(project, receives=False), ReadFiles("*.log", "json")
     (tmp_path / "a.log").write_text("no json\n")
     for _ in range(2):

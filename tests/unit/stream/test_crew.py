@@ -17,15 +17,14 @@ class Work:
     def __init__(self, count: int) -> None:
         self.answers, self.over = threading.Event(), threading.Event()
         self.at_work: set[str] = set()
-        self.asked = False
+        self.to_ask = threading.Semaphore()
         self.crew = Crew(count, self.run)
 
     def run(self) -> None:
         name = threading.current_thread().name
         self.at_work.add(name)
         while not self.crew.dismissed():
-            if not self.asked:
-                self.asked = True
+            if self.to_ask.acquire(blocking=False):
                 with self.crew.asking("one"):
                     self.answers.wait()
             if self.over.wait(0.01):
@@ -59,7 +58,7 @@ def test_an_end_waits_for_all_but_those_that_a_source_keeps(work: Work) -> None:
 
 
 def test_all_are_there_while_nothing_hangs(work: Work) -> None:
-    work.asked = True
+    work.to_ask.acquire()
     work.crew.start()
     wait_until(lambda: len(work.at_work) == 2, "both threads")
     assert not work.crew.dismissed()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from workbench.batch import ChunkBuffer, Offset, RawBatch
+from workbench.stream import schedule as module
 from workbench.stream.allowance import Allowance
 from workbench.stream.flow import Flow
 from workbench.stream.schedule import ACTIVE_FOR, DRAINING_LOOK, FULL_COMMIT, MANY_READS, Schedule
@@ -49,6 +49,13 @@ class Stream:
     def cut(self, want: int) -> list[tuple[Any, ...]]:
         taken, self.ready = min(want, self.ready), max(0, self.ready - want)
         return [(taken,)]
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> float:
+    """The moment at which a schedule asks for the time itself: always the same one."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 500.0))
+    return 500.0
 
 
 def schedule(*flows: Stream, tick: float = TICK, concerned: bool = False) -> Schedule:
@@ -101,12 +108,11 @@ def test_a_backlog_fills_its_commit_and_a_drained_one_waits_for_all_of_it() -> N
     assert plan.commit(2000.0) is not None
 
 
-def test_without_room_nothing_is_due_for_a_while() -> None:
+def test_without_room_nothing_is_due_for_a_while(now: float) -> None:
     flow = Stream()
     plan = schedule(flow)
     flow.ready = FULL_COMMIT
     plan.hold()
-    now = time.monotonic()
     assert plan.commit(now) is None
     assert plan.read(now) is None
     assert plan.wait(now, committing=False) > POLL
@@ -163,15 +169,15 @@ def test_a_flow_that_used_up_its_rate_is_looked_at_later() -> None:
     assert not flow.hungry
 
 
-def test_an_active_source_is_looked_at_with_every_tick_and_a_quiet_one_at_the_polls_pace() -> None:
+def test_an_active_source_is_looked_at_with_every_tick_and_a_quiet_one_at_the_polls_pace(now: float) -> None:
     flow = Stream()
     plan = schedule(flow)
     found(flow, plan)
-    now = flow.news_at
+    assert flow.news_at == now
     assert now < flow.due_at <= now + TICK
     plan.rest(cast(Flow, flow), hungry=False)
     assert flow.dry
-    assert flow.due_at <= time.monotonic() + TICK
+    assert flow.due_at <= now + TICK
     flow.active_until = now - ACTIVE_FOR
     plan.rest(cast(Flow, flow), hungry=False)
     assert flow.due_at >= now + POLL
@@ -188,13 +194,13 @@ def test_of_a_live_file_the_rest_waits_and_of_another_file_it_does_not() -> None
     assert hungry == [True, False, True], "another file, the same one, the same with a backlog"
 
 
-def test_what_is_drained_is_looked_at_until_nothing_is_found() -> None:
+def test_what_is_drained_is_looked_at_until_nothing_is_found(now: float) -> None:
     flow = Stream()
     flow.goals = object()
     plan = schedule(flow)
     plan.rest(cast(Flow, flow), hungry=True)
     assert not flow.dry, "it was read on, not looked at"
-    assert flow.due_at <= time.monotonic() + DRAINING_LOOK
+    assert flow.due_at <= now + DRAINING_LOOK
 
 
 def test_a_quiet_source_lets_windows_close_without_rows() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from textual._compositor import LayoutUpdate
 from textual.app import App
+from textual.command import CommandList
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -26,6 +27,8 @@ from workbench.tui.palette import GRAPHITE, Palette
 from workbench.tui.picture import Picture
 
 DEADLINE = 60.0
+TURNS = 50
+"""Of the event loop, in which what a key does is done: Textual's own pause is of wall clock time, in which little happens now and then."""
 SQL = """select country, count(*) refunds, sum(amount) amount
 from orders  -- live: every tick
 where status = 'refund' and minute >= now() - interval 15 minute
@@ -55,11 +58,27 @@ class Stage:
     async def press(self, *keys: str) -> None:
         for key in keys:
             await self.pilot.press(key)
-            await self.pilot.pause()
+            await self.settle()
+
+    async def command(self, letters: str) -> None:
+        """Run the command that alone has these letters, once no other one is offered."""
+        await self.press("ctrl+p", *letters)
+        await self.until(lambda: [offered.option_count for offered in self.app.screen.query(CommandList)] == [1], letters)
+        await self.press("enter")
 
     async def beat(self, late: float = 4.0) -> None:
         """A second passes."""
         WorkbenchApp._beat(self.app, late)
+        await self.settle()
+
+    async def click(self, selector: str, offset: tuple[int, int], times: int = 1) -> None:
+        await self.pilot.click(selector, offset=offset, times=times)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """What follows from what was done, without waiting for anybody."""
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         await self.pilot.pause()
 
     @property

@@ -152,7 +152,7 @@ async def test_commands_have_keys_in_the_zoom_and_names_in_the_palette() -> None
         await stage.press("z")
         for word in ("r rewind", "E from the end", "l limit", "S stop", "w windows", "L late rows"):
             assert stage.sees(word)
-        await stage.press("ctrl+p", *"limit str", "enter")
+        await stage.command("limit str")
         await stage.shows("Limit orders to")
 
 

@@ -29,7 +29,7 @@ async def test_sources_stand_below_their_stream_and_the_cursor_passes_them_by() 
         assert stage.app.picture.stream == "payments"
         await stage.press("k")
         assert stage.app.picture.stream == "clicks"
-        await stage.pilot.click("#streams", offset=(4, 5))
+        await stage.click("#streams", offset=(4, 5))
         assert stage.app.picture.stream == "clicks"
         await stage.press("G")
         assert stage.app.picture.stream == "audit"

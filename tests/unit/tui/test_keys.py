@@ -239,12 +239,10 @@ async def test_question_mark_lists_the_keys_of_the_pane() -> None:
 
 async def test_ctrl_p_runs_a_command_by_name() -> None:
     async with staged() as stage:
-        await stage.press("ctrl+p", *"dark or")
-        await stage.until(lambda: "dark or light" in stage.text)
-        await stage.press("enter")
+        await stage.command("dark or")
         await stage.until(lambda: stage.app.picture.look.palette is PAPER)
         await stage.until(lambda: stage.app.theme == "paper")
-        await stage.press("ctrl+p", *"dark or", "enter")
+        await stage.command("dark or")
         await stage.until(lambda: stage.app.picture.look.palette is GRAPHITE)
 
 
@@ -342,9 +340,9 @@ async def test_v_shows_the_next_running_state() -> None:
 
 async def test_the_mouse_chooses_opens_and_scrolls() -> None:
     async with staged() as stage:
-        await stage.pilot.click("#streams", offset=(4, 3))
+        await stage.click("#streams", offset=(4, 3))
         assert stage.app.picture.stream == "clicks"
-        await stage.pilot.click("#jobs", offset=(4, 3), times=2)
+        await stage.click("#jobs", offset=(4, 3), times=2)
         await stage.until(lambda: stage.focused == "job-zoom")
 
 

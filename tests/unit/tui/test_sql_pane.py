@@ -17,7 +17,7 @@ from workbench.tui.widgets.editor import BURST
 async def ready(stage: Stage, sql: str = SQL) -> None:
     await stage.press("4")
     stage.type_sql(sql)
-    await stage.pilot.pause()
+    await stage.settle()
 
 
 @pytest.mark.parametrize("key", ["ctrl+j", "f5", "ctrl+enter"])
@@ -164,7 +164,7 @@ async def test_a_live_result_refreshes_after_commits_and_shows_what_changed() ->
         submitted = len(engine.asked("submit"))
         now[0] += REFRESH
         stage.app.main.beat()
-        await stage.pilot.pause()
+        await stage.settle()
         assert len(engine.asked("submit")) == submitted, "nothing was committed, so nothing is asked"
         await stage.press("ctrl+r")
         await stage.until(lambda: not stage.sees("⟳"))

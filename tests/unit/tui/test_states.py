@@ -37,7 +37,8 @@ async def test_the_screen_opens_before_the_engine_answers_and_fills_when_it_does
         await until(pilot, lambda: "98.2k" in "\n".join(screen_lines(app)), lambda: "figures")
 
 
-async def test_a_dead_engine_is_said_with_its_last_words_and_can_be_restarted(tmp_path: Path) -> None:
+async def test_a_dead_engine_is_said_with_its_last_words_and_can_be_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.tui.link.RETRY", 3600.0)  # or it is found again before a key is pressed
     log = tmp_path / "engine.log"
     log.write_text("info started\nerror out of \x1b[31mmemory\n", "utf-8")
     async with staged(log=log) as stage:
