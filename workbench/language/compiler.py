@@ -23,6 +23,7 @@ from workbench.language.definitions import (
 )
 from workbench.language.draft import Draft
 from workbench.language.flows import Flow, compile_flow
+from workbench.language.lines import is_text, mistake, strange
 from workbench.language.references import Reference, parse, references
 from workbench.language.running import compile_running
 from workbench.language.sources import take_streams
@@ -93,6 +94,8 @@ def _streaming_table(text: Text, head: Head, out: Parsed) -> None:
         raise text.mistake(head.trigger_token, "a streaming table runs continuously", "Take TRIGGER out.")
     declared = head.columns.columns if head.columns else ()
     flow = _flow(text, head, out, declared) if head.body else None
+    if head.columns and flow and flow.query.identity and is_text(flow.source) and (name := strange(declared)) is not None:
+        raise text.mistake(head.columns.tokens[name.lower()], *mistake(name))
     out.statement = StreamingTable(
         name=head.name.text,
         columns=declared,
@@ -117,7 +120,7 @@ def _insert_flow(text: Text, head: Head, out: Parsed) -> None:
         raise text.mistake(head.trigger_token, "a flow runs continuously", "Take TRIGGER out.")
     assert head.target is not None
     flow = _flow(text, head, out, ())
-    plain = flow.query.identity and not isinstance(flow.source, StreamRef) and flow.source.schema is None
+    plain = flow.query.identity and not isinstance(flow.source, StreamRef) and flow.source.schema is None and not is_text(flow.source)
     out.statement = InsertFlow(
         name=head.name.text,
         table=head.target.text,

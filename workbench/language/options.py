@@ -11,6 +11,7 @@ from workbench.errors import PipelineError, Problem
 from workbench.language.columns import columns
 from workbench.language.definitions import Column, Format
 from workbench.language.durations import duration
+from workbench.language.lines import mistake, strange
 from workbench.language.tokens import Text, Token, tokenize
 
 CSV = {
@@ -38,6 +39,7 @@ class Options:
         self.problems: list[Problem] = []
         self.given: dict[str, Token] = {}
         self._name = name
+        self._format: Format | None = None
         self._known = [*(k for k in known if k != "csv"), *(dict.fromkeys(CSV.values()) if "csv" in known else ())]
         self._spellings = {k.lower(): k for k in self._known} | (CSV if "csv" in known else {})
         for part in parts:
@@ -76,6 +78,7 @@ class Options:
         """The format, and whether the other options go with it. Args: streamed: records that come one by one; no Parquet."""
         kind = self.one_of("format", [f for f in get_args(Format) if not (streamed and f == "parquet")], _FORMATS)
         found: Format = next((f for f in get_args(Format) if f == kind), default)
+        self._format = found
         for option in self.given:
             if option in CSV.values() and found != "csv":
                 hint = f"Leave it out, or write format => 'csv' (now {found!r})."
@@ -83,11 +86,16 @@ class Options:
         return found
 
     def schema(self) -> tuple[Column, ...] | None:
+        """The declared columns; the format must have been asked for before."""
         token = self.given.get("schema")
         if token is None:
             return None
         try:
-            return columns(Text(self.text.file, token.text), tokenize(Text(self.text.file, token.text)))
+            found = columns(Text(self.text.file, token.text), tokenize(Text(self.text.file, token.text)))
+            name = strange(found) if self._format == "text" else None
+            if name is not None:
+                self.wrong(token, *mistake(name))
+            return found
         except PipelineError as error:
             at = token.start + 1 if len(token.sql) == len(token.text) + 2 else None
             for problem in error.problems:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -124,7 +125,7 @@ def _date(days: int) -> str:
     try:
         return (date(1970, 1, 1) + timedelta(days)).isoformat()
     except OverflowError:
-        return _endless(days, 2**31 - 1) or f"{days:+d} days from 1970-01-01"
+        return _endless(days, 2**31 - 1) or _far(np.datetime64(days, "D"))
 
 
 def _times(values: pa.Array) -> Cells:
@@ -149,8 +150,17 @@ def _timestamp(ticks: int, per_second: int, zone: str | None) -> str:
         moment = EPOCH + timedelta(seconds=seconds)
         moment = moment.astimezone(_zone(zone)) if zone else moment
     except OverflowError:
-        return _endless(ticks, 2**63 - 1) or f"{seconds:+d} s from 1970-01-01"
+        far = _endless(ticks, 2**63 - 1)
+        return far or f"{_far(np.datetime64(seconds, 's'))}{_fraction(rest, per_second)}{'+00' if zone else ''}"
     return f"{moment.replace(tzinfo=None).isoformat(' ')}{_fraction(rest, per_second)}{_offset(moment) if zone else ''}"
+
+
+def _far(moment: np.datetime64) -> str:
+    """A time that Python has not, as DuckDB writes it: the year 10000 and later, and the years before 1."""
+    day, _, clock = str(moment).partition("T")
+    year, month, of_month = day.rsplit("-", 2)
+    shown = f"{int(year)}-{month}-{of_month}" if int(year) > 0 else f"{1 - int(year):04d}-{month}-{of_month} (BC)"
+    return f"{shown} {clock}" if clock else shown
 
 
 def _offset(moment: datetime) -> str:
@@ -223,6 +233,12 @@ def _maps(values: pa.Array) -> Cells:
     return found
 
 
+def _unions(values: pa.Array) -> Cells:
+    """The member that each value is of; DuckDB's unions are sparse, so that all members are as long."""
+    members = dict(zip(values.type.type_codes, (cells(values.field(i)) for i in range(values.type.num_fields)), strict=True))
+    return [members[value.type_code][row] for row, value in enumerate(values)]  # an array's own codes are not sliced with it
+
+
 def _quoted(values: pa.Array) -> list[str]:
     """Cells inside a list, struct or map: NULL spelled out, text in quotes."""
     text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
@@ -243,5 +259,6 @@ _CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[pa.Array], Cells]], .
     (lambda t: pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t), _lists),
     (pa.types.is_struct, _structs),
     (pa.types.is_map, _maps),
+    (lambda t: pa.types.is_union(t) and t.mode == "sparse", _unions),
     (pa.types.is_dictionary, lambda values: cells(values.dictionary_decode())),
 )

@@ -17,6 +17,7 @@ from workbench.store.session import Session
 from workbench.stream.csv_fields import Dialect, Fields
 from workbench.stream.decode_lines import Lines, texts
 from workbench.stream.decode_types import Typed, value_sql
+from workbench.stream.encodings import foreign
 from workbench.stream.infer import text_kind
 from workbench.stream.judge import Judge, Judged, Reading
 
@@ -33,7 +34,7 @@ class CsvDecoder:
 
     A declared column that the header lacks is NULL; a field that is empty is NULL, unless it is a quoted text. A record with
     too few or too many fields, with quotes that do not fit or with bad UTF-8 is `_malformed`; so is every record under a header
-    that names no column at all: nothing of it can be read.
+    that names no column at all, or is in another encoding: nothing of it can be read.
 
     Args:
         first: whether something is to be told, for nobody has told it before.
@@ -65,7 +66,7 @@ class CsvDecoder:
         return self._dialect.header and file_id not in self._headers
 
     def set_header(self, file_id: str, header: bytes) -> None:
-        self._headers[file_id] = self._fields.names(header)
+        self._headers[file_id] = () if foreign(header) else self._fields.names(header)
 
     def header_of(self, file_id: str) -> Header | None:
         """The names in a file's header, once it is known and when anything can be read by it."""
@@ -130,6 +131,8 @@ class CsvDecoder:
     def _meet(self, raw: RawBatch, header: bytes) -> None:
         """The header of a file, and what is to be said of it."""
         self.set_header(raw.start.file_id, header)
+        if foreign(header):
+            return  # which the decoder tells
         names = self._headers[raw.start.file_id]
         if not self._wanted(names):
             self.notices.append(self._strange(raw, header))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from workbench.errors import FlowError
-from workbench.stream.decode_lines import Lines
+from workbench.stream.decode_lines import Lines, texts
 
 Flags = npt.NDArray[np.bool_]
 
@@ -69,11 +69,13 @@ class Fields:
         return distinct([(field or b"").decode(errors="replace").strip() for field in fields])
 
     def irregular(self, lines: Lines) -> Flags:
-        """Which records the reader below would cut otherwise than this grammar: bad quotes, and a carriage return of its own."""
+        """Which records the reader below would cut otherwise than this grammar, or stop at: bad quotes, a carriage return of its own,
+        and no UTF-8, of which it cannot tell that it has too few or too many fields."""
         found = np.zeros(len(lines), np.bool_)
         for index in np.flatnonzero(self._suspect(lines)).tolist():
             record = _ended(lines.line(index))
             found[index] = not self._record.fullmatch(record) or b"\r" in record
+        found[texts(lines.whole())[1]] = True
         return found
 
     def cut(self, record: bytes) -> list[bytes | None] | None:

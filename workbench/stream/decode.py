@@ -16,6 +16,7 @@ from workbench.stream.decode_lines import Lines, Positions
 from workbench.stream.decode_types import typed
 from workbench.stream.drift import Drift
 from workbench.stream.drift_lines import DriftLines
+from workbench.stream.encodings import LONGEST, foreign, unread
 from workbench.stream.json_decode import JsonDecoder
 from workbench.stream.json_exact import RESCUED
 from workbench.stream.nesting import carried
@@ -65,6 +66,7 @@ class Decoder:
         drift = drift or Drift()
         self._drift = DriftLines(session, kinds, drift, stream, self._rescue, stored)
         empty = ", ".join(f"CAST(NULL AS {carried(kind.type)}) AS {kind.sql}" for kind in kinds)
+        self._first = drift.first
         self._schema = session.arrow(f"SELECT {empty}{f', NULL::VARCHAR AS {RESCUED}' if self._rescue else ''} LIMIT 0").schema
         self._json = JsonDecoder(session, kinds, rules, stream, self._rescue, exact) if format == "json" else None
         self._csv: CsvDecoder | None = None
@@ -106,14 +108,20 @@ class Decoder:
         verdict[blank] = BLANK
         rejected = np.flatnonzero(verdict == REJECTED)
         batch = Batch(raw, judged.table, verdict, judged.mask, _places(lines.starts, raw), rejected, lines.take(rejected))
+        batch.notices = self._encoded(raw, lines)
         if self._json:
-            batch.notices = self._drift.of_json(batch, lines)
+            batch.notices += self._drift.of_json(batch, lines)
         if self._csv:
             header = self._csv.header_of(raw.start.file_id) if raw.header else None
             kinds = self._csv.kinds(lines, header) if header else {}
-            batch.notices = self._csv.notices + self._drift.of_csv(batch, lines, header and self._csv.told(header, kinds), kinds)
+            batch.notices += self._csv.notices + self._drift.of_csv(batch, lines, header and self._csv.told(header, kinds), kinds)
             self._csv.notices = []
         return batch
+
+    def _encoded(self, raw: RawBatch, lines: Lines) -> list[str]:
+        """Told of the first input that is not UTF-8 from its first byte on."""
+        encoding = foreign(bytes(lines.memory[:LONGEST])) if raw.start.byte == 0 else None
+        return [unread(raw.start.file, encoding)] if encoding and self._first(encoding) else []
 
     def _too_long(self, raw: RawBatch) -> Batch:
         count = len(raw.overlong)

@@ -133,12 +133,12 @@ def rows_of(found: Positions, starts: Any) -> Positions:
 
 
 def texts(raw: Any) -> tuple[Any, Positions]:
-    """Bytes as string[k], and the indices of those that are no UTF-8 (NULL in the strings)."""
+    """Bytes as string[k], and the indices of those that are no UTF-8; these are NULL in the strings, as is what was NULL before."""
     try:
         return raw.cast(pa.string()), np.zeros(0, np.int64)
     except pa.ArrowInvalid:
-        decoded = [_utf8(one) for one in raw.to_pylist()]
-        return pa.array(decoded, pa.string()), np.array([i for i, one in enumerate(decoded) if one is None], np.int64)
+        decoded = pa.array([_utf8(one) for one in raw.to_pylist()], pa.string())
+        return decoded, np.flatnonzero(pc.and_(raw.is_valid(), decoded.is_null()).to_numpy(zero_copy_only=False))
 
 
 def _utf8(raw: bytes | None) -> str | None:

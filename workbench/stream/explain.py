@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,10 @@ COUNT = re.compile(rb"[1-9]\d{0,9}(?: |$)")
 """Of bytes, before a record in the framing that has it: only a record that is not whole is kept with it."""
 NOT_WHOLE = "its sender did not send all of it"
 NO_COUNT = "no count of its bytes stands before it, as framing => 'octet' has it"
+NO_HEADER = "it was not judged again: the header of its file cannot be read now, or not as it was"
+NOT_ALLOWED = "a value that its type in the file does not allow; it is kept as null"
+NOT_ITS_TYPE = "a value that JSON, as which the record is kept, writes like one of the column's type"
+NOWHERE = Place(0, 0, None)
 
 
 class Explanation(NamedTuple):
@@ -78,7 +83,7 @@ def explain(
     if TOO_LONG in rules:
         kept = RuleVerdict(TOO_LONG, True, "drop", f"its first {len(raw):,} bytes were kept")
         return Explanation((kept, *_unknown(table.expectations)), (), shown(raw)[0])
-    return _Record(decoders, raw, table, columns, header, MALFORMED in rules).explained()
+    return _Record(decoders, raw, table, columns, header, rules).explained()
 
 
 class _Record:
@@ -91,7 +96,7 @@ class _Record:
         table: StreamingTable,
         columns: tuple[Column, ...],
         header: bytes | None,
-        rejected: bool,
+        rules: Sequence[str],
     ) -> None:
         source = table.source
         kind: Format = "parquet"
@@ -105,28 +110,38 @@ class _Record:
         self.query = table.query
         self.expectations = table.expectations
         self.headless = headless([column.name for column in columns], options, header) if kind == "csv" else ""
+        self.met = tuple(rules) if self.headless and MALFORMED not in rules else ()
+        """The rules that it broke when its header could still be read."""
         self.places = _places(raw, columns, kind, options, header)
         self.table, mask = _decoded(decoders, raw, columns, kind, options, header)
         self.malformed = bool(mask & MALFORMED_BIT)
         self.cut = ""
-        """Why it is no record of its framing."""
-        if rejected and isinstance(source, ReadSocket) and source.framing == "octet":
+        """Why it is no record, which its bytes alone do not tell."""
+        if MALFORMED in rules and isinstance(source, ReadSocket) and source.framing == "octet":
             self.cut = NOT_WHOLE if COUNT.match(raw) else "" if self.malformed else NO_COUNT
-        row = self.table.to_pylist()[0]
-        self.wrong = [c for c in columns if row[c.name] is None and self.places.get(c.name, Place(0, 0, None)).value is not None]
-        self.missing = [c for c in columns if c.not_null and row[c.name] is None and c not in self.wrong]
+        if MALFORMED in rules and isinstance(source, ReadFiles) and kind == "parquet":
+            self.cut = NOT_ALLOWED
+        empty = [c for c in columns if not self.table.column(c.name)[0].is_valid]
+        self.wrong = [c for c in empty if self.places.get(c.name, NOWHERE).value is not None]
+        self.missing = [c for c in empty if c.not_null and c not in self.wrong]
+        self.bent = TYPE in rules and kind == "parquet" and not self.wrong
 
     def explained(self) -> Explanation:
         text, characters = shown(self.raw[:KEPT_OF_TOO_LONG])
         if self.cut:
             verdict = RuleVerdict(MALFORMED, True, "drop", self.cut)
             return Explanation((verdict, *_unknown(self.expectations)), (), text)
+        if self.met:
+            actions = {rule.name: rule.action for rule in self.expectations}
+            told = [RuleVerdict(rule, True, actions.get(rule, "drop"), NO_HEADER) for rule in self.met]
+            others = [rule for rule in self.expectations if rule.name not in self.met]
+            return Explanation((*told, *_unknown(others)), (), text)
         if self.malformed:
             message, place = (self.headless, None) if self.headless else error_place(self.raw, self.format)
             verdict = RuleVerdict(MALFORMED, True, "drop", message)
             spans = [(place.start, place.stop, "drop")] if place else []
             return Explanation((verdict, *_unknown(self.expectations)), _in_characters(spans, characters), text)
-        verdicts = [*self._reserved(), *self._judged()]
+        verdicts = [*self._reserved(), *(_unknown(self.expectations) if self.bent else self._judged())]
         marked = [(self.places[v.field], v.action) for v in verdicts if v.broken and v.field in self.places]
         spans = sorted({(place.start, place.stop, action) for place, action in marked if place.stop > place.start})
         return Explanation(tuple(verdicts), _in_characters(spans, characters), text)
@@ -134,8 +149,9 @@ class _Record:
     def _reserved(self) -> list[RuleVerdict]:
         found = [RuleVerdict(MALFORMED, False, "drop")]
         found += [RuleVerdict(TYPE, True, "drop", self.places[c.name].value or "", f"{c.name} {c.type}", c.name) for c in self.wrong]
+        found += [RuleVerdict(TYPE, True, "drop", NOT_ITS_TYPE)] if self.bent else []
         found += [RuleVerdict(NOT_NULL, True, "drop", "NULL", f"{c.name} {c.type} NOT NULL", c.name) for c in self.missing]
-        return found + [RuleVerdict(rule, False, "drop") for rule, bad in ((TYPE, self.wrong), (NOT_NULL, self.missing)) if not bad]
+        return found + [RuleVerdict(rule, False, "drop") for rule in (TYPE, NOT_NULL) if rule not in {v.rule for v in found}]
 
     def _judged(self) -> list[RuleVerdict]:
         """The expectations; one that mentions a column of the wrong type cannot be judged."""
@@ -185,7 +201,8 @@ def _decoded(
     """The record's row and its mask; a Parquet row was kept as JSON."""
     if header is None:
         options = (*options, ("header", "false"))
-    decoder = decoders.of(columns, "json" if kind == "parquet" else kind, options)
+    named = _as_named(raw, columns) if kind == "parquet" else columns
+    decoder = decoders.of(named, "json" if kind == "parquet" else kind, options)
     line = raw + b"\n"
     buffer = ChunkBuffer(len(line))
     buffer.open()[: len(line)] = line
@@ -193,7 +210,13 @@ def _decoded(
     starts = np.array([0, len(line)], np.int64) if b"\n" in raw else None
     batch = decoder.decode(RawBatch(buffer, len(line), Offset("", ""), stop, 0.0, header_line=header or b"", starts=starts))
     buffer.close()
-    return batch.table, int(batch.mask[0])
+    return batch.table.rename_columns([column.name for column in columns]), int(batch.mask[0])
+
+
+def _as_named(raw: bytes, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns by the names that they have in a record of Parquet, where letter case does not count."""
+    given = {name.lower(): name for name in reversed(json_places(raw))}
+    return tuple(replace(column, name=given.get(column.name.lower(), column.name)) for column in columns)
 
 
 def _places(
@@ -203,7 +226,11 @@ def _places(
         return csv_places(raw, [column.name for column in columns], options, header)
     if kind == "text":
         return {columns[0].name: Place(0, len(raw), raw.decode(errors="replace"))}
-    return json_places(raw)
+    places = json_places(raw)
+    if kind == "parquet":
+        named = zip(columns, _as_named(raw, columns), strict=True)
+        return {column.name: places.get(given.name, NOWHERE) for column, given in named}
+    return places
 
 
 def _in_characters(spans: Sequence[tuple[int, int, str]], characters: Sequence[int]) -> tuple[tuple[int, int, str], ...]:

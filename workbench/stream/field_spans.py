@@ -13,7 +13,7 @@ from workbench.stream.json_fields import json_fields
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A field in the bytes of its record: JSON with its key. `value` is its text as written, None when it is null or empty."""
+    """A field in the bytes of its record: JSON with its key. `value` is its text as written; None for NULL and for what is empty."""
 
     start: int
     stop: int
@@ -49,10 +49,10 @@ def csv_places(raw: bytes, names: Sequence[str], options: Sequence[tuple[str, st
     given = list(names) if header is None else fields.names(header)
     declared = {name.lower(): name for name in names}
     places: dict[str, Place] = {}
-    for name, (start, stop) in zip(given, fields.spans(raw), strict=False):
+    for name, (start, stop), value in zip(given, fields.spans(raw), fields.cut(raw) or (), strict=False):
         if name.lower() in declared:
-            text = raw[start:stop].decode(errors="replace")
-            places.setdefault(declared[name.lower()], Place(start, stop, text or None))
+            text = raw[start:stop].decode(errors="replace") if value else None
+            places.setdefault(declared[name.lower()], Place(start, stop, text))
     return places
 
 

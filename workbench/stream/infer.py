@@ -14,6 +14,7 @@ import pyarrow as pa
 from workbench.connectors.records import Records
 from workbench.language.definitions import Column, Format
 from workbench.store.session import Session
+from workbench.stream.encodings import foreign
 from workbench.stream.json_exact import RESCUED
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def infer_columns(session: Session, sample: bytes, format: Format, options: Opti
         options: of the format, as `infer_options` completed them.
     """
     match format:
+        case "json" | "csv" if foreign(sample):
+            return ()
         case "json":
             return _json_columns(sample)
         case "csv":

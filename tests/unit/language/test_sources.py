@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.language import parse_statement
-from workbench.language.definitions import Column, ReadFiles, ReadRate, ReadSocket, ReadStdin, StreamingTable
+from workbench.language.definitions import Column, InsertFlow, ReadFiles, ReadRate, ReadSocket, ReadStdin, StreamingTable
 from workbench.language.project import load
 
 
@@ -98,6 +98,53 @@ def test_a_source_is_what_its_options_say(source: str, spec: object) -> None:
 def test_a_mistake_is_told_with_what_to_write(source: str, message: str, hint: str) -> None:
     found = load({"p.sql": f"CREATE STREAMING TABLE t AS SELECT * FROM STREAM {source}"}).problems
     assert any(message in p.message and hint in p.hint for p in found), found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "read_files('in/*.log', schema => 'id BIGINT')",
+        "read_files('in/*.txt.gz', schema => 'value VARCHAR, id BIGINT')",
+        "read_files('in/*.json', schema => 'id BIGINT', format => 'text')",
+        "read_socket('tcp://x:1', format => 'text', schema => 'id BIGINT')",
+        "read_stdin(format => 'text', schema => 'id BIGINT')",
+    ],
+)
+def test_lines_of_text_have_no_other_column_than_value(source: str) -> None:
+    (found,) = load({"p.sql": f"CREATE STREAMING TABLE t AS SELECT * FROM STREAM {source}"}).problems
+    assert found.message == "the source is read as text, which has one column, `value`, and no id"
+    assert "Say format => 'json' or 'csv'" in found.hint
+    assert "value AS id" in found.hint
+    assert found.text[found.column - 1 :].startswith("'id BIGINT'" if "value" not in source else "'value VARCHAR, id")
+
+
+def test_a_table_declares_no_other_column_of_text_either() -> None:
+    text = "CREATE STREAMING TABLE t (id BIGINT) AS SELECT * FROM STREAM read_files('x.log')"
+    (found,) = load({"p.sql": text}).problems
+    assert (found.message, found.column) == ("the source is read as text, which has one column, `value`, and no id", text.index("id") + 1)
+    assert "Say format => 'json' or 'csv'" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("source", "columns"),
+    [
+        ("read_files('x.log')", ""),
+        ("read_files('x.log')", "(Value BIGINT NOT NULL)"),
+        ("read_files('x.log', schema => '\"value\" DATE')", ""),
+        ("read_files('x.log', schema => 'value DATE')", "(value DATE)"),
+        ("read_files('x.log', schema => 'id BIGINT', format => 'json')", ""),
+        ("read_files('x.log', format => 'csv', header => false)", "(id BIGINT, b VARCHAR)"),
+    ],
+)
+def test_what_is_declared_of_text_may_be_its_column_with_a_type(source: str, columns: str) -> None:
+    assert table(source, columns).source is not None
+
+
+def test_a_flow_of_text_gives_value_whatever_its_tables_columns_are_called() -> None:
+    for source, plain in (("x.log", False), ("x.json", True)):
+        found = parse_statement(f"CREATE FLOW f AS INSERT INTO t BY NAME SELECT * FROM STREAM read_files('{source}')")
+        assert isinstance(found, InsertFlow)
+        assert found.query.identity is plain
 
 
 def test_all_mistakes_of_a_source_are_told_at_once_and_where_they_stand() -> None:

@@ -59,6 +59,9 @@ def test_doubles_read_back_as_the_same(value: float) -> None:
         ([datetime(2026, 1, 2, 3, 4, 5), None], pa.timestamp("us"), ["2026-01-02 03:04:05", None]),  # noqa: DTZ001
         ([datetime(1969, 12, 31, 23, 59, 59, 500000)], pa.timestamp("us"), ["1969-12-31 23:59:59.500000"]),  # noqa: DTZ001
         ([1_000_000_001], pa.timestamp("ns"), ["1970-01-01 00:00:01.000000001"]),
+        ([35_804_357, -735_160], pa.date32(), ["99999-01-01", "0044-03-15 (BC)"]),
+        ([-63_517_787_999_500_000], pa.timestamp("us"), ["0044-03-15 (BC) 10:00:00.500000"]),
+        ([9_089_348_896_800_250], pa.timestamp("ms", "UTC"), ["290000-01-01 10:00:00.250000+00"]),
         ([2**63 - 1, -(2**63 - 1)], pa.timestamp("us"), ["infinity", "-infinity"]),
         ([0], pa.timestamp("us", tz="UTC"), ["1970-01-01 00:00:00+00"]),
         ([0], pa.timestamp("us", tz="Asia/Kolkata"), ["1970-01-01 05:30:00+05:30"]),
@@ -135,3 +138,14 @@ def test_no_control_character_gets_through(text: str) -> None:
 def test_a_table_without_columns_has_no_rows() -> None:
     assert cells_of_rows(pa.table({})) == ()
     assert cells_of_rows(pa.table({"a": pa.array([], pa.timestamp("us", tz="UTC"))})) == ()
+
+
+def test_a_union_is_shown_as_the_member_that_it_is() -> None:
+    session = scratch()
+    kind = "UNION(x TIMESTAMP_NS, y VARCHAR, z BIGINT[])"
+    values = ["union_value(x := timestamp_ns '2026-01-01 00:00:00.123456789')", "'a'", "NULL", "union_value(z := [1, NULL])"]
+    table = session.arrow("SELECT unnest([" + ", ".join(f"{value}::{kind}" for value in values) + "]) AS u")
+    shown = (("2026-01-01 00:00:00.123456789",), ("a",), (None,), ("[1, NULL]",))
+    session.close()
+    assert cells_of_rows(table) == shown
+    assert cells_of_rows(table.slice(1, 3)) == shown[1:]

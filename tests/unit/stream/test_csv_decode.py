@@ -56,6 +56,8 @@ def test_columns_are_found_by_the_headers_names_in_any_order(session: Session) -
         (b'1,"DE,2', MALFORMED),
         (b'1,DE,"', MALFORMED),
         (b"1,\xff,2", MALFORMED),
+        (b"1,\xff", MALFORMED),
+        (b"1,\xff,2,3", MALFORMED),
         (b"  \t", None),
         (b"", None),
     ],
@@ -65,6 +67,13 @@ def test_records(session: Session, record: bytes, expected: object) -> None:
     batch = decoder.decode(raw_batch(b"8,US,1\n" + record + b"\n9,FR,1\n", header_line=b"id,country,amount\r\n"))
     assert outcome(batch) == [(8, "US", 1.0), expected, (9, "FR", 1.0)]
     assert batch.rejected_raw.to_pylist() == ([record] if expected in (MALFORMED, TYPE, NOT_NULL) else [])
+
+
+def test_a_bad_byte_rejects_no_record_beside_it(session: Session) -> None:
+    columns = (Column("id", "BIGINT"), Column("name", "VARCHAR"), Column("x", "DOUBLE"))
+    data = b'id,name,x\n1,,1\n2,"",\n3,ok,3\n12,\xff,12\n\xff,,\n4,,4\n'
+    expected = [None, (1, None, 1.0), (2, "", None), (3, "ok", 3.0), MALFORMED, MALFORMED, (4, None, 4.0)]
+    assert outcome(Decoder(session, columns, "csv").decode(raw_batch(data, header=True))) == expected
 
 
 def test_a_record_may_span_lines(session: Session) -> None:

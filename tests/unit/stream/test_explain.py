@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.stream.raws import NOWHERE, ORDERS, RULES
-from workbench.language.definitions import Column, FlowQuery, Format, ReadFiles, ReadSocket, StreamingTable
+from workbench.language.definitions import Column, Expectation, FlowQuery, Format, ReadFiles, ReadSocket, StreamingTable
 from workbench.store.session import scratch
-from workbench.stream.explain import KEPT, Decoders, Explanation, explain, mentioned
+from workbench.stream.explain import KEPT, NO_HEADER, NOT_ALLOWED, NOT_ITS_TYPE, Decoders, Explanation, explain, mentioned
 
 IDENTITY = FlowQuery("SELECT * FROM _input", True, ())
 
 
 def explained(
-    raw: bytes, format: Format = "json", query: FlowQuery = IDENTITY, rules: tuple[str, ...] = (), header: bytes | None = None
+    raw: bytes,
+    format: Format = "json",
+    query: FlowQuery = IDENTITY,
+    rules: tuple[str, ...] = (),
+    header: bytes | None = None,
+    columns: tuple[Column, ...] = ORDERS,
+    expectations: tuple[Expectation, ...] = RULES,
+    options: tuple[tuple[str, str], ...] = (),
 ) -> Explanation:
-    table = StreamingTable("orders", ORDERS, RULES, "", ReadFiles("*", format), query, "", "", NOWHERE, NOWHERE)
+    source = ReadFiles("*", format, options=options)
+    table = StreamingTable("orders", columns, expectations, "", source, query, "", "", NOWHERE, NOWHERE)
     session = scratch()
-    found = explain(Decoders(session), raw, table, ORDERS, rules, header)
+    found = explain(Decoders(session), raw, table, columns, rules, header)
     session.close()
     return found
 
@@ -73,6 +83,56 @@ def test_csv_fields() -> None:
     assert broken(explained(b"1,2", "csv", header=b"amount,country,id\n"))[0][:2] == ("_malformed", True)
     (verdict, *_) = explained(b"1;2", "csv", header=b"a;b\n").verdicts
     assert (verdict.rule, verdict.value) == ("_malformed", "the header of its file, `a;b`, names none of the columns")
+
+
+def test_a_record_whose_header_cannot_be_read_any_more_broke_what_it_broke() -> None:
+    found = explained(b"1,2,much", "csv", header=b"\x1f\x8b\x08", rules=("_type", "german"))
+    assert [(v.rule, v.broken, v.action, v.value) for v in found.verdicts] == [
+        ("_type", True, "drop", NO_HEADER),
+        ("german", True, "mark", NO_HEADER),
+        ("positive", None, "drop", ""),
+    ]
+
+
+def test_nulls_of_a_csv_are_no_type_errors() -> None:
+    told = broken(explained(b'"",NA,-1', "csv", header=b"id,country,amount", options=(("nullstr", "NA"),)))
+    assert told == [("_not_null", True, "NULL"), ("positive", True, "-1.0"), ("german", True, "NULL")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("TIMESTAMP_NS", '"2026-01-01T00:00:00.123456789"', "2026-01-01 00:00:00.123456789"),
+        ("TIMESTAMPTZ_NS", '"2026-01-01T00:00:00.123456789Z"', "2026-01-01 00:00:00.123456789+00"),
+        ("TIME_NS", '"12:00:00.123456789"', "12:00:00.123456789"),
+        ("TIMESTAMP_NS[]", '["2026-01-01T00:00:00.123456789",null]', "['2026-01-01 00:00:00.123456789', NULL]"),
+        ("STRUCT(x TIMESTAMP_NS)", '{"x":"2026-01-01T00:00:00.123456789"}', "{'x': '2026-01-01 00:00:00.123456789'}"),
+        ("MAP(VARCHAR, TIMESTAMP_NS)", '{"x":"2026-01-01T00:00:00.123456789"}', "{x='2026-01-01 00:00:00.123456789'}"),
+        ("UNION(x TIMESTAMP_NS)", '{"x":"2026-01-01T00:00:00.123456789"}', "2026-01-01 00:00:00.123456789"),
+        ("DATE", '"290000-01-01"', "290000-01-01"),
+        ("TIMESTAMP", '"-290000-01-01"', "290001-01-01 (BC) 00:00:00"),
+        ("TIMESTAMPTZ", '"290000-01-01"', "290000-01-01 00:00:00+00"),
+    ],
+)
+@pytest.mark.parametrize("format", ["json", "parquet"])
+def test_values_that_python_has_not_are_shown_as_duckdb_writes_them(format: Format, kind: str, value: str, shown: str) -> None:
+    columns = (Column("a", kind), Column("u", "BIGINT"))
+    rules = (Expectation("never", "a IS NULL", "drop", NOWHERE),)
+    bad = explained(f'{{"a":{value},"u":"bad"}}'.encode(), format, columns=columns, expectations=rules)
+    assert broken(bad) == [("_type", True, '"bad"'), ("never", True, shown)]
+
+
+def test_parquets_columns_are_found_in_any_letter_case() -> None:
+    found = explained(b'{"ID":"x","Amount":-1,"country":null}', "parquet")
+    assert broken(found) == [("_type", True, '"x"'), ("positive", True, "-1.0"), ("german", True, "NULL")]
+    assert marked(found)[0] == ('"ID":"x"', "drop")
+
+
+def test_what_json_does_not_tell_of_a_record_of_parquet() -> None:
+    (malformed, *rest) = explained(b'{"id":null,"country":"DE"}', "parquet", rules=("_malformed",)).verdicts
+    assert (malformed.rule, malformed.broken, malformed.value) == ("_malformed", True, NOT_ALLOWED)
+    assert {verdict.broken for verdict in rest} == {None}
+    assert broken(explained(b'{"id":"12"}', "parquet", rules=("_type",)))[0] == ("_type", True, NOT_ITS_TYPE)
 
 
 def test_a_record_that_was_not_sent_whole() -> None:
