@@ -125,6 +125,25 @@ def answering(project: Project, timeout: float = 2.0) -> Hello | None:
     return from_json(Hello, found)
 
 
+def is_silent(project: Project, timeout: float = 2.0) -> bool:
+    """Whether an engine listens and does not answer: it is halted, or the machine is overwhelmed."""
+    try:
+        _call(project.socket, "GET", "/v1/hello", timeout)
+    except (TimeoutError, BlockingIOError):  # the second: nobody has accepted the last hundred who called
+        return True
+    except (OSError, http.client.HTTPException):
+        return False
+    return False
+
+
+def silent(project: Project, seconds: float) -> EngineUnavailable:
+    holder = held_by(project) or "a process"
+    return EngineUnavailable(
+        f"The engine of {project.name} ({holder}) runs, but has not answered for {seconds:.0f} s",
+        f"It is halted or overwhelmed: ask again, or end it by `kill`; what is committed stays. Its log: {project.log}",
+    )
+
+
 def same_version(found: Hello) -> Hello:
     """The engine, if it is of this version.
 
@@ -143,12 +162,15 @@ def stop_engine(project: Project, patience: float = PATIENCE) -> Reply | None:
     """Stop the engine of a project, of whatever version, and wait until it has closed the database; None when none runs.
 
     Raises:
+        EngineUnavailable: it does not answer.
         EngineError: it answers, but does not stop.
     """
-    found = answering(project)
-    if found is None:
-        return None
     deadline = time.monotonic() + patience
+    while (found := answering(project)) is None:
+        if not is_silent(project):
+            return None
+        if time.monotonic() > deadline:
+            raise silent(project, patience)
     while True:
         try:
             reply = from_json(Reply, _call(project.socket, "POST", "/v1/stop", patience))

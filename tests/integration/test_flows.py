@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import DEADLINE, wait_until
 from tests.integration.bench import Bench
+from workbench.batch import ChunkBuffer, RawBatch
+from workbench.connectors.files.source import FileSource
 
 TABLE = """
 CREATE STREAMING TABLE t (id BIGINT NOT NULL, kind VARCHAR, ts TIMESTAMPTZ,
@@ -311,6 +313,46 @@ def test_what_came_while_a_source_was_paused_is_not_late(bench: Bench) -> None:
     bench.until("SELECT count(*) FROM t", [("8",)])
     assert bench.ask("SELECT sum(late) FROM workbench.windows") == [("0",)]
     assert bench.engine.check_data() == []
+
+
+def test_a_read_that_began_before_a_pause_says_nothing_of_what_came_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source is idle after a resume only once it was looked at."""
+    bench.write(TABLE + FLOW.format("b", "100 milliseconds") + VIEW)
+    bench.append(at(2, 5), file="b.ndjson")
+    engine = bench.start()
+    bench.until("SELECT count(*) FROM t", [("1",)])
+    hangs, resumed, looks, seen = (threading.Event() for _ in range(4))
+    read, rescan = FileSource.read, FileSource.rescan
+
+    def slowly(self: FileSource, buffer: ChunkBuffer, limit: int | None = None) -> RawBatch | None:
+        raw = read(self, buffer, limit)
+        if raw is None and not resumed.is_set():
+            hangs.set()
+            assert resumed.wait(DEADLINE)
+        return raw
+
+    def late(self: FileSource, at_once: bool = False) -> bool:
+        if resumed.is_set():
+            looks.set()
+            assert seen.wait(DEADLINE)
+        return rescan(self, at_once)
+
+    monkeypatch.setattr(FileSource, "read", slowly)
+    monkeypatch.setattr(FileSource, "rescan", late)
+    assert hangs.wait(DEADLINE)
+    plan = engine.plan_control("fb", "pause", {})
+    engine.control("fb", "pause", plan.token, {})
+    bench.append(at(3, 6), file="b.ndjson")
+    engine.resume("fb")
+    resumed.set()
+    try:
+        assert looks.wait(DEADLINE)
+        (flow,) = engine._pump.flows
+        with engine._pump.lock:
+            assert not flow.idle(time.monotonic() + 1e6, was=True)
+    finally:
+        seen.set()
+    bench.until("SELECT count(*) FROM t", [("2",)])
 
 
 def test_a_flow_that_comes_again_after_it_was_dropped_reads_everything_again(bench: Bench) -> None:

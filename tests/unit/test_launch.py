@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import socketserver
 import subprocess
 import sys
@@ -292,3 +293,14 @@ async def test_connect_gives_a_client(project: Project) -> None:
 
     assert (await client.hello()).project == "p"
     await client.aclose()
+
+
+def test_an_engine_that_listens_and_does_not_answer_is_not_taken_for_none(project: Project) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        assert not launch.is_silent(project)
+        listener.bind(str(project.socket))
+        assert not launch.is_silent(project), "nobody listens"
+        listener.listen()
+        assert launch.is_silent(project, 0.05)
+        with pytest.raises(EngineUnavailable, match="has not answered for 0 s"):
+            launch.stop_engine(project, patience=0)

@@ -194,5 +194,5 @@ def stop_running(arguments: Arguments, out: Output) -> int:
     """Stop the engine, of whatever version, and wait until it has closed the database; nothing to do is fine."""
     project, _ = project_of(arguments)
     reply = stop_engine(project)
-    out.note(reply.text if reply else f"No engine runs for {project.root}.")
+    out.note(reply.text if reply else f"{none_runs(project)}.")
     return 0

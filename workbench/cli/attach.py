@@ -11,7 +11,7 @@ from workbench.cli.visit import Visit
 from workbench.client import EngineClient
 from workbench.config import Project
 from workbench.errors import EngineUnavailable
-from workbench.launch import SHORT_LIVED, answering, attach_or_start, held_by, same_version, stop_engine
+from workbench.launch import SHORT_LIVED, answering, attach_or_start, held_by, is_silent, same_version, silent, stop_engine
 
 
 @asynccontextmanager
@@ -49,8 +49,11 @@ def running(project: Project) -> EngineClient | None:
 
     Raises:
         VersionMismatch: one of another version runs.
+        EngineUnavailable: one runs and does not answer.
     """
     found = answering(project)
+    if found is None and is_silent(project):
+        raise silent(project, 2.0)
     if found is None or not same_version(found).reads:
         return None
     return EngineClient(project.socket)

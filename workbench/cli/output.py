@@ -78,7 +78,9 @@ class Output:
 
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-_WRITTEN_OUT = str.maketrans({chr(i): f"\\x{i:02X}" for i in (*range(32), *range(127, 160))} | _NAMED)
+_TURNING = {chr(i): f"\\u{i:04X}" for i in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""They make what stands around them read from right to left."""
+_WRITTEN_OUT = str.maketrans({chr(i): f"\\x{i:02X}" for i in (*range(32), *range(127, 160))} | _NAMED | _TURNING)
 
 
 def visible(row: Sequence[str]) -> tuple[str, ...]:

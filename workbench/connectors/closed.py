@@ -27,8 +27,9 @@ class ClosedSource:
     def lag(self) -> Lag:
         return Lag()
 
-    def rescan(self) -> None:
+    def rescan(self, at_once: bool = False) -> bool:  # noqa: ARG002  a Source
         """There is nothing to look at."""
+        return True
 
     def notices(self) -> list[str]:
         return []

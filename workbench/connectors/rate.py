@@ -201,8 +201,9 @@ class RateSource:
         """A fixed number of rows is all there whenever it is due: who wants all of it waits for the last one."""
         return self._rows is not None and not self.ended
 
-    def rescan(self) -> None:
+    def rescan(self, at_once: bool = False) -> bool:  # noqa: ARG002  a Source
         """The clock is looked at by every read."""
+        return True
 
     def notices(self) -> list[str]:
         with self._lock:

@@ -37,8 +37,12 @@ class Source(Protocol):
     def undecided(self) -> bool:
         """Whether something of what is there is to be read will be known in a moment; who wants all that is there waits for that."""
 
-    def rescan(self) -> None:
-        """Look at the outside world now."""
+    def rescan(self, at_once: bool = False) -> bool:
+        """Look at the outside world, unless looks take long and the last one was a moment ago. Did it?
+
+        Args:
+            at_once: look in any case.
+        """
 
     def notices(self) -> list[str]:
         """What a user should know and was not told yet."""

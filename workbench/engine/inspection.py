@@ -156,7 +156,7 @@ class Inspector:
         opened = self._open(view, table, shape.window, others)
         amounts = [_number(value) for value in table.column(shape.amount).to_pylist()] if shape.amount >= 0 else [0.0] * table.num_rows
         cells = [tuple("" if c is None else c for c in row) for row in format.cells_of_rows(table)]
-        values = [table.column(j).to_pylist() for j in range(shape.keys, table.num_columns)]
+        values = [_summable(table.column(j)) for j in range(shape.keys, table.num_columns)]
         cells = [
             row[: shape.keys] + tuple(_summed(column[i], cell) for column, cell in zip(values, row[shape.keys :], strict=True))
             for i, row in enumerate(cells)
@@ -281,11 +281,19 @@ def _preview(raw: bytes | None) -> str:
     return format.visible(bytes(raw or b"")[:PREVIEW].decode("utf-8", "replace"))
 
 
+def _summable(column: pa.ChunkedArray) -> list[Any]:
+    """The numbers of a column, which Python may not have the other values of: nanoseconds, the year 10000."""
+    kind = column.type
+    numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return list(column.to_pylist()) if numbers else [None] * len(column)
+
+
 def _summed(value: Any, cell: str) -> str:
-    """An aggregate as people read it: thousands apart, two decimals."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    """An aggregate as people read it: thousands apart, two decimals where it is not of whole numbers."""
+    if not isinstance(value, int | float | Decimal):
         return cell
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    whole = isinstance(value, int) or (isinstance(value, Decimal) and value.as_tuple().exponent == 0)
+    return f"{value:,}" if whole else f"{value:,.2f}"
 
 
 def _number(value: Any) -> float:

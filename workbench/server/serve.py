@@ -46,7 +46,7 @@ class Server:
         Raises:
             EngineError: the socket cannot be made, or another engine listens there.
         """
-        with listening(self.path) as listener, _signals(self.stop):
+        with _signals(self.stop), listening(self.path) as listener:
             self._server.run(sockets=[listener])
 
     def stop(self, reason: str = "") -> None:

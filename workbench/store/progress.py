@@ -87,14 +87,20 @@ class Query:
             self._session = session
 
     def interrupt(self, patience: float = 1.0) -> None:
-        """Cancel. DuckDB forgets an interrupt that comes between two statements, so it is repeated until the query ended."""
-        self.cancelled = True
-        deadline = time.monotonic() + patience
+        """Cancel, and wait for the end for so many seconds; one that takes longer ends all the same."""
         with self._changed:
-            if self.waiting:
-                self.settle("cancelled", QueryCancelled("The query was cancelled."))
-            while self.running and time.monotonic() < deadline:
-                if self._session:
+            if self.running and not self.cancelled:
+                self.cancelled = True
+                threading.Thread(target=self._end, name=f"cancel-{self.id}", daemon=True).start()
+            self._changed.wait_for(lambda: not self.running, patience)
+
+    def _end(self) -> None:
+        """DuckDB forgets an interrupt that comes between two statements, so it is repeated until the query ended."""
+        with self._changed:
+            while self.running:
+                if self.waiting:
+                    self.settle("cancelled", QueryCancelled("The query was cancelled."))
+                elif self._session:
                     self._session.interrupt()
                 self._changed.wait(0.01)
 

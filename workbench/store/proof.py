@@ -9,6 +9,7 @@ import pyarrow as pa
 from workbench.language.definitions import Column, RunningState
 from workbench.language.windows import ENDLESS
 from workbench.store.catalog import Entry
+from workbench.store.format import cells_of_rows
 from workbench.store.names import literal, public, quote
 from workbench.store.recompute import judge, rows_as_judged
 from workbench.store.running import Progress, progress_of
@@ -97,13 +98,14 @@ def _different(left: pa.Table, right: pa.Table) -> int | None:
     return None
 
 
-def _row(table: pa.Table, row: int) -> dict[str, Any]:
-    return {name: _values(column.slice(row, 1))[0] for name, column in zip(table.column_names, table.columns, strict=True)}
+def _row(table: pa.Table, row: int) -> dict[str, str | None]:
+    (cells,) = cells_of_rows(table.slice(row, 1))
+    return dict(zip(table.column_names, cells, strict=True))
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """As Python has them; times that Python has none for as microseconds."""
+    """As Python has them, or, where Python has no such times, as Arrow has them."""
     try:
         return list(column.to_pylist())
     except (OverflowError, ValueError):
-        return list(column.cast(pa.int64()).to_pylist())
+        return list(column)

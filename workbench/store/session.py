@@ -160,8 +160,9 @@ class Session:
         self.unregister(name)
 
     def interrupt(self) -> None:
-        """Stop the statement that runs in another thread."""
-        self.connection.interrupt()
+        """Stop the statement that runs in another thread; nothing runs where it is closed."""
+        with suppress(duckdb.ConnectionException):
+            self.connection.interrupt()
 
     def progress(self) -> float | None:
         """Share done of the running statement, 0…1, or None when DuckDB does not know."""

@@ -71,8 +71,8 @@ class Flow:
         self.hungry = True
         self.behind = False
         self.dry = False
-        self.early = False
-        """The read that is under way began before all that is there now was asked for: that it finds nothing means nothing."""
+        self.asked = self.seen = 0
+        """How often what is there now was asked for, and how many of these times were before the last look at the source."""
         self.goals: Goals | None = None
         """While all that is there is read and no more: how far that is."""
         self.due_at = 0.0
@@ -109,6 +109,11 @@ class Flow:
     @property
     def runs(self) -> bool:
         return not (self.paused or self.stopped or self.held) and self.error is None and self._failing is None
+
+    @property
+    def unseen(self) -> bool:
+        """What is there now is not looked at yet, since a drain began or it was resumed: that a read found nothing means nothing."""
+        return self.seen < self.asked
 
     @property
     def enough(self) -> bool:
@@ -154,7 +159,7 @@ class Flow:
             return True
         if self.paused and not self.source.ended:
             return False
-        if self._ready or self._read > self._merged or self.behind or not self.news_at:
+        if self._ready or self._read > self._merged or self.behind or (self.unseen and self.runs) or not self.news_at:
             return False
         if self.reading:
             return was
@@ -233,6 +238,7 @@ class Flow:
     def resume(self) -> None:
         self.error, self.paused, self.hungry, self.due_at = None, False, True, 0.0
         self.news_at = 0.0  # it is idle only once it was looked at
+        self.asked += 1
 
     def reset(self) -> None:
         """Forget everything that is read and not committed."""

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from workbench.batch import Batch, ChunkBuffer
@@ -151,7 +151,7 @@ class Pump:
         with self._lock:
             for flow in self.flows:
                 flow.dry, flow.due_at, flow.goals = False, 0.0, Goals()
-                flow.early = flow.reading
+                flow.asked += 1
             self._lock.notify_all()
             self._schedule.patience = math.inf
             measured_at = time.monotonic() + ENOUGH_AFTER
@@ -199,31 +199,35 @@ class Pump:
                     flow.goals.set(ends, stored)
 
     def _work(self) -> None:
-        session = self._database.session()
-        buffer = ChunkBuffer(self._chunk)
         try:
-            while not self._crew.dismissed():
-                with self._lock:
-                    due = self._due()
-                if due is None:
-                    return
-                due(session, buffer)
+            with closing(self._database.session()) as session, closing(ChunkBuffer(self._chunk)) as buffer:
+                while not self._crew.dismissed():
+                    with self._lock:
+                        due = self._due()
+                    if due is None:
+                        return
+                    due(session, buffer)
         except DatabaseStopped as error:
             self._break(error)
-        except BaseException:
+        except (OSError, MemoryError) as error:  # no room for a chunk
+            log.error("a pump thread died: %s", error)
+            self._die(error)
+        except BaseException as error:
             log.exception("a pump thread died")
-            with self._lock:
-                self.stalled = "a thread of the engine died; see the log"
-                self.died = self._stopped = True
-                self._cancel_controls()
-                self._lock.notify_all()
-            self._on_change()
+            self._die(error)
             raise
         finally:
             for flow in self.flows:
                 flow.forget_thread()
-            session.close()
-            buffer.close()
+
+    def _die(self, error: BaseException) -> None:
+        """End the other threads too: less would be done than it looks like."""
+        with self._lock:
+            self.stalled = f"a thread of the engine died: {type(error).__name__}: {error}"
+            self.died = self._stopped = True
+            self._cancel_controls()
+            self._lock.notify_all()
+        self._on_change()
 
     def _break(self, error: DatabaseStopped) -> None:
         """End the threads: with this database nothing works any more."""
@@ -380,15 +384,14 @@ class Pump:
 
     def _run_read(self, flow: Flow, session: Session, buffer: ChunkBuffer) -> None:
         with self._lock:
-            epoch, hungry = flow.epoch, flow.hungry
+            epoch, hungry, asked, unseen = flow.epoch, flow.hungry, flow.asked, flow.unseen
             began, used = time.monotonic(), time.thread_time()
             allowed = flow.allowance.bytes(began)
-        raw, error, more, undecided, said = None, None, False, False, list[str]()
+        raw, error, more, undecided, looked, said = None, None, False, False, False, list[str]()
         try:
             with self._crew.asking(flow.name), flow.source_lock:
                 flow.tell()
-                if not hungry:
-                    flow.source.rescan()
+                looked = not hungry and flow.source.rescan(at_once=unseen)
                 raw = flow.source.read(buffer, allowed)
                 more, undecided = not flow.source.idle, flow.source.undecided
                 said = flow.source.notices()
@@ -396,10 +399,11 @@ class Pump:
             error = _stopped(flow, caught)
         flow.settle()
         with self._lock:
-            early, flow.reading, flow.early = flow.early, False, False
+            flow.reading = False
+            flow.seen = asked if looked else flow.seen
             flow.notices += said
             flow.load.source(time.monotonic() - began, time.monotonic())
-            flow.news_at = flow.news_at or began
+            flow.news_at = flow.news_at or (0.0 if flow.unseen else began)
             if epoch != flow.epoch:
                 flow.rewind()
                 self._lock.notify_all()
@@ -407,7 +411,7 @@ class Pump:
             if error:
                 flow.fail(error)
             elif raw is None:
-                self._schedule.rest(flow, hungry or undecided or early)
+                self._schedule.rest(flow, hungry or undecided or flow.unseen)
             else:
                 number = flow.begin(raw, more)
                 self._schedule.came(flow, raw, more)

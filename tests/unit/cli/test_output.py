@@ -52,8 +52,9 @@ def test_pipeline_errors_are_printed_as_a_compiler_prints_them() -> None:
 
 def test_control_characters_tear_no_table_and_command_no_terminal() -> None:
     for out in (io.StringIO(), Screen()):
-        Output(out, io.StringIO()).table(("a\nb", "c"), [("new\nline\t", "\x1b[31mred\x85"), ("größe 😀", "plain")], (False, False))
+        Output(out, io.StringIO()).table(("a\nb", "c"), [("new\nline\t", "\x1b[31mred\x85"), ("größe 😀", "pla\u202ein")], (False, False))
         text = out.getvalue()
+        assert "pla\\u202Ein" in text
         assert "a\\nb" in text
         assert "new\\nline\\t" in text
         assert "\\x1B[31mred\\x85" in text

@@ -643,8 +643,34 @@ def test_new_files_do_not_put_the_next_look_off(reader: Reader, tmp_path: Path, 
         return update(*given)
 
     monkeypatch.setattr(source._roster, "update", slowly)
-    source.rescan()
-    assert source._look_took == 0
+    assert source.rescan()
+    add(tmp_path / "b.ndjson", lines(5, 10))
+    assert source.rescan()
+    assert source.rescan()
+
+
+def test_looks_that_take_long_are_rare_unless_they_are_wanted(reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that took long alone is an accident: a thread was halted in it."""
+    add(tmp_path / "a.ndjson", lines(0, 5))
+    source = reader.source()
+    assert reader.take(source) == numbers(0, 5)
+    look = source._listing.look
+
+    def slowly() -> Any:
+        reader.now += 3
+        return look()
+
+    monkeypatch.setattr(source._listing, "look", slowly)
+    assert source.rescan()
+    assert source.rescan(), "an accident"
+    assert not source.rescan()
+    add(tmp_path / "b.ndjson", lines(5, 10))
+    assert reader.take(source) == []
+    assert source.rescan(at_once=True)
+    assert reader.take(source) == numbers(5, 10)
+    assert not source.rescan()
+    reader.now += 61
+    assert source.rescan()
 
 
 def test_a_closed_source_opens_nothing_again(reader: Reader, tmp_path: Path) -> None:

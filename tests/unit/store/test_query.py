@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.conftest import DEADLINE, wait_until
-from workbench.errors import NotFound, PipelineError, Problem, QueryError, QueryRefused, UsageError
+from workbench.errors import NotFound, PipelineError, Problem, QueryError, QueryRefused, StoreError, UsageError
 from workbench.language.gate import admit
 from workbench.protocol import QueryStatus
 from workbench.store.progress import Query
@@ -164,6 +164,23 @@ def test_a_third_query_waits_and_can_be_cancelled_there(pool: QueryPool) -> None
     assert cancelled(pool, running[0].id)
     assert settled(pool, third).state == "done"
     assert pool.status(running[1].id).state == "running"
+
+
+def test_a_query_that_is_cancelled_before_it_waits_for_its_turn_is_cancelled_there(
+    pool: QueryPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_busy(pool)
+    gate, opened = pool._gate, threading.Event()
+
+    def slow(sql: str) -> str:
+        assert opened.wait(DEADLINE)
+        return gate(sql)
+
+    monkeypatch.setattr(pool, "_gate", slow)
+    third = pool.submit("select 1")
+    assert pool.cancel(third.id).state == "running"
+    opened.set()
+    assert settled(pool, third).state == "cancelled"
 
 
 def test_a_wrong_statement_is_seen_while_others_run(pool: QueryPool) -> None:
@@ -371,3 +388,19 @@ def test_what_a_dead_engine_left_is_removed(database: Session, tmp_path: Path) -
     assert not list((tmp_path / "spool").iterdir())
     with pytest.raises(QueryRefused):
         pool.submit("select 1")
+
+
+def test_results_that_cannot_be_kept_are_said_with_where_and_what_to_do(database: Session, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=rf"Results cannot be kept in {tmp_path}/file/spool: Not a directory") as caught:
+        pool_over(database, tmp_path / "file")
+    assert "who may write there" in caught.value.hint
+
+
+def test_a_spool_that_is_lost_fails_the_query_and_hinders_no_stop(pool: QueryPool, tmp_path: Path) -> None:
+    (tmp_path / "spool").rmdir()
+    (tmp_path / "spool").write_text("")
+    status = ended(pool, "select 1")
+    assert (status.state, status.error) == ("failed", f"Results cannot be kept in {tmp_path}/spool: Not a directory")
+    assert "who may write there" in status.hint
+    pool.shut()

@@ -57,8 +57,8 @@ class Numbers:
 
     idle = ended = undecided = False
 
-    def rescan(self) -> None:
-        pass
+    def rescan(self, at_once: bool = False) -> bool:
+        return True
 
     def notices(self) -> list[str]:
         return ["read"]

@@ -18,6 +18,7 @@ from workbench.connectors.files.listing import TRIES, Listing, found_at
 from workbench.connectors.files.parquet import ParquetContent
 from workbench.connectors.files.places import Places
 from workbench.connectors.files.position import Position
+from workbench.connectors.files.ration import Ration
 from workbench.connectors.files.reading import Reading
 from workbench.connectors.files.roster import Roster
 from workbench.connectors.files.tidings import sentence
@@ -83,8 +84,7 @@ class FileSource:
         self._turns = Turns()
         self._at_end = start == "end" and _first_look_unfinished(offsets)
         self._looked = False
-        self._look_began = self._look_took = 0.0
-        self._counted_at = self._count_took = 0.0
+        self._looks, self._counts = Ration(SLOW_LOOK), Ration(SLOW_COUNT)
         self._lag = Lag()
         self._told: dict[str, str] = {}
         self._failed: dict[str, str] = {}
@@ -117,7 +117,7 @@ class FileSource:
                 if not looked and _changed_unread(file):
                     looked = True
                     self._turns.push(file)
-                    self._look_now()
+                    self.rescan(at_once=True)
                     continue
                 raw = self._take(file, buffer, limit)
                 if raw is None and file.ahead.drained is None and file.file_id not in self._failed:
@@ -141,7 +141,7 @@ class FileSource:
         except FileNotFoundError:
             if self._roster.vanished(file):
                 self._turns.push(file)
-            self._look_now()  # what it became may be older than what would be read next
+            self.rescan(at_once=True)  # what it became may be older than what would be read next
             return None
         except OSError as error:
             file.broken = file.found.stamp if error.errno is None else None
@@ -216,7 +216,7 @@ class FileSource:
     def ends(self) -> tuple[Offset, ...]:
         """The offsets after the last whole record of each file that is there now, and of each that is over."""
         with self._lock:
-            self._look_now()
+            self.rescan(at_once=True)
             return tuple(self._places.ends())
 
     def begin(self, end: Offset) -> Offset:
@@ -224,18 +224,18 @@ class FileSource:
 
     # -- looking
 
-    def rescan(self) -> None:
-        """Look at the glob and the files now: one stat each. Where that takes long, looks are rarer, a twentieth of the time."""
+    def rescan(self, at_once: bool = False) -> bool:
+        """Look at the glob and the files: one stat each. Where that takes long, looks are rarer, but for those that are wanted at once."""
         with self._lock:
-            began = self._clock()
-            if 0 <= began - self._look_began < 20 * self._look_took:
-                return
+            if not at_once and not self._looks.is_due(self._clock()):
+                return False
             for _ in range(TRIES):
                 self._look()
                 if not self._roster.outrun:
                     break
             self._collect(self._roster.said)
             self._tell()
+            return True
 
     def _look(self) -> None:
         began = self._clock()
@@ -252,13 +252,9 @@ class FileSource:
             self._problem(self.glob, f"{self.glob} matches no file yet: {self.stream} waits for one")
         elif self._roster.files:
             self._told.pop(self.glob, None)
-        took = ended - began
-        self._look_began, self._look_took = began, took if took > SLOW_LOOK else 0.0
-
-    def _look_now(self) -> None:
-        """However long the last look took."""
-        self._look_began = self._look_took = 0.0
-        self.rescan()
+        if look.remark:
+            self._problem("remark", look.remark)
+        self._looks.took(began, ended - began)
 
     @property
     def idle(self) -> bool:
@@ -281,11 +277,9 @@ class FileSource:
             return self._lag
         try:
             now = self._clock()
-            if 0 <= now - self._counted_at < 20 * self._count_took:
-                return self._lag
-            self._lag = self._count(now)
-            took = self._clock() - now
-            self._counted_at, self._count_took = now, took if took > SLOW_COUNT else 0.0
+            if self._counts.is_due(now):
+                self._lag = self._count(now)
+                self._counts.took(now, self._clock() - now)
             return self._lag
         finally:
             self._lock.release()
@@ -344,6 +338,11 @@ class FileSource:
             read = {file_id: text for file_id, text in (self._failed | self._cut).items() if file_id in self._roster.by_id}
             found = self._roster.problems | read
             return (*dict.fromkeys(text for cause, text in found.items() if cause not in self._directories), *self._roster.unread())
+
+    def unfinished(self) -> dict[str, int]:
+        """The bytes of last lines that wait for their newlines, by the names of their files."""
+        with self._lock:
+            return {file.name: size for file in self._roster.files.values() if (size := file.ahead.waiting)}
 
     def passed_over(self) -> tuple[str, ...]:
         """What the glob names and is no file, in sentences."""

@@ -111,9 +111,9 @@ class StdinSource:
     def ended(self) -> bool:
         return all(part.ended for _, part in self._parts)
 
-    def rescan(self) -> None:
-        for _, part in self._parts:
-            part.rescan()
+    def rescan(self, at_once: bool = False) -> bool:
+        looked = [part.rescan(at_once) for _, part in self._parts]
+        return all(looked)
 
     def notices(self) -> list[str]:
         return [notice for _, part in self._parts for notice in part.notices()]

@@ -107,7 +107,7 @@ class DatagramReceiver:
             self._spool.trouble, self._inode = "", inode(self._address)
             for sock in socks:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
-                self._drops[sock] = _dropped(sock)
+                self._drops[sock] = 0
             try:
                 self._receive(socks)
             finally:

@@ -149,8 +149,9 @@ class SpoolSource:
         """The receiver has said that nothing more comes, and all is read."""
         return self._spool.finished and self.idle
 
-    def rescan(self) -> None:
+    def rescan(self, at_once: bool = False) -> bool:  # noqa: ARG002  a Source
         """Nothing to do: the receiver looks all the time."""
+        return True
 
     def notices(self) -> list[str]:
         """What happened since the last call; what concerns the intake as a whole is told by one of its sources."""
