@@ -6,13 +6,16 @@ import json
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 KINDS = pa.types
+ENDLESS = {32: (1 << 31) - 1, 64: (1 << 63) - 1}
+"""By the bits of a time: what DuckDB's infinity is."""
 
 
 class Writer(Protocol):
@@ -59,7 +62,7 @@ class NdjsonWriter:
         table = pa.Table.from_arrays(arrays, _unique(batch.schema.names))
         if self._fast:
             return _frame(table).write_ndjson().encode()
-        return "".join(f"{_dumps(row)}\n" for row in table.to_pylist(maps_as_pydicts="lossy")).encode()
+        return "".join(f"{_dumps(row)}\n" for row in _python(table.to_struct_array())).encode()
 
     def close(self) -> None:
         """Nothing comes after the last line."""
@@ -148,7 +151,9 @@ def _unique(names: list[str]) -> list[str]:
 
 def _plain(column: pa.Array) -> pa.Array:
     """Times as ISO 8601 text with microseconds, enums as their text."""
-    if KINDS.is_timestamp(column.type):
+    if KINDS.is_timestamp(column.type) or KINDS.is_date(column.type):
+        if not all(_fits(value) for value in pc.min_max(column).values()):
+            return pa.array([_value(_deep(value)) for value in column], pa.string())
         return pc.replace_substring(pc.cast(column, pa.string()), " ", "T")
     if KINDS.is_time(column.type) or KINDS.is_dictionary(column.type):
         return pc.cast(column, pa.string())
@@ -167,8 +172,48 @@ def _whole(column: pa.Array) -> pa.Array:
 
 def _as_text(column: pa.Array) -> pa.Array:
     """Values that a table of text cannot hold, as JSON, or as they are when they are text already."""
-    values = (_value(value) for value in column.to_pylist(maps_as_pydicts="lossy"))
+    values = (_value(value) for value in _python(column))
     return pa.array([v if v is None or isinstance(v, str) else _dumps(v) for v in values], pa.string())
+
+
+def _python(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    try:
+        return cast("list[Any]", column.to_pylist(maps_as_pydicts="lossy"))
+    except (ValueError, OverflowError):  # Python has neither nanoseconds nor years after 9999
+        return [_deep(value) for value in column]
+
+
+def _fits(value: pa.Scalar) -> bool:
+    """Whether a date or timestamp is in a year from 1 to 9999."""
+    if not value.is_valid or (KINDS.is_timestamp(value.type) and value.type.unit == "ns"):
+        return not value.is_valid or abs(value.value) != ENDLESS[64]
+    try:
+        value.as_py()
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _deep(value: pa.Scalar) -> Any:
+    """The same value by value; a time that Python has not is ISO 8601 text."""
+    if not value.is_valid:
+        return None
+    if KINDS.is_struct(value.type):
+        return {name: _deep(part) for name, part in value.items()}
+    if KINDS.is_map(value.type):
+        return {_value(_deep(pair["key"])): _deep(pair["value"]) for pair in value.values}
+    if KINDS.is_nested(value.type):
+        return _deep(value.value) if KINDS.is_union(value.type) else [_deep(part) for part in value.values]
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        if KINDS.is_time(value.type):
+            return pc.cast(value, pa.string()).as_py()
+        if abs(value.value) == ENDLESS[value.type.bit_width]:
+            return "infinity" if value.value > 0 else "-infinity"
+        if KINDS.is_date(value.type):
+            return str(np.datetime64(value.value, "D"))
+        return f"{np.datetime64(value.value, value.type.unit)}{'Z' if value.type.tz else ''}"
 
 
 def _dumps(value: Any) -> str:

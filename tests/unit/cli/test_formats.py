@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -97,3 +99,34 @@ def test_columns_of_one_name_are_all_kept() -> None:
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["n", "n"])
     assert json.loads(converted(table, "ndjson")) == {"n": 1, "n_2": 2}
     assert converted(table, "csv") == b"n,n_2\n1,2\n"
+
+
+NANOSECONDS = "'2026-01-01 00:00:00.123456789'::TIMESTAMP_NS"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (f"[{NANOSECONDS}, NULL]", ["2026-01-01T00:00:00.123456789", None]),
+        (f"union_value(a := {NANOSECONDS})", "2026-01-01T00:00:00.123456789"),
+        (f"{{'a': map {{{NANOSECONDS}: [1]}}}}", {"a": {"2026-01-01T00:00:00.123456789": [1]}}),
+        ("['10:00:00.000000001'::TIME_NS]", ["10:00:00.000000001"]),
+        ("['290000-01-01 10:00:00Z'::TIMESTAMPTZ, '2026-01-01 10:00:00Z']", ["290000-01-01T10:00:00.000000Z", "2026-01-01T10:00:00Z"]),
+        ("['infinity'::TIMESTAMP, '-infinity']", ["infinity", "-infinity"]),
+        ("'99999-01-01'::DATE", "99999-01-01"),
+        ("'infinity'::DATE", "infinity"),
+        ("'infinity'::TIMESTAMPTZ", "infinity"),
+    ],
+)
+def test_times_that_python_has_not_are_written_as_they_are(value: str, told: object) -> None:
+    with duckdb.connect() as connection:
+        table = connection.sql(f"SELECT {value} AS x").to_arrow_table()
+    assert json.loads(converted(table, "ndjson")) == {"x": told}
+    written = told if isinstance(told, str) else json.dumps(told, separators=(",", ":"))
+    assert next(iter(csv.DictReader(io.StringIO(converted(table, "csv").decode())))) == {"x": written}
+
+
+def test_a_far_date_among_others_is_written_like_them() -> None:
+    with duckdb.connect() as connection:
+        table = connection.sql("FROM (VALUES ('99999-01-01'::DATE), ('2026-01-01'), (NULL)) AS v(x)").to_arrow_table()
+    assert converted(table, "csv").decode() == "x\n99999-01-01\n2026-01-01\n\n"
