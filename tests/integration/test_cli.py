@@ -166,6 +166,32 @@ def test_check_says_everything_that_is_wrong(folder: Path) -> None:
     assert workbench(folder, "run", "--once").returncode == 1
 
 
+def test_check_says_what_the_stored_rows_forbid(folder: Path) -> None:
+    right(workbench(folder, "run", "--once"))
+    assert right(workbench(folder, "check")) == ""
+    pipeline = folder / "pipelines" / "shop.sql"
+    sound = pipeline.read_text("utf-8")
+    with engine(folder):
+        pipeline.write_text(sound.replace("order_id BIGINT", "order_id VARCHAR"), "utf-8")
+        done = workbench(folder, "check")
+        assert done.returncode == 1
+        assert "orders.order_id is stored as BIGINT, it cannot become VARCHAR\n" in done.stdout
+        assert done.stdout.count("is stored as") == 1
+        told = rows(folder, "select text from workbench.events where text like '%is stored as%'")
+        assert [str(row["text"]).endswith("and let it be read again.") for row in told] == [True]
+        pipeline.write_text(sound, "utf-8")
+        assert right(workbench(folder, "check")) == ""
+    files = sorted((folder / ".workbench").iterdir())
+    pipeline.write_text(sound.replace("order_id BIGINT", "order_id VARCHAR"), "utf-8")
+    done = workbench(folder, "check")
+    assert (done.returncode, done.stdout.count("is stored as")) == (1, 1)
+    assert sorted((folder / ".workbench").iterdir()) == files
+    (folder / ".workbench" / "data.duckdb").write_text("nonsense")
+    done = workbench(folder, "check")
+    assert done.returncode == 0
+    assert done.stderr.startswith("Checked without what is stored: ")
+
+
 def test_check_data_proves_what_is_stored(folder: Path) -> None:
     right(workbench(folder, "run", "--once"))
     done = workbench(folder, "check", "--data")

@@ -318,6 +318,43 @@ def test_reading_from_the_end_says_what_it_passes_over(bench: Bench) -> None:
     assert bench.engine.check_data() == []
 
 
+def test_what_comes_and_what_is_read_after_a_plan_to_skip_does_not_outdate_it(bench: Bench) -> None:
+    filled(bench, 10, sql=ORDERS)
+    do(bench, "orders", "pause")
+    bench.until_unread()
+    bench.append(*orders(10, 30))
+    plan = planned(bench, "orders", "end")
+    assert plan.says[0].startswith("orders reads on from the end: at least ")
+    bench.append(*orders(30, 35))
+    bench.append(*orders(35, 40), file="b.ndjson")
+    assert "30 rows, were skipped" in bench.engine.control("orders", "end", plan.token, {})
+    bench.append(*orders(40, 42))
+    plan = planned(bench, "orders", "end")
+    do(bench, "orders", "resume")
+    arrived(bench, 12)
+    do(bench, "orders", "pause")
+    bench.until_unread()
+    bench.append(*orders(42, 45))
+    assert "3 rows, were skipped" in bench.engine.control("orders", "end", plan.token, {})
+    assert bench.engine.check_data() == []
+
+
+def test_a_rewind_or_another_definition_outdates_a_plan_to_skip(bench: Bench) -> None:
+    filled(bench, 10, sql=ORDERS)
+    do(bench, "orders", "pause")
+    bench.until_unread()
+    bench.append(*orders(10, 30))
+    plan = planned(bench, "orders", "end")
+    do(bench, "orders", "rewind", beginning=True)
+    with pytest.raises(PlanOutdated):
+        bench.engine.control("orders", "end", plan.token, {})
+    plan = planned(bench, "orders", "end")
+    bench.write(ORDERS.replace("> 0", "> 1"))
+    bench.engine.reload()
+    with pytest.raises(PlanOutdated):
+        bench.engine.control("orders", "end", plan.token, {})
+
+
 def test_nothing_unread_is_nothing_to_skip(bench: Bench) -> None:
     filled(bench, 3, sql=ORDERS)
     plan = planned(bench, "orders", "end")

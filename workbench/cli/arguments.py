@@ -82,7 +82,7 @@ COMMANDS = (
     Command(
         "check",
         "check:check",
-        "say what is wrong with the pipelines",
+        "say what is wrong with the pipelines, by themselves and by what is stored",
         (_argument("--data", action="store_true", help="prove the stored data: sums, offsets and running states"),),
     ),
     Command(
@@ -130,7 +130,7 @@ COMMANDS = (
             YES,
         ),
     ),
-    Command("skip", "control:skip", "read a stream on from the end; what is unread is passed over", (NAME, YES)),
+    Command("skip", "control:skip", "read a stream on from the end as it is then; what is unread is passed over", (NAME, YES)),
     Command(
         "limit",
         "control:limit",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import asdict
 
 from workbench.cli.arguments import Arguments
 from workbench.cli.attach import running
@@ -11,7 +13,12 @@ from workbench.cli.project import project_of
 from workbench.cli.visit import undisturbed
 from workbench.client import EngineClient
 from workbench.config import Project, Settings
-from workbench.errors import FlowError, PipelineError
+from workbench.errors import EngineError, FlowError, PipelineError, Problem, StoreError
+
+PATIENCE = 2.0
+"""Seconds to wait for commands that have the database open."""
+SEEN = 1.0
+"""Seconds after which an engine has seen an edit."""
 
 
 def check(arguments: Arguments, out: Output) -> int:
@@ -19,13 +26,45 @@ def check(arguments: Arguments, out: Output) -> int:
     project, settings = project_of(arguments)
     if arguments.data:
         return _check_data(project, settings, out)
-    from workbench.engine.check import check_project
-
-    problems = check_project(project)
+    try:
+        client = running(project)
+    except EngineError:
+        client = None  # one of another version has the database
+    problems = _beside_running(client, project) if client else _beside_stored(project, out)
     for problem in problems:
         out.line(str(problem))
     out.note(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}" if problems else "The pipelines are right.")
     return PipelineError.exit_code if problems else 0
+
+
+def _beside_running(client: EngineClient, project: Project) -> list[Problem]:
+    """What the engine that runs finds too: it knows what is stored."""
+    from workbench.engine.check import check_project
+    from workbench.language.project import changed_at
+
+    found = list(check_project(project))
+    edited = time.time() - changed_at(project.root)
+    known = asyncio.run(_known(client, SEEN - edited if 0 <= edited < SEEN else 0.0))
+    return found + [problem for problem in known if problem not in found]
+
+
+async def _known(client: EngineClient, wait: float) -> list[Problem]:
+    try:
+        await asyncio.sleep(wait)
+        return [Problem(**asdict(problem)) for problem in (await client.snapshot()).problems]
+    finally:
+        await client.aclose()
+
+
+def _beside_stored(project: Project, out: Output) -> list[Problem]:
+    from workbench.engine.check import check_project, check_stored
+
+    try:
+        with undisturbed(project, PATIENCE):  # an engine that starts meanwhile finds the database closed
+            return list(check_stored(project))
+    except StoreError as error:
+        out.note(f"Checked without what is stored: {error.message}")
+        return list(check_project(project))
 
 
 def _check_data(project: Project, settings: Settings, out: Output) -> int:

@@ -42,6 +42,7 @@ def program() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
     put_off()
+    _open_closed()
     # Nothing here multiplies matrices: numpy's threads for that would only cost their start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = parse(sys.argv[1:] if argv is None else argv)
@@ -81,6 +82,21 @@ def _spelled(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 codecs.register_error(SPELLED, _spelled)
+
+
+def _open_closed() -> None:
+    """What was closed by the caller (`>&-`) goes nowhere; the next file to be opened would get its number, and what is printed."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+        setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def _discard_rest() -> None:

@@ -107,10 +107,12 @@ def _says(definition: Definition, old: Entry, entry: Entry) -> str:
         return f"{name} changed: the new definition judges rows from now on; rows already stored stay as they were judged.{new}"
     if isinstance(definition, InsertFlow):
         return f"{name} changed: the new definition takes its records from now on; rows already stored in {definition.table} stay"
+    # Without a digest it is due for another reason, such as a rewind.
+    changed = f"{name} changed:" if old.digest else f"{name}:"
     if isinstance(definition, MaterializedView) and definition.running:
-        return f"{name} changed: its running state will be rebuilt from the stored rows of {definition.running.stream}"
+        return f"{changed} its running state will be rebuilt from the stored rows of {definition.running.stream}"
     if isinstance(definition, MaterializedView):
-        return f"{name} changed: it will be refreshed; until then it shows its last result"
+        return f"{changed} it will be refreshed; until then it shows its last result"
     return f"{name} changed: queries read the new definition"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def departures(root: Path, gone: Iterable[Entry]) -> list[str]:
     by_file: dict[str, dict[Kind, list[str]]] = {}
     for entry in gone:
         by_file.setdefault(entry.file, {}).setdefault(entry.kind, []).append(entry.name)
-    return [_sentence(file, (root / file).exists(), kinds) for file, kinds in by_file.items()]
+    # A Path would raise of a folder that cannot be read.
+    return [_sentence(file, os.access(root / file, os.F_OK), kinds) for file, kinds in by_file.items()]
 
 
 def _sentence(file: str, exists: bool, kinds: Mapping[Kind, list[str]]) -> str:

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ from workbench.engine.housekeeper import Housekeeper
 from workbench.engine.inputs import begin_inputs
 from workbench.engine.lock import EngineLock
 from workbench.engine.log import last_lines, write_log
+from workbench.engine.sentences import hinted
 from workbench.engine.sizes import size
-from workbench.engine.sources import fixed_folder
+from workbench.engine.sources import fixed_folder, is_folder
 from workbench.engine.summary import Summary, summarize
 from workbench.engine.turn import in_turn
 from workbench.engine.works import Works
@@ -30,6 +32,7 @@ from workbench.errors import NotFound, Problem, StoreError, UsageError, Workbenc
 from workbench.filenames import shown
 from workbench.inputs import STDIN, waiting_inputs
 from workbench.language.definitions import Graph, InsertFlow, MaterializedView, ReadFiles, StreamingTable
+from workbench.language.project import folders
 from workbench.protocol import PROTOCOL, Action, ControlPlan, Hello, QuarantineDetail, QuarantinePage, Snapshot, StatePage, Tail
 from workbench.store.commit import Counts, Probe
 from workbench.store.database import open_database
@@ -43,6 +46,8 @@ SAVE_LOSSES = 2.0
 """Seconds between two times that counts of lost records are stored, at least."""
 RETRY = 0.4
 """Seconds between two looks at definitions that wait for a first record, at least."""
+AGAIN = "can be read again"
+"""How a notice ends that is good news."""
 LOOK = 2.0
 """Seconds between two looks at the pipelines where nothing tells that they changed, as on network filesystems."""
 
@@ -84,6 +89,8 @@ class Engine:
         self._tried_at = self._losses_due = self._looked_at = 0.0
         self._told: dict[str, Counts] = {}
         """What the streaming tables had counted at the start, or at the end of the last run over what is there."""
+        self._unread = ""
+        """Why the pipelines were not read again the last time."""
 
     def start(self) -> None:
         """Open the project and let it run; when that fails, everything is given back."""
@@ -179,7 +186,7 @@ class Engine:
             self._drain()
             plan = self._pump.assembler.plan
             if self._pump.died:
-                raise StoreError("The engine broke down: a thread of it died", f"The log tells why: {self.project.log}")
+                raise StoreError(f"The engine broke down: {self._pump.stalled}", "What was committed is safe: mend that and run it again.")
             if self._pump.stalled:
                 raise StoreError(self._pump.stalled, "Mend that and run it again: it goes on after what is committed.")
             with self._pump.resting():  # news would make jobs due again and again
@@ -248,9 +255,8 @@ class Engine:
         return self._works.inspector().quarantine(stream, rule, offset, limit)
 
     def quarantine_detail(self, id: int) -> QuarantineDetail:
-        return self._works.inspector().detail(
-            id, self._catalog.flows(), {entry.name: entry.input for entry in self._catalog.entries.values()}, self.project.root
-        )
+        inputs = {entry.name: entry.input for entry in self._catalog.entries.values()}
+        return self._works.inspector().detail(id, self._catalog.flows_as_read(), inputs, self.project.root)
 
     def log(self, lines: int = 100) -> list[str]:
         return last_lines(self.project.log, lines)
@@ -360,15 +366,33 @@ class Engine:
         return True
 
     def _reload_or_say(self) -> None:
-        """A reload that fails is an event, and tried again in the next round that looks."""
+        """A reload that fails, however, is an event, and tried again in the next round."""
         try:
             self._pump.control(self._works.reload).result()  # it is broken off when the engine stops, as all housekeeping is
-            if self._watches:
-                self._watcher.watch(self._watched())
-        except WorkbenchError as error:
-            self._events.add("error", f"the pipelines were not read again: {error.message}")
+        except CancelledError:
+            raise
+        except Exception as error:
+            self._say_unread(error)
             self._catalog.look_again()
             self._works.look_due = True
+            return
+        if self._unread:
+            self._unread = ""
+            self._events.add("info", "the pipelines were read again")
+        if self._watches:
+            self._watcher.watch(self._watched())
+
+    def _say_unread(self, error: Exception) -> None:
+        """Once, until it is something else or they were read: a round comes twice a second."""
+        why, hint = f"{type(error).__name__}: {error}", "It is tried again; the log has more."
+        if isinstance(error, WorkbenchError):
+            why, hint = error.message, error.hint
+        if why == self._unread:
+            return
+        self._unread = why
+        if not isinstance(error, WorkbenchError):
+            log.error("a reload failed", exc_info=error)
+        self._events.add("error", hinted(f"the pipelines were not read again: {why}", hint))
 
     def _take_notices(self) -> None:
         """What sources had to say becomes events."""
@@ -377,13 +401,13 @@ class Engine:
                 notices, flow.notices = flow.notices, []
             warnings, usual = summed(notices)
             for text in warnings:
-                self._events.add("warning", text, flow.outputs[0].table.name)
+                self._events.add(_kind(text), text, flow.outputs[0].table.name)
             if usual:
                 self._events.add("info", usual, flow.outputs[0].table.name)
         with self._pump.lock:
             said, self._pump.notices = self._pump.notices, []
         for text in (*said, *self._sources.notices()):
-            self._events.add("warning", text)
+            self._events.add(_kind(text), text)
 
     def _drain(self) -> None:
         """Commit all that is there, and what is piped in to its end."""
@@ -418,12 +442,11 @@ class Engine:
             self._housekeeper.wake()
 
     def _watched(self) -> tuple[Path, ...]:
-        pipelines = self.project.root / "pipelines"
-        folders = {pipelines, *(p for p in pipelines.rglob("*") if p.is_dir())} if not self.project.files else set()
+        found = set(folders(self.project.root)) if not self.project.files else set()
         for definition in self.graph.definitions:
             if isinstance(definition, StreamingTable | InsertFlow) and isinstance(definition.source, ReadFiles):
-                folders.add(fixed_folder(self.project.root, definition.source.glob))
-        return tuple(sorted(folder for folder in folders if folder.is_dir()))
+                found.add(fixed_folder(self.project.root, definition.source.glob))
+        return tuple(sorted(folder for folder in found if is_folder(folder)))
 
     def _end_log(self) -> None:
         if self._stopping:
@@ -439,3 +462,7 @@ class Engine:
         with self._changed:
             self._changed_at = self._clock()
             self._changed.notify_all()
+
+
+def _kind(notice: str) -> str:
+    return "info" if notice.endswith(AGAIN) else "warning"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 
 SHOWN = 20
 MOST_AT_ONCE = 500
+ENDS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -32,7 +34,8 @@ class EventLog:
         self._unsaved: list[Notice] = []
 
     def add(self, kind: str, text: str, stream: str = "") -> None:
-        """Args: kind: info, warning or error."""
+        """Args: kind: info, warning or error; text: becomes one line, whatever is in it."""
+        text = _line(text)
         with self._lock:
             self._last_id += 1
             notice = Notice(self._last_id, self._clock(), kind, text, stream)
@@ -56,3 +59,9 @@ class EventLog:
             session.execute(f"INSERT INTO _system.events VALUES {rows}", values)
             with self._lock:
                 del self._unsaved[: len(batch)]
+
+
+def _line(text: str) -> str:
+    """Ends of lines become spaces, and what commands a terminal is written out."""
+    text = ENDS.sub(" ", text.strip())
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -11,7 +11,7 @@ from workbench.engine.planner import VIOLATIONS
 from workbench.engine.sources import Sources
 from workbench.errors import Problem
 from workbench.language.definitions import Graph, InsertFlow, StreamingTable
-from workbench.language.project import load, read_pipelines
+from workbench.language.project import Written, load, read_pipelines
 from workbench.language.spelling import respelled
 from workbench.store.binder import bind
 from workbench.store.catalog import Entry
@@ -46,11 +46,14 @@ def read_project(project: Project, entries: dict[str, Entry], extra: str = "", s
         sources: gives the first records of sources whose columns are not known; None: of files alone.
     """
     sources = sources or Sources(project, receives=False)
-    texts = pipeline_texts(project)
+    written = pipeline_texts(project)
+    texts = dict(written.files)
     typed = "\n".join(f"{entry.text};" for entry in entries.values() if entry.file == CONSOLE)
     if typed or extra:
         texts[CONSOLE] = f"{typed}\n{extra}" if extra else typed
     found = _resolve(project, texts, entries, sources)
+    if written.unread:
+        found = replace(found, problems=(*written.unread, *found.problems))
     if not found.problems:
         return found
     old = "\n".join(f"{entry.text};" for entry in entries.values() if entry.digest)
@@ -60,17 +63,13 @@ def read_project(project: Project, entries: dict[str, Entry], extra: str = "", s
     return Pipelines(stored.graph, tuple(c for c in stored.changes if c.step == "keep"), found.problems, stored.waiting, ())
 
 
-def pipeline_texts(project: Project) -> dict[str, str]:
-    """File name → text of all pipelines of a project.
-
-    Raises:
-        SourceError: a file that cannot be read; without it its definitions would seem to be gone.
-    """
+def pipeline_texts(project: Project) -> Written:
+    """All pipelines of a project, by file name."""
     if not project.files:
         return read_pipelines(project.root)
     from workbench.engine.opened import pipeline_for
 
-    return {OPENED: pipeline_for(project.files)}
+    return Written({OPENED: pipeline_for(project.files)})
 
 
 def _resolve(project: Project, texts: dict[str, str], entries: dict[str, Entry], sources: Sources) -> Pipelines:

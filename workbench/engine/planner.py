@@ -70,6 +70,8 @@ class Planned:
     wanted: list[Wanted] = field(default_factory=list)
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """For each streaming table, in lower case, the flows that read its rows from the outside world."""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """All that is stored now."""
 
     def feeds(self, table: str, sources: Iterable[str]) -> None:
         """Say that a table's rows come from these flows too."""
@@ -98,7 +100,8 @@ class Planner:
         at: float,
         anew: frozenset[str] = frozenset(),
     ) -> Planned:
-        """Make the database fit the definitions and build what runs; flows that did not change go on as they are.
+        """Make the database fit the definitions and build what is to run; flows that did not change go on as they are. The caller closes
+        the others.
 
         Args:
             anew: names of flows that are built anew all the same.
@@ -126,8 +129,8 @@ class Planner:
                 continue
             if caught_up is not None:
                 behind.add(caught_up)
-        self._open(session, planned, assembler.plan, anew)
-        _retire(assembler.plan, planned.plan)
+        planned.entries = catalog.entries(session)
+        self._open(session, planned, assembler.plan, anew)  # the last step that can fail: whoever gets what it opened closes it
         return planned
 
     def _carry_out(self, session: Session, change: Change, assembler: Assembler, planned: Planned, at: float) -> str | None:
@@ -370,14 +373,6 @@ def _leave_out(session: Session, change: Change, planned: Planned) -> None:
     elif (entry := catalog.entries(session).get(name.lower())) is not None:
         with session.transaction():
             catalog.drop(session, entry)
-
-
-def _retire(old: Plan, new: Plan) -> None:
-    """Close the sources of flows that are no longer run, or run anew."""
-    kept = {id(flow) for flow in new.flows}
-    for flow in old.flows:
-        if id(flow) not in kept:
-            flow.close()
 
 
 def _running_view(

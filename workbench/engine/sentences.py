@@ -21,5 +21,10 @@ def listed(names: Iterable[str]) -> str:
     return " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else "".join(found)
 
 
+def hinted(what: str, hint: str) -> str:
+    """What is wrong, and what to do about it, on one line."""
+    return f"{what.rstrip('.')}. {hint}" if hint else what
+
+
 def commit_name(commit: int) -> str:
     return f"commit {commit:,}" if commit else "its beginning"

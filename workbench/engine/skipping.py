@@ -23,7 +23,7 @@ class Skipping:
         self._pump, self._clock, self._renew = pump, clock, renew
 
     def end(self, session: Session, target: Target, arguments: Arguments) -> Intent:
-        """Skip what is unread: read on from the end."""
+        """Skip what is unread: read on from the end, where that is when it is done."""
         takes(arguments)
         name = target.table.name
         if not target.flows:
@@ -33,17 +33,21 @@ class Skipping:
         skips = [skip for flow in target.running for skip in self._skips(session, flow, target.flows)]
         if not any(skip.passed for skip in skips):
             return already(f"{name} has nothing unread: it reads at the end.")
-        says = [f"{name} reads on from the end: {_amount(skips)} unread so far, are skipped and not stored."]
+        reads = any(flow.runs for flow in target.running)
+        says = [f"{name} reads on from the end: {'' if reads else 'at least '}{_amount(skips)} unread so far, are skipped and not stored."]
+        says += ["It reads until then: what is unread when it is done is skipped, be it more or less."] if reads else []
         files = [(b.file, b.byte - a.byte) for skip in skips for a, b in skip.passed]
         says += [f"{file}: {size:,} {'row groups' if skips[0].groups else 'bytes'} are skipped." for file, size in files[:MOST_NAMED]]
         if len(files) > MOST_NAMED:
             says.append(f"So it goes for {len(files) - MOST_NAMED} more files.")
         says.append("A rewind to an earlier commit reads them after all, as long as they are there.")
-        return Intent(says, lambda own: self._skip(own, name, skips), [[skip.flow for skip in skips]])
+        last = session.execute("SELECT coalesce(max(commit), 0) FROM _system.rewinds")[0][0]
+        facts: list[object] = [sorted((skip.flow.flow, skip.flow.stream) for skip in skips), last]
+        return Intent(says, lambda own: self._skip(own, name, skips), facts)
 
     def _skips(self, session: Session, flow: Flow, names: tuple[str, ...]) -> list[Skip]:
         with flow.source_lock:
-            flow.source.rescan()
+            flow.source.rescan(at_once=True)
             ends, lag = flow.source.ends(), flow.source.lag()
             begins = {end.file_id: flow.source.begin(end) for end in ends}
         flow.settle()

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from workbench.batch import MAX_LINE, ChunkBuffer, Offset
 from workbench.config import Project
 from workbench.connectors.closed import ClosedSource
+from workbench.connectors.files.handles import open_content
 from workbench.connectors.files.listing import path_of
 from workbench.connectors.files.source import FileSource
 from workbench.connectors.source import Source
@@ -294,8 +296,9 @@ def csv_header(root: Path, file: str, table: StreamingTable) -> bytes | None:
     if not isinstance(source, ReadFiles) or source.format != "csv" or dict(source.options).get("header") == "false":
         return None
     try:
-        with open(path_of(str(root), file), "rb") as content:
-            return content.readline(MAX_LINE).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") or None
+        with closing(open_content(path_of(str(root), file), parquet=False)) as content:
+            line, _, _ = bytes(content.peek(0, SAMPLE)).removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+            return line.rstrip(b"\r") or None
     except OSError:
         return None
 
@@ -303,11 +306,19 @@ def csv_header(root: Path, file: str, table: StreamingTable) -> bytes | None:
 def fixed_folder(root: Path, glob: str) -> Path:
     """The deepest folder of a glob that has no wildcard: what has to be watched."""
     path = root / glob
-    while re.search(r"[*?\[]", str(path)) or not path.is_dir():
+    while re.search(r"[*?\[]", str(path)) or not is_folder(path):
         if path == path.parent:
             return root
         path = path.parent
     return path
+
+
+def is_folder(path: Path) -> bool:
+    """False too where that cannot be told, which `Path.is_dir` raises."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _key(spec: ReadSocket | ReadStdin) -> str:

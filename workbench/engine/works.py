@@ -115,13 +115,13 @@ class Works:
         Should that fail, nothing runs until the housekeeper could read the pipelines again: what ran before would go on from
         where it no longer stands.
         """
-        for flow in self.pump.flows:
-            if flows.intersection(flow.names):
-                with self.pump.lock:
-                    flow.held = "its source is being opened anew"
-                flow.close()
-                self.losses.look([flow])
         try:
+            for flow in self.pump.flows:
+                if flows.intersection(flow.names):
+                    with self.pump.lock:
+                        flow.held = "its source is being opened anew"
+                    flow.close()
+                    self.losses.look([flow])
             self.catalog.reload(session, anew=flows)
         except BaseException:
             self.catalog.let_go()

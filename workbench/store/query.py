@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from workbench.errors import NotFound, PipelineError, QueryCancelled, QueryError, QueryRefused, WorkbenchError
+from workbench.errors import NotFound, PipelineError, QueryCancelled, QueryError, QueryRefused, StoreError, WorkbenchError
 from workbench.language.travel import Edited
 from workbench.protocol import Page, QueryStatus
 from workbench.store.complaint import advised, replanned
@@ -45,7 +45,7 @@ class QueryPool:
 
     Args:
         sessions: one for each query that may run at once; nobody else uses them.
-        spool: a folder of our own; emptied at the start.
+        spool: a folder of our own; emptied at the start (StoreError: it cannot be written).
         result_limit: bytes that all results together may take; a result that meets the limit is cut, and says so.
         gate: the one statement of a text, or QueryRefused.
         statements: does what a statement of the pipeline language says and tells it in words; None for any other text.
@@ -156,7 +156,8 @@ class QueryPool:
             query.interrupt(patience=0.5)
         for thread in threads:
             thread.join(2.0)
-        _empty(self._spool)
+        with suppress(StoreError):
+            _empty(self._spool)
 
     def _query(self, query_id: str) -> Query:
         with self._lock:
@@ -223,7 +224,10 @@ class QueryPool:
         kinds = session.statements(sql)
         if len(kinds) != 1 or kinds[0] not in READING:
             raise QueryRefused("DuckDB does not read this as one query", "Only one statement that reads is run.")
-        self._stream(query, session, sql, kinds[0] == "EXPLAIN")
+        try:
+            self._stream(query, session, sql, kinds[0] == "EXPLAIN")
+        except OSError as error:
+            raise QueryError(*_unwritable(self._spool, error)) from error
 
     def _stream(self, query: Query, session: Session, sql: str, plan: bool) -> None:
         if query.cancelled:
@@ -275,7 +279,18 @@ def _of_pipeline(error: PipelineError, sql: str) -> QueryError:
 
 
 def _empty(spool: Path) -> None:
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in spool.glob("*.arrow"):
-        with suppress(FileNotFoundError):
-            left.unlink()
+    """Raises StoreError: it cannot be made or written."""
+    try:
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in spool.glob("*.arrow"):
+            with suppress(FileNotFoundError):
+                left.unlink()
+    except OSError as error:
+        raise StoreError(*_unwritable(spool, error)) from error
+
+
+def _unwritable(spool: Path, error: OSError) -> tuple[str, str]:
+    return (
+        f"Results cannot be kept in {spool}: {error.strerror or error}",
+        "See who may write there (ls -ld) and whether there is room, and ask again.",
+    )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from workbench.cli.main import main
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +113,13 @@ def test_letters_that_the_locale_has_not_are_no_error(terminal: bool, printed: b
     monkeypatch.setattr("workbench.cli.main._command", lambda path: lambda arguments, out: out.line("→ü\udcff") or 0)
     assert main(["status"]) == 0
     assert written.getvalue() == printed + b"\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_the_caller_closed_is_nowhere_to_print(folder: Path, closed: str) -> None:
+    """And what is opened next does not get its number: a database would get what is printed."""
+    script = f"{sys.executable} -m workbench run --once {closed}; {sys.executable} -m workbench check {closed}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr
+    assert ("3 accepted" in done.stderr) == (closed == ">&-")

@@ -46,3 +46,9 @@ def test_a_flood_is_stored_whole_and_in_order() -> None:
         events.add("info", text)
     events.save(cast(Session, table))
     assert table.texts == wanted
+
+
+def test_an_event_is_one_line_that_commands_no_terminal() -> None:
+    events = EventLog(lambda: 1.0)
+    events.add("warning", "the header is:\r\n  a\x1b[31m\tb\u2028c\n")
+    assert [notice.text for notice in events.latest()] == ["the header is: a\\x1b[31m\\tb c"]

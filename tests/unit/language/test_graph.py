@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.language import graph_of
-from workbench.errors import SourceError
 from workbench.language.definitions import MaterializedView
 from workbench.language.graph import reads
 from workbench.language.project import load, read_pipelines
@@ -131,7 +131,7 @@ def test_the_folder_is_read_with_what_lies_below_it(tmp_path: Path) -> None:
     (folder / "c.sql").write_bytes(b"CREATE TEMPORARY VIEW c AS\nSELECT '\xff' AS x")
     (folder / ".hidden" / "d.sql").write_text("nonsense")
     (folder / "notes.txt").write_text("nonsense")
-    loaded = load(read_pipelines(tmp_path))
+    loaded = load(read_pipelines(tmp_path).files)
     assert [d.name for d in loaded.graph.definitions] == ["a"]
     [problem] = loaded.problems
     assert (problem.file, problem.line, problem.column, problem.message) == ("pipelines/c.sql", 2, 9, "the text is not UTF-8")
@@ -139,7 +139,7 @@ def test_the_folder_is_read_with_what_lies_below_it(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_an_empty_project(tmp_path: Path) -> None:
-    assert load(read_pipelines(tmp_path)) == load({})
+    assert load(read_pipelines(tmp_path).files) == load({})
 
 
 def test_a_file_that_cannot_be_read_is_no_empty_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +150,27 @@ def test_a_file_that_cannot_be_read_is_no_empty_file(tmp_path: Path, monkeypatch
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(SourceError, match=r"pipelines/a\.sql"):
-        read_pipelines(tmp_path)
+    [problem] = read_pipelines(tmp_path).unread
+    assert (problem.file, problem.message) == ("pipelines/a.sql", "cannot be read: Permission denied")
+
+
+@pytest.mark.parametrize("closed", ["pipelines", "pipelines/deep"])
+def test_a_folder_that_cannot_be_read_is_no_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
+    folder = tmp_path / "pipelines"
+    for inner in ("deep", ".hidden"):
+        (folder / inner).mkdir(parents=True)
+        (folder / inner / "a.sql").write_text("")
+    scan = os.scandir
+
+    def refuse(path: str | os.PathLike[str]) -> object:
+        if Path(path) in (tmp_path / closed, folder / ".hidden"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    written = read_pipelines(tmp_path)
+    assert [(p.file, p.message) for p in written.unread] == [(closed, "cannot be read: Permission denied")]
+    assert not written.files
 
 
 def test_a_circle_with_two_ways_is_told_once_at_the_name_that_closes_it() -> None:
