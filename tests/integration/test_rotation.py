@@ -123,6 +123,25 @@ def test_a_run_over_what_is_there_waits_for_what_may_be_a_copy(tmp_path: Path, m
         assert stored == len(list(machine.logs.glob("app.log*")))
 
 
+def test_a_program_that_writes_on_to_a_log_that_was_packed(machine: Machine) -> None:
+    """At once, and after it was told; the packed file, which the engine may see, brings none of it again."""
+    machine.write(100)
+    with (machine.logs / "app.log").open("a", encoding="utf-8") as program, engine(machine.root):
+        machine.until_all()
+        run("gzip", machine.logs / "app.log")
+        for _ in range(2):
+            for _ in range(10):
+                program.write(json.dumps({"n": machine.count, "pad": ""}) + "\n")
+                machine.count += 1
+            program.flush()
+            machine.until_all()
+            wait_until(lambda: any("still has it open to write" in notice.text for notice in machine.snapshot().notices), "the notice")
+    with engine(machine.root):
+        machine.write(10)
+        machine.until_all()
+    machine.check()
+
+
 def test_a_kill_between_rotations(machine: Machine) -> None:
     """Killed while it reads; meanwhile the log is moved, packed and written on."""
     machine.write(30_000)

@@ -44,10 +44,22 @@ def test_a_record_of_a_file_whose_format_was_inferred_is_judged_by_that(tmp_path
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "data").mkdir()
     (tmp_path / "pipelines" / "main.sql").write_text(
-        "CREATE STREAMING TABLE t (CONSTRAINT p EXPECT (x > 0) ON VIOLATION DROP ROW) AS SELECT * FROM STREAM read_files('data/*.csv.gz');\n",
+        "CREATE STREAMING TABLE t (CONSTRAINT p EXPECT (x > 0) ON VIOLATION DROP ROW)"
+        " AS SELECT * FROM STREAM read_files('data/*.csv.gz');\n",
         "utf-8",
     )
     (tmp_path / "data" / "a.csv.gz").write_bytes(gzip.compress(b"id;x\n1;5\n2;-1\n"))
     right(workbench(tmp_path, "run", "--once"))
     said = right(workbench(tmp_path, "quarantine", "show", "1")).splitlines()
     assert said[-1].split() == ["p", "broken", "drop", "-1", "x", ">", "0"]
+
+
+def test_a_run_names_what_waits_for_the_end_of_its_line(tmp_path: Path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "data").mkdir()
+    sql = "CREATE STREAMING TABLE t AS SELECT * FROM STREAM read_files('data/*.log');\n"
+    (tmp_path / "pipelines" / "main.sql").write_text(sql, "utf-8")
+    (tmp_path / "data" / "a.log").write_text("one\ntwo", "utf-8")
+    (tmp_path / "data" / "b.log").write_text("one\n", "utf-8")
+    said = workbench(tmp_path, "run", "--once").stderr
+    assert "t: the last 3 bytes of data/a.log have no newline yet; they wait for it\n" in said

@@ -42,8 +42,11 @@ def run(arguments: Arguments, out: Output) -> int:
     headed = _headed(engine.graph)
     for name, counts in summary.counts.items():
         out.note(f"{name}: {_fates(counts, name in headed)}")
-    for name, size in summary.unended.items():
-        out.note(f"{name}: the last {size:,} bytes have no newline yet; they wait for it")
+    for name, found in summary.unended.items():
+        (where, size), *others = found.items()
+        more = f" (and {len(others):,} more such files)" if others else ""
+        place = "" if where == name else f" of {where}"
+        out.note(f"{name}: the last {size:,} bytes{place} have no newline yet; they wait for it{more}")
     for name, why in (*summary.waiting.items(), *summary.failed.items()):
         out.note(f"{name}: {why}")
     for name, sentences in summary.passed_over.items():

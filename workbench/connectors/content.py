@@ -31,6 +31,9 @@ class Content(Protocol):
     def status(self) -> os.stat_result:
         """The open file's own stat."""
 
+    def fileno(self) -> int:
+        """Its descriptor."""
+
     def close(self) -> None: ...
 
 
@@ -43,6 +46,10 @@ class Opened:
     def status(self) -> os.stat_result:
         """The open file's own stat."""
         return os.fstat(self._fd)
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._fd
 
     def close(self) -> None:
         os.close(self._fd)

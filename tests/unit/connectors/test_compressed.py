@@ -11,6 +11,7 @@ import pytest
 import zstandard
 
 from tests.unit.connectors.conftest import Reader
+from tests.unit.connectors.test_following import everything
 from workbench.connectors.files.compressed import SHORT
 
 Pack = Callable[[bytes], bytes]
@@ -86,6 +87,38 @@ def test_truncated_for_good(reader: Reader, tmp_path: Path, ending: str, pack: P
     records = reader.take(source)
     assert records == LINES[: len(records)]
     assert source.ended
+
+
+@packed
+@pytest.mark.parametrize("count", [3, 40_000])
+def test_a_damage_at_the_end_takes_no_line(reader: Reader, tmp_path: Path, ending: str, pack: Pack, count: int) -> None:
+    """As when the end is missing: what is whole before it is read, and the trouble is told."""
+    whole = bytearray(pack(b"".join(line + b"\n" for line in LINES[:count])))
+    whole[-5 if ending == "gz" else -1] ^= 1  # of the sum over all of it
+    (tmp_path / f"a.{ending}").write_bytes(whole)
+    source = reader.source("a.*")
+    assert reader.take(source) == LINES[:count]
+    (notice,) = source.notices()
+    assert notice.endswith("reading stops there")
+    assert source.unread() == (notice,)
+    assert reader.later(source) == []
+    source = reader.restart(source, "a.*")
+    assert everything(reader, source) == []
+
+
+@packed
+def test_damaged_anywhere(reader: Reader, tmp_path: Path, ending: str, pack: Pack) -> None:
+    """What is unpacked before it is read, in pieces as large as may be."""
+    whole = pack(DATA)
+    for place in range(len(whole) // 2, len(whole), len(whole) // 40):
+        data = bytearray(whole)
+        data[place] ^= 0xFF
+        (tmp_path / f"a.{ending}").write_bytes(data)
+        source = reader.source("a.*", follow=False)
+        records = reader.take(source, commit=False)
+        assert len(records) > len(LINES) // 4
+        assert source.unread()
+        source.close()
 
 
 @packed

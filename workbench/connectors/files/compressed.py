@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import suppress
 from typing import IO, Protocol, cast
 
 import zstandard
@@ -13,6 +14,8 @@ from workbench.connectors.identity import HEAD, TAIL, Identity
 
 PART = 1 << 18
 """Bytes that are read or unpacked at once."""
+SMALL = 1 << 12
+"""Bytes that are unpacked at once where nobody bounds what comes of them."""
 GZIP_ENDINGS = (".gz", ".gzip")
 ZSTD_ENDINGS = (".zst", ".zstd")
 PACKED = (*GZIP_ENDINGS, *ZSTD_ENDINGS)
@@ -20,7 +23,10 @@ SHORT = "ends in the middle of its compressed data: what is whole is read"
 
 
 class Unpacker(Protocol):
-    """Decompresses one file from its beginning; `trouble` says why it stopped early, `broken` that more bytes do not help."""
+    """Decompresses one file from its beginning; `trouble` says why it stopped early, `broken` that more bytes do not help.
+
+    What is unpacked before a damage is given, also of the piece in which that is.
+    """
 
     trouble: str
     broken: bool
@@ -52,7 +58,6 @@ class Gunzip:
                 self.trouble = SHORT
                 return b""
             if data := self._unpack(length):
-                self.trouble = ""
                 return data
         return b""
 
@@ -73,39 +78,64 @@ class Gunzip:
 
     def _unpack(self, length: int) -> bytes:
         assert self._member is not None
+        before = self._member.copy()
         try:
             data = self._member.decompress(self._input, length)
         except zlib.error as error:
             self.broken = True
             self.trouble = f"is broken gzip ({error}): reading stops there"
-            return b""
+            return self._unpack_bytewise(before)
+        if data:
+            self.trouble = ""
         self._input = self._member.unconsumed_tail
         if self._member.eof:
             self._input, self._member = self._member.unused_data, None
         return data
+
+    def _unpack_bytewise(self, member: zlib._Decompress) -> bytes:
+        """What comes before the damage."""
+        data = bytearray()
+        with suppress(zlib.error):
+            for at in range(len(self._input)):
+                data += member.decompress(self._input[at : at + 1])
+        return bytes(data)
 
 
 class Unzstd:
     """Zstandard, any number of frames; it cannot go on after its end: a file that grew is unpacked again."""
 
     def __init__(self, fd: int) -> None:
+        self._fd, self._given = fd, 0
         self._source = _Raw(fd)
-        unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-        self._reader = unpacker.stream_reader(cast("IO[bytes]", self._source), read_size=PART, read_across_frames=True)
+        self._unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+        self._reader = self._unpacker.stream_reader(cast("IO[bytes]", self._source), read_size=PART, read_across_frames=True)
         self.trouble = ""
         self.broken = False
 
     def read(self, length: int) -> bytes:
         if self.trouble:
             return b""
+        at = self._source.at
         try:
             data = self._reader.read(length)
         except zstandard.ZstdError as error:
             self.trouble = f"is broken Zstandard ({error}): reading stops there"
-            return b""
+            return self._unpack_bytewise(max(0, at - PART))
+        self._given += len(data)
         if not data and not self._source.whole():
             self.trouble = SHORT
         return data
+
+    def _unpack_bytewise(self, place: int) -> bytes:
+        """What comes before the damage, which is somewhere behind `place`; a reader that failed cannot go on."""
+        member, at, unpacked, rest = self._unpacker.decompressobj(read_across_frames=True), 0, 0, bytearray()
+        with suppress(zstandard.ZstdError):
+            while piece := os.pread(self._fd, 1 if at >= place else min(SMALL, place - at), at):
+                data = member.decompress(piece)
+                at, unpacked = at + len(piece), unpacked + len(data)
+                if (new := unpacked - self._given) > 0:
+                    rest += data[-new:]
+        return bytes(rest)
 
 
 class _Raw:
@@ -113,11 +143,11 @@ class _Raw:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._at = 0
+        self.at = 0
 
     def read(self, length: int = -1) -> bytes:
-        data = os.pread(self._fd, PART if length < 0 else length, self._at)
-        self._at += len(data)
+        data = os.pread(self._fd, PART if length < 0 else length, self.at)
+        self.at += len(data)
         return data
 
     def whole(self) -> bool:

@@ -19,8 +19,13 @@ from workbench.connectors.files.recognition import LINGER, Undecided
 from workbench.connectors.files.register import Register
 from workbench.connectors.files.remains import Remains
 from workbench.connectors.files.tidings import lost, sentence
+from workbench.connectors.files.writers import has_writer
 from workbench.connectors.usual import Usual
 from workbench.filenames import shown
+
+DOUBT = 10.0
+"""Seconds without growth that a deleted file is kept open where the system does not tell whether a program may write to it."""
+HELD = "a program still has it open to write"
 
 
 class Departures:
@@ -30,6 +35,9 @@ class Departures:
     - A content that was met and is not to be found any more is told once in a notice, with the bytes that are known to
       be unread; then its offset is stored as done.
     - A folder that is gone takes nothing with it: what was read there waits until it is back.
+    - A deleted file that was open is read on through its handle, under its id: at least GRACE after it last grew, DOUBT where nobody
+      tells whether a program may still write to it, and LINGER where one may, unless too many are kept. As long as that is so its
+      packed copy is only a copy. That a program may write to what is deleted is told, and told again when the handle is let go.
     """
 
     def __init__(
@@ -46,6 +54,8 @@ class Departures:
         self._reading, self._handles, self._parquet = reading, handles, parquet
         self._register, self._recognition = register, register.recognition
         self._remains, self._folders, self._newcomers, self._alarms = remains, folders, newcomers, alarms
+        self._written: set[str] = set()
+        """Deleted files, by id, that a program may still write to."""
 
     # -- no name
 
@@ -57,13 +67,34 @@ class Departures:
             return
         if file.content is not None:
             self._look_at_open(file, now)
-        deleted = file.content is not None and not file.content.status().st_nlink
-        patience = GRACE if deleted or file.content is None else LINGER
-        if file.stored and not file.has_news(now) and now - max(file.gone_since, file.growth.last) >= patience:
+        quiet = now - max(file.gone_since, file.growth.last)
+        fenced = file.fence is not None and file.found.size > file.fence
+        if file.stored and not fenced and not file.has_news(now) and quiet >= GRACE and quiet >= self._patience(file):
+            deleted = file.content is not None and not file.content.status().st_nlink
             over = self._register.memory.over(file, "deleted" if deleted else "gone")
             if not file.done or deleted:
                 self._register.farewells.append(over)
+            if file.file_id in self._written:
+                self._register.said.append(f"{file.name} is deleted, and no longer read: {HELD}, and what that writes there is lost")
+            self._written.discard(file.file_id)
             self._register.retire(file)
+
+    def _patience(self, file: FollowedFile) -> float:
+        """Seconds without growth after which a file that is gone is given up."""
+        if file.content is None:
+            return GRACE
+        if file.content.status().st_nlink:
+            return LINGER
+        written = has_writer(file.content.fileno())
+        if written and file.file_id not in self._written:
+            self._written.add(file.file_id)
+            told = f"{file.name} was deleted or packed, and {HELD}: what that writes there is read as long as this runs, and then lost"
+            self._register.said.append(f"{told} (logrotate: delaycompress)")
+        elif not written:
+            self._written.discard(file.file_id)
+        if self._handles.crowded or written is False:
+            return GRACE
+        return LINGER if written else DOUBT
 
     def _look_at_open(self, file: FollowedFile, now: float) -> None:
         assert file.content is not None

@@ -15,6 +15,7 @@ from workbench.connectors.files.overlong import OverlongScan
 from workbench.connectors.files.parquet import ParquetContent
 from workbench.connectors.files.position import BEGINNING, Position
 from workbench.connectors.files.reading import Reading
+from workbench.connectors.files.signs import LONGEST, odd
 from workbench.connectors.files.taken import Taken
 from workbench.connectors.growth import Growth
 from workbench.connectors.identity import Identity, Peek
@@ -76,6 +77,10 @@ class FollowedFile:
     """Paths that it had before."""
     header_line: bytes | None = None
     """CSV: the file's first record, None before it is known."""
+    fence: int | None = None
+    """It was deleted, and a packed copy has so many bytes of it: what is behind them waits until it is stored what becomes of that."""
+    _greeted: bool = False
+    """What its first bytes look like was told."""
     _met: Identity | None = None
     _skipped: bool = False
 
@@ -88,6 +93,8 @@ class FollowedFile:
             self.behind = True
             self.former.add(self.found.path)
         self.age(found)
+        if found.stamp == self.found.stamp and found.ctime_ns != self.found.ctime_ns:
+            self.ahead.look_again()  # written in place, and the time set back; a read compares the content
         self.found = found
         self.gone_since = None
         self.growth.saw(now, found.size)
@@ -120,6 +127,12 @@ class FollowedFile:
     def gone(self) -> bool:
         """Its name is gone, or names another file."""
         return self.gone_since is not None
+
+    @property
+    def outlives(self) -> bool:
+        """It was deleted, and the open handle still gives all of it, and what is written to it yet."""
+        content = self.content
+        return self.gone and self.held and content is not None and not content.packed and not content.status().st_nlink
 
     @property
     def begun(self) -> bool:
@@ -221,7 +234,7 @@ class FollowedFile:
         self.former.add(self.found.path)
         self.identity = replace(self.identity, device=found.device, inode=found.inode)
         self.found, self.gone_since, self.ahead, self.done = found, None, Ahead(), False
-        self.moved, self.behind, self.sighting = True, True, False
+        self.moved, self.behind, self.sighting, self.fence = True, True, False, None
         self.growth.restart()
 
     def leave(self, now: float, held: bool = False) -> None:
@@ -251,6 +264,7 @@ class FollowedFile:
         taken = self._fill(content, buffer.open(), min(limit or room, room))
         if not taken.cut.length and not taken.at_end and taken.count < room:
             taken = self._fill(content, buffer.memory, room)
+        self._greet(taken)
         if not taken.cut.length:
             first = find_newline(buffer.memory, taken.count)
             if first > self.reading.longest or (first < 0 and (taken.count > self.reading.longest or not taken.at_end)):
@@ -264,16 +278,25 @@ class FollowedFile:
 
     def _fill(self, content: Content, memory: mmap.mmap, want: int) -> Taken:
         start = next_begin(content, self.read.byte, self.identity)
-        with memoryview(memory) as view, view[:want] as part:
+        most = want if self.fence is None else max(0, min(want, self.fence - start))
+        with memoryview(memory) as view, view[:most] as part:
             count = content.read_into(part, start)
-        at_end = count < want
-        final = at_end and not content.trouble and self._final(self.reading.clock())
+        at_end, fenced = count < want, most < want and bool(content.peek(start + count, 1))
+        final = at_end and not fenced and not content.trouble and self._final(self.reading.clock())
         unended = final and count > 0 and memory[count - 1] != NEWLINE
         if unended:
             memory[count] = NEWLINE
         length = count + unended
         cut = self.reading.cutter.cut(memory, length, final, self.reading.longest)
         return Taken(memory, start, count, at_end, cut, unended and cut.length == length)
+
+    def _greet(self, taken: Taken) -> None:
+        """Tell what is not meant to be read as lines."""
+        if taken.start or self._greeted or not taken.count:
+            return
+        self._greeted = True
+        if text := odd(taken.memory[: min(taken.count, LONGEST)]):
+            self.said.append(f"{self.name} {text}")
 
     def _open_too_long(self, taken: Taken) -> bool:
         """A quote that nobody closes: a while after its line was first seen, that is let through."""

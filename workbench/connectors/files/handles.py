@@ -12,7 +12,7 @@ from workbench.connectors.files.followed import FollowedFile
 from workbench.connectors.files.parquet import ParquetContent
 
 MOST = 64
-"""Handles kept open; files that are gone do not count, nobody could open them again."""
+"""Handles kept open; files that are gone do not count, nobody could open them again. Of those as many are kept for their writers."""
 
 
 class Handles:
@@ -49,6 +49,11 @@ class Handles:
             if file.gone_since is None:
                 self.close(file)
                 excess -= 1
+
+    @property
+    def crowded(self) -> bool:
+        """So many files are gone that none should be kept open longer than it must."""
+        return sum(file.gone for file in self._open.values()) > self._most
 
     def close(self, file: FollowedFile) -> None:
         self._open.pop(file.file_id, None)

@@ -85,6 +85,12 @@ class Resemblance:
         """Neither is the beginning of the other, as far as the head tells."""
         return not self._head.startswith(original.peek(0, len(self._head)))
 
+    def parts_from(self, original: Content) -> bool:
+        """Neither is the beginning of the other, as far as the heads tell, and the end of the shorter one."""
+        stop = min(original.status().st_size, self.length())
+        start = max(0, stop - TAIL)
+        return self.differs_from(original) or original.peek(start, stop - start) != self._content.peek(start, stop - start)
+
     def head_of(self, original: Content) -> bool:
         """The head is that of another content too, which has all of it."""
         return original.peek(0, len(self._head)) == self._head
@@ -95,7 +101,9 @@ class Resemblance:
         return self.head_of(original) and original.peek(start, length - start) == self._content.peek(start, length - start)
 
     def length(self) -> int:
-        """Bytes of a packed content, unpacked to its end."""
+        """Its bytes, all of them unpacked."""
+        if not self._content.packed:
+            return self._content.status().st_size
         at = 0
         while piece := len(self._content.peek(at, PIECE)):
             at += piece
@@ -122,6 +130,10 @@ class Kin:
 
     def __bool__(self) -> bool:
         return bool(self.files)
+
+    def named(self, path: str) -> list[FollowedFile]:
+        """Those that have that path, or had it."""
+        return self._by_path.get(path, [])
 
     def named_before(self, path: str, counted: bool = False) -> list[FollowedFile]:
         """Those that a rotation may have made `path` of, in its folder or in the one above. `counted`: also by counting up."""

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ class Found:
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
+    """Also changed by what leaves the content alone (chmod, ln): no part of a stamp, but a reason to look at the content."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -56,6 +59,8 @@ class Look:
     problems: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     """Those of `problems` in whose way only a directory was, which is no file."""
+    remark: str = ""
+    """What the user should know of how the glob was understood."""
 
 
 class NotRegular(OSError):
@@ -63,10 +68,11 @@ class NotRegular(OSError):
 
 
 class Listing:
-    """A glob under a root directory; a name that exists as it is written is that file, whatever signs are in it.
+    """A glob under a root directory; the signs of a glob are meant in what is written, not in the root's own name.
 
-    Promises: a new, renamed, deleted or replaced file is seen at the next look; of more than FEW files in one folder,
-    growth of a file that was quiet for HOT seconds at the latest after SHARE looks.
+    Promises: a file that has the very name that is written is one of those that are named, whatever signs are in it, and hides no
+    other one that the signs match; where there are both, a remark says so. A new, renamed, deleted or replaced file is seen at the
+    next look; of more than FEW files in one folder, growth of a file that was quiet for HOT seconds at the latest after SHARE looks.
     """
 
     def __init__(self, pattern: str, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,11 +81,15 @@ class Listing:
         self._clock = clock
         self._below = self.root.rstrip(os.sep) + os.sep
         self._full = self._meant(pattern)
-        self._magic = glob.has_magic(self._full)
-        self._folder, last = os.path.split(self._full)
-        plain = glob.has_magic(self._folder) or last == "**"
-        self._matching = None if plain else re.compile(fnmatch.translate(last))
-        self._hidden = last.startswith(".")
+        inside = self._full.startswith(self._below)
+        written = self._full.removeprefix(self._below)
+        self._pattern = os.path.join(glob.escape(self.root), written) if inside else written
+        self._within = self.root if inside else ""
+        self._magic = glob.has_magic(written)
+        self._folder, self._last = os.path.split(self._full)
+        plain = glob.has_magic(os.path.dirname(written)) or self._last == "**"
+        self._matching = None if plain else re.compile(fnmatch.translate(self._last))
+        self._hidden = self._last.startswith(".")
         self._listed_at = (0, 0)
         self._paths: list[str] = []
         self._seen: dict[str, Found] = {}
@@ -110,7 +120,8 @@ class Listing:
         return now.keys() == set(self._paths) and all(same)
 
     def _takes(self, name: str) -> bool:
-        return self._matching is not None and bool(self._matching.match(name)) and (self._hidden or not name.startswith("."))
+        matches = self._matching is not None and self._matching.match(name) and (self._hidden or not name.startswith("."))
+        return bool(matches) or name == self._last
 
     def _changed_at(self) -> int:
         """When a name in the folder was last made, changed or taken away."""
@@ -170,14 +181,24 @@ class Listing:
 
     def _list(self, look: Look) -> bool:
         """Bring the paths up to date; whether any file may have been replaced."""
-        if not self._magic or os.path.lexists(self._full):
+        listed = True
+        if not self._magic:
             self._paths = [self._full]
         elif self._matching is None:
-            self._paths = sorted(glob.glob(self._full, recursive=True))
-            look.problems |= {folder: f"{self.name(folder)}: {DENIED}; it is tried again" for folder in sorted(_denied(self._full))}
+            literal = [self._full] if os.path.lexists(self._full) else []
+            self._paths = sorted({*glob.glob(self._pattern, recursive=True), *literal})
+            denied = sorted(folder for folder in _denied(self._pattern) if folder.startswith(self._within))
+            look.problems |= {folder: f"{self.name(folder)}: {DENIED}; it is tried again" for folder in denied}
         else:
-            return self._list_folder(look)
-        return True
+            listed = self._list_folder(look)
+        if self._magic and len(self._paths) > 1 and self._has(self._full):
+            look.remark = f"{self.pattern} is also the very name of a file: that is read, and so are the others that it matches"
+        return listed
+
+    def _has(self, path: str) -> bool:
+        """Whether the last listing found it."""
+        at = bisect_left(self._paths, path)
+        return self._paths[at : at + 1] == [path]
 
     def _list_folder(self, look: Look) -> bool:
         """A large folder is listed again only when it changed: to make, rename or delete a file sets its mtime."""
@@ -252,9 +273,10 @@ def stat_of(path: str, name: str) -> Found:
 
 def _found(path: str, name: str, told: os.stat_result) -> Found:
     if stat.S_ISREG(told.st_mode):
-        return Found(path, name, told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)
+        return Found(path, name, told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns)
     raise IsADirectoryError(path) if stat.S_ISDIR(told.st_mode) else NotRegular(path)
 
 
 def _as_before(found: Found, told: os.stat_result) -> bool:
-    return found.size == told.st_size and found.mtime_ns == told.st_mtime_ns and found.inode == told.st_ino and found.device == told.st_dev
+    same = found.size == told.st_size and found.mtime_ns == told.st_mtime_ns and found.ctime_ns == told.st_ctime_ns
+    return same and found.inode == told.st_ino and found.device == told.st_dev

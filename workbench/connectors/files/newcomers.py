@@ -108,6 +108,9 @@ class Newcomers:
         if file is not None:
             self._register.move(file, found)
             return
+        if not (self._parquet or at_end):
+            with suppress(OSError):
+                self._recognition.tell_of_repetition(found, look)
         file = self._register.fresh(found)
         if at_end:
             file.identity, file.at_end = replace(file.identity, first_look=at_end, skip=found.size), found.size
@@ -135,6 +138,9 @@ class Newcomers:
             file.identity = replace(file.identity, copy=False)
         if known is not None:
             self._register.move(known, file.found)
+        elif not file.begun:
+            with suppress(OSError):
+                self._recognition.tell_of_repetition(file.found, look)
 
     def _cannot_open(self, found: Found, error: OSError) -> None:
         self._register.problems[found.path] = sentence(found.name, error)
@@ -148,7 +154,7 @@ class Newcomers:
 
     def _say_beside(self, found: Found, original: str) -> None:
         """Once for each look of the file."""
-        if self._beside.get(found.key) != found.stamp:
+        if original and self._beside.get(found.key) != found.stamp:
             self._beside[found.key] = found.stamp
             self._register.said.append(f"{found.name} is a copy of {original}, which is still there: it is not read as long as that is")
 

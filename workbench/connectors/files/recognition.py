@@ -22,6 +22,7 @@ from workbench.connectors.usual import Usual
 LINGER = 600.0
 """Seconds that a renamed file without news is kept open for a writer that has not noticed yet, and that a copy may take to be made."""
 
+ANEW = "it is read from its start, and those records come again"
 
 Key = tuple[int, int]
 """(device, inode)."""
@@ -40,7 +41,10 @@ class Undecided(Exception):
 
 
 class Beside(Exception):
-    """A new file is a packed copy of a known one that is still there, which the message names: all that it has is read there."""
+    """A new file is a packed copy of a known one that is still there, which the message names: all that it has is read there.
+
+    The message is empty where only a handle is left of that one.
+    """
 
 
 class ReadBefore(Exception):
@@ -85,6 +89,9 @@ class Recognition:
       a file whose whole lines are known to have been read and stored, as far as `cut_short` can know; until they are stored it
       waits, and in doubt it is read.
     - What could belong to several files goes to the one that was read furthest.
+    - A deleted file that is read on through its handle counts as there for its packed copy. That waits beside it, goes on for it when
+      the handle is let go, and is passed over once more than it has was stored. No content goes on for the file that is not its own,
+      as the handle tells.
 
     Args:
         files: that are read, by key; by_id: those and others whose end is not stored yet. said: takes what the user should know.
@@ -111,6 +118,8 @@ class Recognition:
         self._waits: dict[Key, Wait] = {}
         self._copies: dict[Key, Copy] = {}
         self._kin: dict[str, Kin] = {}
+        self._fenced: dict[str, Key] = {}
+        """The keys of packed copies, by the ids of files whose reads end where those do."""
 
     def look_again(self) -> None:
         """What is known or there has changed."""
@@ -165,9 +174,12 @@ class Recognition:
         content = open_content(found.path, parquet=False)
         try:
             resemblance = Resemblance(content)
+            if packed:
+                self._compare_with_held(found, content, resemblance, [*gone, *lost], wait, now)
             heirs = [file for file in gone if resemblance.holds(file.identity)]
             heirs += [file for file in ended.held_by(resemblance) if file.file_id == wait.original or self._descends(found, file)]
-            if heirs := [file for file in heirs if not self._has_place(file.file_id, look)]:
+            heirs = [file for file in heirs if not self._has_place(file.file_id, look) and not _lives_apart(file, resemblance)]
+            if heirs:
                 return heirs[-1]
             self._compare_with_lost(found, content, resemblance, lost, wait, now)
             for file in namesakes:
@@ -215,19 +227,59 @@ class Recognition:
         except OSError:
             raise self._undecided(found, original, wait, now, passing=fresh) from None
 
+    def _compare_with_held(
+        self, found: Found, content: Content, resemblance: Resemblance, originals: Iterable[FollowedFile], wait: Wait, now: float
+    ) -> None:
+        """Of a deleted file its open handle has all that a packed copy has, and more, if a program still writes to it."""
+        for original in originals:
+            there = original.content
+            if there is None or not original.outlives or resemblance.differs_from(there) or not there.same(original.identity):
+                continue
+            if wait.unchanged == now != wait.since:  # it grows: not to be unpacked at every look
+                raise self._undecided(found, original, wait, now)
+            wait.original, length = original.file_id, resemblance.length()
+            if length and resemblance.part_of(there, length):
+                self._copies[found.key] = Copy(found.stamp, original.file_id, length, not content.trouble)
+                original.fence, self._fenced[original.file_id] = length, found.key
+                self._settle(found)
+
+    def lift(self, look: Look) -> None:
+        """What is behind fences is read: the copies are gone, or it is stored that they were passed over."""
+        for file_id, key in list(self._fenced.items()):
+            file, copy = self._by_id.get(file_id), self._files.get(key)
+            if key not in look.found or file is None or not self._has(file) or (copy is not None and copy.stored and not copy.skips):
+                del self._fenced[file_id]
+                if file is not None:
+                    file.fence = None
+                    file.ahead.look_again()
+
     def _settle(self, found: Found) -> None:
         """A file that is known to be a packed copy of one that is there needs no other look at its content."""
         copy = self._copies[found.key]
         original = self._by_id.get(copy.original)
-        if original is None or original.gone or not self._has(original) or copy.stamp != found.stamp:
+        lost = original is None or (original.gone and not original.outlives)
+        if original is None or lost or not self._has(original) or copy.stamp != found.stamp:
             del self._copies[found.key]
-        elif copy.whole and original.stored and original.read.byte >= copy.length:
+        elif original.gone:
+            self._settle_beside_handle(found, copy, original)
+        elif copy.whole and original.kept.byte >= copy.length:
             self._said.append(Usual(f"{found.name} is a copy of what was read of {original.name}: it is not read again"))
             raise ReadBefore
         elif original.stored and original.ahead.drained == original.found.stamp:
             raise Beside(original.name)
         else:
             raise Undecided(original.name, passing=False)
+
+    def _settle_beside_handle(self, found: Found, copy: Copy, original: FollowedFile) -> None:
+        """A deleted file goes on in a copy that lacks nothing of it; it is to be stored that one which does was passed over, then only
+        the rest is read: or a restart would know neither of them."""
+        there, ahead = original.content, original.read.byte + original.ahead.waiting
+        if original.kept.byte < copy.length and not (original.stored and ahead >= copy.length):
+            raise Undecided(original.name, passing=False)
+        if there is None or there.status().st_size <= copy.length:
+            raise Beside("")
+        self._said.append(Usual(f"{found.name} is a copy of what was read of {original.name}: it is not read again"))
+        raise ReadBefore
 
     def _undecided(self, found: Found, original: FollowedFile, wait: Wait, now: float, passing: bool = True) -> Undecided:
         """One that waits for long is told."""
@@ -282,6 +334,28 @@ class Recognition:
             self._kin[kind] = Kin(files)
         return self._kin[kind]
 
+    def tell_of_repetition(self, found: Found, look: Look) -> None:
+        """Of a new file that will be read from its start, and begins with what was read: rsync and gunzip make such files.
+
+        Raises:
+            OSError: it cannot be opened now.
+        """
+        if not found.size or not self._reading.follow:
+            return
+        replaced = [file for file in self._gone_now().named(found.path) if file.read.line > 1]
+        packed = [file for kin in (self._gone_now(), self._present(look)) for e in PACKED for file in kin.named(found.path + e)]
+        if not (replaced or packed):
+            return
+        content = open_content(found.path, parquet=False)
+        try:
+            resemblance = Resemblance(content)
+            if any(resemblance.holds(file.identity) for file in replaced):
+                self._said.append(f"{found.name} is another file now and begins with what was read: {ANEW} (rsync: --inplace)")
+            elif unpacked := next((file for file in packed if resemblance.begins_as(file.identity)), None):
+                self._said.append(f"{found.name} begins as {unpacked.name} does, which was read: {ANEW}")
+        finally:
+            content.close()
+
     def _gone_now(self) -> Kin:
         """Files that lost their name at this look, or while nobody looked."""
         if "gone" not in self._kin:
@@ -327,6 +401,12 @@ class Recognition:
 
     def _has(self, file: FollowedFile) -> bool:
         return self._files.get(file.found.key) is file
+
+
+def _lives_apart(file: FollowedFile, resemblance: Resemblance) -> bool:
+    """It was deleted, and its handle tells that it has another content, which may have begun alike."""
+    there = file.content
+    return there is not None and file.outlives and there.same(file.identity) and resemblance.parts_from(there)
 
 
 def _original(copy: Resemblance, files: Sequence[FollowedFile]) -> FollowedFile | None:

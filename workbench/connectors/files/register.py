@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from workbench.batch import Offset
+from workbench.connectors.files.compressed import PACKED
 from workbench.connectors.files.folders import Folders
 from workbench.connectors.files.followed import FollowedFile
 from workbench.connectors.files.handles import Handles
@@ -109,6 +110,10 @@ class Register:
 
     def move(self, file: FollowedFile, found: Found) -> None:
         """Its content goes on there; what was entered under that key was empty."""
+        if file.outlives and file.content is not None and not found.path.endswith(PACKED):
+            more = file.content.status().st_size - found.size
+            if more > 0:
+                self.said.append(f"{file.name} was deleted, with {more:,} bytes that {found.name}, which goes on for it, does not have")
         self._handles.close(file)
         if self.has(file):
             del self.files[file.found.key]

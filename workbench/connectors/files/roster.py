@@ -88,6 +88,7 @@ class Roster:
         self._newcomers.look_at(look)
         self._recognition.just_gone = []
         self.look_again()
+        self._recognition.lift(look)
         self._match(look, now)
         self._recognition.look_again()
         self._meet(look, at_end, now)
