@@ -62,4 +62,4 @@ def test_a_run_names_what_waits_for_the_end_of_its_line(tmp_path: Path) -> None:
     (tmp_path / "data" / "a.log").write_text("one\ntwo", "utf-8")
     (tmp_path / "data" / "b.log").write_text("one\n", "utf-8")
     said = workbench(tmp_path, "run", "--once").stderr
-    assert "t: the last 3 bytes of data/a.log have no newline yet; they wait for it\n" in said
+    assert "t: the last 3 bytes of data/a.log have no newline yet, and must wait for it\n" in said

@@ -46,7 +46,8 @@ def run(arguments: Arguments, out: Output) -> int:
         (where, size), *others = found.items()
         more = f" (and {len(others):,} more such files)" if others else ""
         place = "" if where == name else f" of {where}"
-        out.note(f"{name}: the last {size:,} bytes{place} have no newline yet; they wait for it{more}")
+        last = "last byte" if size == 1 else f"last {size:,} bytes"
+        out.note(f"{name}: the {last}{place} {'has' if size == 1 else 'have'} no newline yet, and must wait for it{more}")
     for name, why in (*summary.waiting.items(), *summary.failed.items()):
         out.note(f"{name}: {why}")
     for name, sentences in summary.passed_over.items():
