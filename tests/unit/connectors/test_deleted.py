@@ -310,3 +310,22 @@ def test_who_has_a_deleted_file_open(tmp_path: Path) -> None:
         writer.flush()
     assert has_writer(reader) in (False, None)
     os.close(reader)
+
+
+@pytest.mark.parametrize("part", [0, 200, 10_000], ids=["empty", "in parts", "whole"])
+def test_a_copy_that_was_met_empty_is_judged_after_a_restart_too(reader: Reader, log: Path, part: int) -> None:
+    """What is stored of it before it was judged tells nothing of its content."""
+    log.write_bytes(lines(0, 5 * BEFORE))
+    source = reader.source("app.log*")
+    assert everything(reader, source) == numbers(0, 5 * BEFORE)
+    log.rename(log := log.with_name("app.log.1"))
+    packed, content = log.with_name("app.log.1.gz"), gzip.compress(log.read_bytes())
+    packed.touch()
+    source.rescan()
+    packed.write_bytes(content[:part])
+    assert reader.take(source) == []
+    packed.write_bytes(content)
+    log.unlink()
+    assert reader.take(source) == []
+    source = reader.restart(source, "app.log*")
+    assert everything(reader, source) == []

@@ -191,7 +191,8 @@ class FollowedFile:
         self.growth.saw(self.reading.clock(), status.st_size)
         met = self._met = self.identity if isinstance(content, ParquetContent) else self.identity.met(content.peek)
         if self.sighting:
-            raw: RawBatch | None = self._empty(buffer, self.read, self._offset(replace(met, stamp=stamp), self.read))
+            sighted = self.identity if self.unjudged else met  # what is not judged must be judged after a restart too
+            raw: RawBatch | None = self._empty(buffer, self.read, self._offset(replace(sighted, stamp=stamp), self.read))
         elif self.skips:
             raw = self._skip(content, buffer, status.st_size)
         elif isinstance(content, ParquetContent):
