@@ -168,7 +168,10 @@ def stop_engine(project: Project, patience: float = PATIENCE) -> Reply | None:
     deadline = time.monotonic() + patience
     while (found := answering(project)) is None:
         if not is_silent(project):
-            return None
+            found = answering(project)  # it was only slow
+            if found is None:
+                return None
+            break
         if time.monotonic() > deadline:
             raise silent(project, patience)
     while True:

@@ -97,7 +97,9 @@ def test_a_flow_that_reads_again_what_its_table_has_says_so(bench: Bench) -> Non
     bench.write(f"CREATE STREAMING TABLE t (n BIGINT);\n{flow}\n{end}\n{elsewhere}")
     bench.until("SELECT count(*) FROM t", [("4",)])
     (said,) = [line for line in bench.notices().splitlines() if "a second time" in line]
-    assert said == ("f reads in/*.ndjson from its beginning: of 1 file of it t has rows already, which t read, and gets them a second time")
+    assert said == (
+        "f reads in/*.ndjson from its beginning: of 1 file of it t may have rows already, which t read, and gets them a second time"
+    )
     bench.write(f"CREATE STREAMING TABLE t (n BIGINT);\n{flow.replace('SELECT n', 'SELECT n + 0 AS n')}")
     wait_until(lambda: "f changed" in bench.notices(), "the edit")
     assert bench.notices().count("a second time") == 1

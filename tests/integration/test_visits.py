@@ -187,3 +187,12 @@ def test_an_engine_that_follows_one_whose_visitors_have_left_ends_too(project: P
     wait_until(lambda: first.reason, "the end of the first")
     visited.begin(cast("Server", second))
     assert second.reason == first.reason
+
+
+def test_a_command_does_not_wait_for_ever_for_an_engine_that_hangs_as_it_starts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visit, "PATIENCE", 0.1)
+    project.state.mkdir()
+    with visit.undisturbed(project), pytest.raises(EngineUnavailable, match="for 0 s"), Visit(project):
+        pass
+    with Visit(project) as after:
+        assert after.is_last()

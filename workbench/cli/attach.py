@@ -54,6 +54,7 @@ def running(project: Project) -> EngineClient | None:
     found = answering(project)
     if found is None and is_silent(project):
         raise silent(project, 2.0)
+    found = found or answering(project)  # it was only slow
     if found is None or not same_version(found).reads:
         return None
     return EngineClient(project.socket)

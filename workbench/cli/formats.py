@@ -152,9 +152,10 @@ def _unique(names: list[str]) -> list[str]:
 def _plain(column: pa.Array) -> pa.Array:
     """Times as ISO 8601 text with microseconds, enums as their text."""
     if KINDS.is_timestamp(column.type) or KINDS.is_date(column.type):
-        if not all(_fits(value) for value in pc.min_max(column).values()):
-            return pa.array([_value(_deep(value)) for value in column], pa.string())
-        return pc.replace_substring(pc.cast(column, pa.string()), " ", "T")
+        text = pc.replace_substring(pc.cast(column, pa.string()), " ", "T")
+        if all(_fits(value) for value in pc.min_max(column).values()):
+            return text
+        return pa.array([t if _fits(v) else _value(_deep(v)) for t, v in zip(text.to_pylist(), column, strict=True)], pa.string())
     if KINDS.is_time(column.type) or KINDS.is_dictionary(column.type):
         return pc.cast(column, pa.string())
     return column

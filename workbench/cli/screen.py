@@ -49,7 +49,7 @@ def open_screen(arguments: Arguments, out: Output) -> int:
         )
     project, settings = chosen
     if piped is not None:
-        if answering(project):
+        if (found := answering(project)) and found.reads:
             raise already_runs(project)
         piped = take_keyboard()
     _goodbye(project, _show(project, settings, _start(project, piped), piped), out)

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from workbench.config import Project
-from workbench.launch import PATIENCE, answering
+from workbench.errors import EngineUnavailable
+from workbench.launch import PATIENCE, answering, held_by
 
 if TYPE_CHECKING:
     from workbench.server.serve import Server
@@ -35,11 +36,24 @@ class Visit:
         self._fd: int | None = None
 
     def __enter__(self) -> Self:
-        """Waits while an engine that nobody visits any more is closing."""
+        """Waits while an engine that nobody visits any more is closing, or one that reads is starting.
+
+        Raises:
+            EngineUnavailable: that takes longer than PATIENCE.
+        """
         with contextlib.suppress(OSError):
             self._project.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = _opened(self._project)
-            fcntl.flock(self._fd, fcntl.LOCK_SH)
+            end = time.monotonic() + PATIENCE
+            while not _taken(self._fd, fcntl.LOCK_SH):
+                if time.monotonic() > end:
+                    self.leave()
+                    holder = held_by(self._project) or "another process"
+                    raise EngineUnavailable(
+                        f"{holder} has begun or is ending an engine of {self._project.name} for {PATIENCE:.0f} s",
+                        f"Ask again, or end it by `kill`; what is committed stays. Its log: {self._project.log}",
+                    )
+                time.sleep(STEP)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -114,9 +128,9 @@ def _opened(project: Project) -> int:
     return os.open(project.state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def _taken(descriptor: int) -> bool:
+def _taken(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -26,7 +26,7 @@ def repeats(session: Session, root: Path, changes: Iterable[Change]) -> list[str
             if files:
                 readers, files_of_it = listed({r: None for f in sorted(files) for r in sorted(read[f])}), count(len(files), "file")
                 said.append(
-                    f"{definition.name} reads {source.glob} from its beginning: of {files_of_it} of it {table} has rows already, which"
+                    f"{definition.name} reads {source.glob} from its beginning: of {files_of_it} of it {table} may have rows already, which"
                     f" {readers} read, and gets them a second time"
                 )
     return said

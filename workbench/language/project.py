@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,8 +52,10 @@ def read_pipelines(root: Path) -> Written:
     failed: list[OSError] = []
     for path in sorted(_scripts(root, failed)):
         try:
-            if path.is_file():
+            if stat.S_ISREG(path.stat().st_mode):
                 files[path.relative_to(root).as_posix()] = path.read_bytes().decode("utf-8", "surrogateescape")
+        except GONE:
+            continue  # a link to nothing
         except OSError as error:
             failed.append(error)
     return Written(files, tuple(_unread(root, error) for error in failed))
@@ -67,8 +70,11 @@ def changed_at(root: Path) -> float:
     """When any of it was written, by the clock of the files; 0.0 where that cannot be told."""
     times = [0.0]
     for folder in folders(root):
-        with suppress(OSError):
-            times += [folder.stat().st_mtime, *(entry.stat().st_mtime for entry in os.scandir(folder))]
+        with suppress(OSError), os.scandir(folder) as entries:
+            times.append(folder.stat().st_mtime)
+            for entry in entries:
+                with suppress(OSError):  # a link to nothing
+                    times.append(entry.stat().st_mtime)
     return max(times)
 
 

@@ -130,3 +130,9 @@ def test_a_far_date_among_others_is_written_like_them() -> None:
     with duckdb.connect() as connection:
         table = connection.sql("FROM (VALUES ('99999-01-01'::DATE), ('2026-01-01'), (NULL)) AS v(x)").to_arrow_table()
     assert converted(table, "csv").decode() == "x\n99999-01-01\n2026-01-01\n\n"
+
+
+def test_a_far_time_leaves_the_others_as_they_are() -> None:
+    with duckdb.connect() as connection:
+        table = connection.sql("FROM (VALUES ('infinity'::TIMESTAMP), ('2026-01-01'), (NULL)) AS v(x)").to_arrow_table()
+    assert converted(table, "csv").decode() == "x\ninfinity\n2026-01-01T00:00:00.000000\n\n"

@@ -329,3 +329,26 @@ def test_a_copy_that_was_met_empty_is_judged_after_a_restart_too(reader: Reader,
     assert reader.take(source) == []
     source = reader.restart(source, "app.log*")
     assert everything(reader, source) == []
+
+
+@pytest.mark.parametrize("part", [-5, None], ids=["in parts", "whole"])
+@pytest.mark.parametrize("looks", [(0.5,), (3.0,), (0.5, 0.5), (3.0, 3.0)], ids=str)
+def test_what_comes_while_the_copy_is_being_made_waits_until_it_is_known(
+    reader: Reader, log: Path, writer: BinaryIO, part: int | None, looks: tuple[float, ...]
+) -> None:
+    """Else a restart would know neither of the two files."""
+    source = reader.source("*")
+    taken = everything(reader, source)
+    content, packed = gzip.compress(log.read_bytes()), log.with_name("app.log.1.gz")
+    packed.write_bytes(content[:part])
+    taken += reader.take(source)
+    packed.write_bytes(content)
+    log.unlink()
+    writer.write(lines(BEFORE, 5 * BEFORE))
+    for seconds in looks:
+        reader.now += seconds
+        taken += reader.take(source)
+    source = reader.restart(source, "*")
+    taken += everything(reader, source)
+    assert len(taken) == len(set(taken))
+    assert set(taken) >= set(numbers(0, BEFORE))

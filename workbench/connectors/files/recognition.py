@@ -236,12 +236,17 @@ class Recognition:
             if there is None or not original.outlives or resemblance.differs_from(there) or not there.same(original.identity):
                 continue
             if wait.unchanged == now != wait.since:  # it grows: not to be unpacked at every look
+                original.fence, self._fenced[original.file_id] = original.read.byte, found.key  # until it is known how much it has
                 raise self._undecided(found, original, wait, now)
             wait.original, length = original.file_id, resemblance.length()
             if length and resemblance.part_of(there, length):
                 self._copies[found.key] = Copy(found.stamp, original.file_id, length, not content.trouble)
                 original.fence, self._fenced[original.file_id] = length, found.key
                 self._settle(found)
+            elif self._fenced.get(original.file_id) == found.key:
+                del self._fenced[original.file_id]
+                original.fence = None
+                original.ahead.look_again()
 
     def lift(self, look: Look) -> None:
         """What is behind fences is read: the copies are gone, or it is stored that they were passed over."""
